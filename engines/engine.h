@@ -1,0 +1,325 @@
+/* The one contract between the tree (fs/) and the services (engines/<service>/).
+ *
+ * An engine shows a service as a tree of keys. A path is a list of key bytes
+ * (engines/common/epath.h); its depth says what is meant: for DynamoDB 0 is the
+ * service, 1 a table, 2 a partition (or, in a table without sort key, an item),
+ * 3 an item. Files are items, directories are what holds them. The front does
+ * everything about names, inodes, handles, scratch and reserved files once for
+ * all services; the engine does keys, content, storage and commands.
+ *
+ * Three structs:
+ *   struct engine_ops    what a service implements: one const table for each
+ *                        (service, backend), listed in registry.c.
+ *   struct engine        an open one (made by engine_open() or engine_view());
+ *                        callers use the engine_*() functions below, which
+ *                        check arguments, refuse writes to a read-only tree,
+ *                        log, time, count, and give absent members their default.
+ *   struct engine_host   what an engine may ask of the daemon.
+ *
+ * Everywhere: arguments are borrowed for the call; outputs go to the caller's
+ * memory, on failure they are untouched; 0 or -errno with err filled; expected
+ * errors are named at the member, others are passed through. Calls block and
+ * may come from many threads at once: an engine locks for itself. `emit` runs
+ * inside an open read transaction: it copies, it does not call engines. */
+#ifndef DBMOUNT_ENGINE_H
+#define DBMOUNT_ENGINE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "engines/common/buf.h"
+#include "engines/common/epath.h"
+#include "engines/common/name.h"
+#include "engines/store/store.h"
+
+/* ------------------------------------------------------------------ what is there */
+
+enum engine_kind { ENGINE_DIR, ENGINE_FILE };
+
+#define ENGINE_VERSION_ABSENT UINT64_C(0)
+#define ENGINE_VERSION_ANY    UINT64_MAX
+
+struct engine_info {
+	enum engine_kind kind;
+	uint64_t version; /* moves with every change of the content, never comes again; not 0 */
+	uint64_t size;	  /* of a file: exactly the bytes read() gives in the form asked for */
+	int64_t mtime_ns; /* of the last change; of a directory: of its list of children */
+};
+
+/* A form a file can be read and written in. Form 0 is the usual one. */
+struct engine_form {
+	const char *suffix; /* ".json" */
+	const char *help;   /* "the item as plain JSON" */
+};
+
+/* What a directory means and offers. Reserved names appear by these bits. */
+enum engine_feature {
+	ENGINE_HAS_CONTROL = 1 << 0, /* commands for this depth exist: .control, .events */
+	ENGINE_HAS_STATUS = 1 << 1,
+	ENGINE_HAS_SCHEMA = 1 << 2,
+	ENGINE_HAS_SNAPSHOTS = 1 << 3, /* .snapshots/ */
+	ENGINE_HAS_MKDIR = 1 << 4,     /* children may be made with mkdir */
+};
+
+struct engine_level {
+	const char *noun;	/* "table" */
+	const char *child_noun; /* "item" */
+	enum engine_kind child;
+	struct name_rules names; /* suffixes of the children; forms[i].suffix in order */
+	const struct engine_form *forms;
+	unsigned n_forms;
+	unsigned listed_form;
+	unsigned features;
+	const char *const *export_formats; /* NULL-ended, or NULL: no .export */
+	const char *const *import_formats;
+	const char *help; /* paragraphs for .help, before the commands; may be NULL */
+};
+
+/* Called for each child, in the engine's key order. Non-zero ends the listing,
+ * which then succeeds. */
+typedef int engine_emit(void *arg, struct slice key, const struct engine_info *info);
+
+/* ------------------------------------------------------------------ commands */
+
+/* One running command line. */
+struct engine_call {
+	const struct epath *path; /* the directory whose .control it was written to */
+	unsigned argc;		  /* argv[0] is the command's name */
+	char *const *argv;
+	struct buf *out; /* the result, for the reader of .control; may stay empty */
+	/* Tells how far it is, at any rate; unit as in "items". */
+	void (*progress)(struct engine_call *call, uint64_t done, uint64_t total, const char *unit);
+};
+
+struct engine_command {
+	const char *name;
+	const char *args; /* "NAME as NEWTABLE"; "" for none. UPPER CASE = a value, [..] = optional */
+	const char *help; /* one line */
+	unsigned depths;  /* bit n: understood in directories of depth n */
+	unsigned min_args; /* without the name */
+	unsigned max_args;
+	int (*run)(void *ctx, struct engine_call *call, struct err *err);
+};
+
+/* ------------------------------------------------------------------ views */
+
+/* The same tree over another store. */
+enum engine_view_kind { ENGINE_VIEW_SNAPSHOT, ENGINE_VIEW_REPLICA, ENGINE_VIEW_TIME };
+
+/* ------------------------------------------------------------------ the daemon */
+
+struct engine_host {
+	/* Content below `path` changed by something else than a call of the front on
+	 * that very path (a command, an import, expiry): caches must go. */
+	void (*changed)(void *arg, const char *service, const struct epath *path);
+	/* Adds a line to `.events` of that directory. The wrapper does this for commands. */
+	void (*event)(void *arg, const char *service, const struct epath *path, const char *text);
+	void *arg;
+};
+
+struct engine_setting {
+	const char *key;
+	const char *value;
+};
+
+struct engine_config {
+	const char *dir; /* SITE/<service>, exists; all files of the engine go there */
+	enum store_sync sync;
+	bool read_only;
+	const struct engine_setting *settings; /* the mount's options that are the service's */
+	unsigned n_settings;
+	struct engine_host host;
+};
+
+/* ------------------------------------------------------------------ the table */
+
+struct engine_ops {
+	const char *service; /* directory under the mount: "dynamodb" */
+	const char *backend; /* "sqlite" */
+	const char *summary; /* one line for /README */
+
+	/* Mandatory. Makes an instance. EINVAL names the bad setting. */
+	int (*open)(const struct engine_config *config, void **ctx, struct err *err);
+	/* Mandatory. Finishes what is under way and frees. */
+	void (*close)(void *ctx);
+
+	/* Mandatory. What the directory at `path` means. ENOENT; ENOTDIR. */
+	int (*level)(void *ctx, const struct epath *path, struct engine_level *out, struct err *err);
+	/* Mandatory. ENOENT. `form` is for files. Key text that cannot be (not a
+	 * canonical number, too long, ...) is ENOENT too. */
+	int (*stat)(void *ctx, const struct epath *path, unsigned form, struct engine_info *out,
+		struct err *err);
+	/* Mandatory. Children of a directory behind the child `after` (NULL: from the
+	 * first), whether or not `after` still exists; complete, each once, in a fixed
+	 * order, while others write. Stops when emit says so; needs not give all in
+	 * one call's transaction. ENOENT, ENOTDIR. */
+	int (*list)(void *ctx, const struct epath *path, const struct slice *after, unsigned form,
+		engine_emit *emit, void *arg, struct err *err);
+	/* Mandatory where keys can be long. The key of the child with this name_hash().
+	 * Default: ENOENT. */
+	int (*find_hashed)(void *ctx, const struct epath *path,
+		const unsigned char hash[NAME_HASH_BYTES], struct buf *key, struct err *err);
+	/* Mandatory. Appends a file's content. ENOENT, EISDIR. */
+	int (*read)(void *ctx, const struct epath *path, unsigned form, struct buf *out,
+		struct engine_info *info, struct err *err);
+
+	/* A file's text, checked while it is being written. Default: anything goes
+	 * until write(). draft_feed fails (EINVAL) when no continuation can make the
+	 * text valid; draft_complete tells whether it could be a whole file now. */
+	void *(*draft_new)(void *ctx, const struct epath *path, unsigned form);
+	int (*draft_feed)(void *draft, struct slice more, struct err *err);
+	bool (*draft_complete)(const void *draft);
+	void (*draft_free)(void *draft);
+
+	/* PUT: the text becomes the content, durably as config.sync says, if the
+	 * stored version equals `expect` (or ANY; ABSENT: must not exist). Text that
+	 * says what is stored already changes nothing and gives the old info.
+	 * EINVAL content (line and column), EFBIG, EBUSY other version, EEXIST,
+	 * ENOENT the container is not there, ENOSPC. Default: EROFS. */
+	int (*write)(void *ctx, const struct epath *path, unsigned form, struct slice text,
+		uint64_t expect, struct engine_info *out, struct err *err);
+	/* A file. ENOENT, EBUSY. Default: EROFS. */
+	int (*remove)(void *ctx, const struct epath *path, uint64_t expect, struct err *err);
+	/* Re-keys a file or renames a directory, atomically. `flags` as renameat2(2):
+	 * RENAME_NOREPLACE, RENAME_EXCHANGE, else a file that is there is replaced, a
+	 * directory only when empty. ENOENT EEXIST ENOTEMPTY EXDEV (the caller copies).
+	 * Default: EXDEV. */
+	int (*rename)(void *ctx, const struct epath *from, const struct epath *to, unsigned flags,
+		struct err *err);
+	/* Containers. EEXIST ENOENT ENOTEMPTY EINVAL EBUSY. Default: ENOTSUP. */
+	int (*mkdir)(void *ctx, const struct epath *path, struct err *err);
+	int (*rmdir)(void *ctx, const struct epath *path, struct err *err);
+
+	/* Members for `.status`, added to out. Default: nothing. */
+	int (*status)(void *ctx, const struct epath *path, json_t *out, struct err *err);
+	/* `.schema`: its text; and what writing one does. Default: ENOTSUP. */
+	int (*schema_read)(void *ctx, const struct epath *path, struct buf *out, struct err *err);
+	int (*schema_write)(void *ctx, const struct epath *path, struct slice text, struct err *err);
+
+	/* Commands, sorted by name, ended by a NULL name. Default: none. */
+	const struct engine_command *commands;
+
+	/* Views below the directory at path. list: names behind `after`, in byte
+	 * order. open: an instance of the same ops, read-only unless the view is not.
+	 * create, remove: what mkdir and rmdir do. ENOENT EEXIST EBUSY EINVAL. Default: ENOTSUP. */
+	int (*view_list)(void *ctx, const struct epath *path, enum engine_view_kind kind,
+		const struct slice *after, engine_emit *emit, void *arg, struct err *err);
+	int (*view_open)(void *ctx, const struct epath *path, enum engine_view_kind kind,
+		struct slice name, void **view, struct err *err);
+	int (*view_create)(void *ctx, const struct epath *path, enum engine_view_kind kind,
+		struct slice name, struct err *err);
+	int (*view_remove)(void *ctx, const struct epath *path, enum engine_view_kind kind,
+		struct slice name, struct err *err);
+
+	/* The whole directory as one text. open fixes the content and gives its exact
+	 * size; read appends the next piece (some tens of KiB), nothing at the end.
+	 * Default: ENOTSUP. */
+	int (*export_open)(void *ctx, const struct epath *path, const char *format, void **stream,
+		uint64_t *size, struct err *err);
+	int (*export_read)(void *stream, struct buf *out, struct err *err);
+	void (*export_close)(void *stream);
+
+	/* Loads the directory from one text, in one transaction. mode: "append" (an
+	 * item that exists is a bad row), "upsert", "replace" (what is not in the text
+	 * goes). feed takes the next bytes; finish commits, or fails and changes
+	 * nothing; `report` says in one line what was loaded and in further lines what
+	 * was bad. abort frees without committing, finish frees too. EINVAL, EFBIG, ENOSPC. */
+	int (*import_open)(void *ctx, const struct epath *path, const char *mode, const char *format,
+		void **sink, struct err *err);
+	int (*import_feed)(void *sink, struct slice text, struct err *err);
+	int (*import_finish)(void *sink, struct buf *report, struct err *err);
+	void (*import_abort)(void *sink);
+
+	/* Makes acknowledged writes at or below path survive power loss. Default: 0. */
+	int (*sync)(void *ctx, const struct epath *path, struct err *err);
+	/* Bytes stored, for statfs. Default: 0. */
+	uint64_t (*bytes)(void *ctx);
+};
+
+/* All (service, backend) pairs, sorted, NULL-ended. */
+extern const struct engine_ops *const engine_registry[];
+
+/* ------------------------------------------------------------------ what callers use */
+
+struct engine;
+
+/* Finds nothing: NULL. `backend` NULL: the service's first. */
+const struct engine_ops *engine_find(const char *service, const char *backend);
+
+/* Refuses ops that lack a mandatory member, by name (EINVAL). The caller ends
+ * with engine_unref(). */
+int engine_open(const struct engine_ops *ops, const struct engine_config *config,
+	struct engine **out, struct err *err);
+struct engine *engine_ref(struct engine *e);
+void engine_unref(struct engine *e); /* NULL is fine */
+
+const struct engine_ops *engine_ops(const struct engine *e);
+const char *engine_service(const struct engine *e);
+bool engine_read_only(const struct engine *e);
+
+int engine_level(struct engine *e, const struct epath *path, struct engine_level *out,
+	struct err *err);
+int engine_stat(struct engine *e, const struct epath *path, unsigned form,
+	struct engine_info *out, struct err *err);
+int engine_list(struct engine *e, const struct epath *path, const struct slice *after,
+	unsigned form, engine_emit *emit, void *arg, struct err *err);
+int engine_find_hashed(struct engine *e, const struct epath *path,
+	const unsigned char hash[NAME_HASH_BYTES], struct buf *key, struct err *err);
+int engine_read(struct engine *e, const struct epath *path, unsigned form, struct buf *out,
+	struct engine_info *info, struct err *err);
+
+struct engine_draft; /* never NULL but when memory ran out */
+struct engine_draft *engine_draft_new(struct engine *e, const struct epath *path, unsigned form);
+int engine_draft_feed(struct engine_draft *d, struct slice more, struct err *err);
+bool engine_draft_complete(const struct engine_draft *d);
+void engine_draft_free(struct engine_draft *d);
+
+int engine_write(struct engine *e, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct engine_info *out, struct err *err);
+int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err);
+int engine_rename(struct engine *e, const struct epath *from, const struct epath *to,
+	unsigned flags, struct err *err);
+int engine_mkdir(struct engine *e, const struct epath *path, struct err *err);
+int engine_rmdir(struct engine *e, const struct epath *path, struct err *err);
+
+int engine_status(struct engine *e, const struct epath *path, json_t *out, struct err *err);
+int engine_schema_read(struct engine *e, const struct epath *path, struct buf *out, struct err *err);
+int engine_schema_write(struct engine *e, const struct epath *path, struct slice text,
+	struct err *err);
+
+/* Splits the line into words (white space; single and double quotes as in a
+ * shell), finds the command, checks its number of arguments, runs it, writes
+ * start, end and outcome to `.events`. EINVAL names the nearest known command.
+ * A last word `--async` returns at once and runs it on a thread of its own. */
+int engine_command(struct engine *e, const struct epath *path, struct slice line, struct buf *out,
+	struct err *err);
+/* The commands understood at this depth, one a line, aligned, with their help. */
+void engine_commands_help(struct engine *e, unsigned depth, struct buf *out);
+
+int engine_view_list(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	const struct slice *after, engine_emit *emit, void *arg, struct err *err);
+int engine_view(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct engine **out, struct err *err);
+int engine_view_create(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct err *err);
+int engine_view_remove(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct err *err);
+
+struct engine_export;
+int engine_export_open(struct engine *e, const struct epath *path, const char *format,
+	struct engine_export **out, uint64_t *size, struct err *err);
+int engine_export_read(struct engine_export *x, struct buf *out, struct err *err);
+void engine_export_close(struct engine_export *x); /* NULL is fine */
+
+struct engine_import;
+int engine_import_open(struct engine *e, const struct epath *path, const char *mode,
+	const char *format, struct engine_import **out, struct err *err);
+int engine_import_feed(struct engine_import *i, struct slice text, struct err *err);
+/* Ends `i` in any case. */
+int engine_import_finish(struct engine_import *i, struct buf *report, struct err *err);
+void engine_import_abort(struct engine_import *i); /* NULL is fine */
+
+int engine_sync(struct engine *e, const struct epath *path, struct err *err);
+uint64_t engine_bytes(struct engine *e);
+
+#endif

@@ -1,0 +1,159 @@
+/* The store: one SQLite database in WAL mode with one writer and many readers.
+ * What every embedded engine keeps its data in.
+ *
+ * Writing. A writer thread (started with the first write) takes whatever
+ * writes wait, runs each inside a savepoint of one transaction, commits them
+ * under one fsync, and only then wakes their callers: group commit. A write
+ * whose function fails is undone alone, the others of its group go through. If
+ * the COMMIT itself fails, every write of the group failed and is told so.
+ *
+ * Reading. store_read_begin() hands out a connection with an open read
+ * transaction at least as new as every write acknowledged before the call.
+ * Connections are pooled, last used first, and keep both their prepared
+ * statements and, while nothing was committed in between, their transaction
+ * (that is worth a factor of three on a point read). Idle transactions are
+ * ended before a checkpoint so that the WAL can be reset.
+ *
+ * Durability (enum store_sync):
+ *   CLOSE     acknowledged = committed and fsynced.
+ *   FSYNC     acknowledged = committed (survives kill -9); store_sync() makes
+ *             it survive power loss.
+ *   INTERVAL  acknowledged = executed; the COMMIT follows within 5 ms or 256
+ *             writes, the fsync within a second. A reader whose key has an
+ *             uncommitted write (see `key`) waits for that commit, so what was
+ *             acknowledged is seen.
+ *
+ * Time and versions. Each write gets from txn_version() a number that never
+ * comes twice in this store's life, also not after a crash or a delete, and
+ * from txn_time() a wall-clock time in nanoseconds that strictly increases.
+ *
+ * The page log (sync standby, replicas, point in time) attaches at
+ * store_config.tap: it is called after each commit, with the WAL frames the
+ * commit appended, before anyone is told that the commit happened. */
+#ifndef DBMOUNT_STORE_H
+#define DBMOUNT_STORE_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "engines/common/buf.h"
+
+struct store;
+struct store_reader;
+struct store_txn;
+
+enum store_sync { STORE_SYNC_CLOSE, STORE_SYNC_FSYNC, STORE_SYNC_INTERVAL };
+
+/* One commit, as the page log sees it. */
+struct store_commit {
+	uint64_t sequence;    /* 1, 2, 3, ... since the store was opened */
+	int64_t time_ns;      /* wall clock of the commit */
+	const char *wal_path; /* where the frames are */
+	uint32_t first_frame; /* this commit's frames in the WAL, from 1 */
+	uint32_t last_frame;
+};
+
+struct store_tap {
+	/* 0, or -errno with err set: the commit stands in the database, but its
+	 * writers are told of the failure. NULL: no tap. Called on the writer
+	 * thread; must not call the store. */
+	int (*committed)(void *arg, const struct store_commit *commit, struct err *err);
+	void *arg;
+};
+
+struct store_config {
+	const char *path;       /* the database file; borrowed for the call */
+	const char *label;      /* names the store in messages ("table Users"); copied */
+	uint32_t application_id; /* refused when the file bears another */
+	uint32_t schema_version; /* refused when the file bears a higher one */
+	const char *schema;     /* SQL that creates the tables in a new file */
+	/* Statements by number, prepared once per connection on first use. The
+	 * array outlives the store. */
+	const char *const *sql;
+	unsigned n_sql;
+	bool read_only; /* no writer; the file is opened immutable */
+	bool create;    /* a missing file is created, else ENOENT */
+	enum store_sync sync;
+	struct store_tap tap;
+	const char *vfs; /* NULL: SQLite's own; tests name a failing one */
+};
+
+/* Opens or creates. Checks the file before use: that it is SQLite, its
+ * application id and schema version, its size against its header, and
+ * `PRAGMA quick_check`. A damaged file is refused with EIO and a sentence that
+ * says what was found and that nothing was changed; ENOENT, ENOSPC, EACCES as
+ * they are. */
+int store_open(const struct store_config *config, struct store **out, struct err *err);
+
+/* Commits what waits, checkpoints, closes. NULL is fine. No reader or write may
+ * be under way. */
+void store_close(struct store *s);
+
+/* ---- reading ---- */
+
+#define STORE_ALL_KEYS UINT64_C(0)
+
+/* `key`: the hash under which writes of what you are about to read were
+ * announced, or STORE_ALL_KEYS for reads that span many (lists, counts). Ends
+ * with store_read_end(). */
+int store_read_begin(struct store *s, uint64_t key, struct store_reader **out, struct err *err);
+void store_read_end(struct store_reader *r);
+
+/* The statement number `n` of config.sql, reset and without bindings; NULL
+ * with err set when it does not prepare. It is the reader's; do not finalize. */
+sqlite3_stmt *store_reader_stmt(struct store_reader *r, unsigned n, struct err *err);
+
+/* ---- writing ---- */
+
+/* Runs on the writer thread; 0, or -errno with err set, which undoes what it
+ * did. May be run once only; must not call the store except through `t`. */
+typedef int store_fn(struct store_txn *t, void *arg, struct err *err);
+
+/* Runs fn and returns when its effect is durable as store_sync says. `keys`:
+ * hashes of what it touches (n_keys 0 means "anything": later readers wait).
+ * Returns fn's result, or the commit's failure (EIO, ENOSPC). EROFS when read_only. */
+int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn, void *arg,
+	struct err *err);
+
+sqlite3_stmt *store_txn_stmt(struct store_txn *t, unsigned n, struct err *err);
+uint64_t store_txn_version(struct store_txn *t);
+int64_t store_txn_time(struct store_txn *t);
+/* For work outside the statement list (DDL, pragmas); never with a name pasted in. */
+sqlite3 *store_txn_db(struct store_txn *t);
+
+/* ---- the whole ---- */
+
+/* Makes every acknowledged write survive power loss. */
+int store_sync(struct store *s, struct err *err);
+
+/* Bytes on disk: database, WAL. */
+uint64_t store_bytes(const struct store *s);
+
+/* Counts commits; moves with every commit, so a reader can tell "nothing
+ * changed since". */
+uint64_t store_sequence(const struct store *s);
+
+/* Writes a consistent, complete copy of the database as it is now to a new
+ * file, without stopping writers; durable when it returns. `progress` (may be
+ * NULL) is told pages done and in all. EEXIST when path exists; on failure
+ * nothing is left at path. */
+int store_copy(struct store *s, const char *path,
+	void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct err *err);
+
+/* ---- helpers over SQLite ---- */
+
+/* SQLite's result code of the last call on `db`, as err (message copied now):
+ * CORRUPT, NOTADB, IOERR: EIO; FULL: ENOSPC; CONSTRAINT: EEXIST; READONLY:
+ * EROFS; NOMEM: ENOMEM; BUSY: EBUSY; TOOBIG: EFBIG; else EIO. Returns -errno. */
+int store_sql_error(sqlite3 *db, const char *what, struct err *err);
+
+/* Steps: 1 a row, 0 done, -errno with err set. */
+int store_step(sqlite3_stmt *stmt, struct err *err);
+
+void store_bind_slice(sqlite3_stmt *stmt, int index, struct slice s); /* BLOB, borrowed until reset */
+struct slice store_column_slice(sqlite3_stmt *stmt, int index);
+
+/* A 64-bit hash for `key` above; never STORE_ALL_KEYS. */
+uint64_t store_key_hash(struct slice a, struct slice b);
+
+#endif
