@@ -1,0 +1,318 @@
+/* engine_*() for single calls: open and close, reading, writing, containers.
+ * Commands are in command.c, views in view.c, what lasts longer than a call
+ * (drafts, exports, imports) in stream.c. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engines/common/log.h"
+#include "engines/engine_impl.h"
+
+#define RENAME_FLAGS (RENAME_NOREPLACE | RENAME_EXCHANGE)
+
+/* ---- life ---- */
+
+int engine_open(const struct engine_ops *ops, const struct engine_config *config,
+	struct engine **out, struct err *err)
+{
+	int r = engine_check_ops(ops, err);
+	if (r != 0) {
+		return r;
+	}
+	struct engine *e = calloc(1, sizeof(*e));
+	struct counters *counters = calloc(1, sizeof(*counters));
+	if (e == NULL || counters == NULL) {
+		r = err_set(err, ENOMEM, "out of memory");
+		goto fail;
+	}
+	r = ops->open(config, &e->ctx, err);
+	if (r != 0) {
+		goto fail;
+	}
+	e->ops = ops;
+	e->read_only = config->read_only;
+	e->host = config->host;
+	e->counters = counters;
+	atomic_init(&e->refs, 1);
+	pthread_mutex_init(&e->jobs_lock, NULL);
+	log_debug("%s/%s: opened %s", ops->service, ops->backend, config->dir);
+	*out = e;
+	return 0;
+fail:
+	free(counters);
+	free(e);
+	return r;
+}
+
+struct engine *engine_ref(struct engine *e)
+{
+	unsigned before = atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+	assert(before > 0);
+	(void)before;
+	return e;
+}
+
+/* Ends one engine whose last reference went; gives back its parent, whose
+ * reference is now the caller's to drop. */
+static struct engine *engine_destroy(struct engine *e)
+{
+	struct engine *parent = e->parent;
+
+	jobs_finish(e);
+	e->ops->close(e->ctx);
+	pthread_mutex_destroy(&e->jobs_lock);
+	if (parent == NULL) {
+		free(e->counters);
+	}
+	free(e->view_name);
+	free(e);
+	return parent;
+}
+
+void engine_unref(struct engine *e)
+{
+	while (e != NULL && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1) {
+		e = engine_destroy(e);
+	}
+}
+
+const struct engine_ops *engine_ops(const struct engine *e)
+{
+	return e->ops;
+}
+
+const char *engine_service(const struct engine *e)
+{
+	return e->ops->service;
+}
+
+bool engine_read_only(const struct engine *e)
+{
+	return e->read_only;
+}
+
+/* ---- refusals ---- */
+
+int engine_refuse_write(const struct engine *e, struct err *err)
+{
+	if (!e->read_only) {
+		return 0;
+	}
+	if (e->parent == NULL || e->kind == ENGINE_VIEW_REPLICA) {
+		return err_set(err, EROFS, "%s is mounted read-only (ro=%s)", e->ops->service,
+			e->ops->service);
+	}
+	if (e->kind == ENGINE_VIEW_TIME) {
+		return err_set(err, EROFS, "the past (.at) cannot be changed");
+	}
+	return err_set(err, EROFS, "a snapshot cannot be changed");
+}
+
+int engine_absent(const struct engine *e, const char *feature, struct err *err)
+{
+	return err_set(err, ENOTSUP, "%s/%s has no %s", e->ops->service, e->ops->backend, feature);
+}
+
+/* ---- reading ---- */
+
+static bool info_is_whole(const struct engine_info *info)
+{
+	return (info->kind == ENGINE_DIR || info->kind == ENGINE_FILE) &&
+	       info->version != ENGINE_VERSION_ABSENT && info->version != ENGINE_VERSION_ANY;
+}
+
+int engine_level(
+	struct engine *e, const struct epath *path, struct engine_level *out, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_LEVEL, path, err);
+	int r = e->ops->level(e->ctx, path, out, err);
+	assert(r != 0 || out->child == ENGINE_DIR ||
+		(out->n_forms > 0 && out->listed_form < out->n_forms));
+	return probe_end(&p, r, err);
+}
+
+int engine_stat(struct engine *e, const struct epath *path, unsigned form, struct engine_info *out,
+	struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_STAT, path, err);
+	int r = e->ops->stat(e->ctx, path, form, out, err);
+	assert(r != 0 || info_is_whole(out));
+	return probe_end(&p, r, err);
+}
+
+int engine_list(struct engine *e, const struct epath *path, const struct slice *after,
+	unsigned form, engine_emit *emit, void *arg, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_LIST, path, err);
+	assert(path->depth < EPATH_MAX);
+	int r = e->ops->list(e->ctx, path, after, form, emit, arg, err);
+	return probe_end(&p, r, err);
+}
+
+int engine_find_hashed(struct engine *e, const struct epath *path,
+	const unsigned char hash[NAME_HASH_BYTES], struct buf *key, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_FIND_HASHED, path, err);
+	int r;
+	if (e->ops->find_hashed == NULL) {
+		r = err_set(err, ENOENT, "no key has this hash");
+	} else {
+		r = e->ops->find_hashed(e->ctx, path, hash, key, err);
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_read(struct engine *e, const struct epath *path, unsigned form, struct buf *out,
+	struct engine_info *info, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_READ, path, err);
+	size_t before = out->n;
+	int r = e->ops->read(e->ctx, path, form, out, info, err);
+	if (r == 0) {
+		r = buf_check(out, err);
+	}
+	if (r != 0) {
+		out->n = before;
+	}
+	assert(r != 0 || (info_is_whole(info) && info->kind == ENGINE_FILE));
+	assert(r != 0 || info->size == out->n - before);
+	return probe_end(&p, r, err);
+}
+
+/* ---- writing ---- */
+
+int engine_write(struct engine *e, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct engine_info *out, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_WRITE, path, err);
+	assert(path->depth > 0);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	if (e->ops->write == NULL) {
+		r = err_set(
+			err, EROFS, "%s/%s cannot write items", e->ops->service, e->ops->backend);
+	} else {
+		r = e->ops->write(e->ctx, path, form, text, expect, out, err);
+	}
+	assert(r != 0 || (info_is_whole(out) && out->kind == ENGINE_FILE));
+	return probe_end(&p, r, err);
+}
+
+int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_REMOVE, path, err);
+	assert(path->depth > 0);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	if (e->ops->remove == NULL) {
+		r = err_set(
+			err, EROFS, "%s/%s cannot remove items", e->ops->service, e->ops->backend);
+	} else {
+		r = e->ops->remove(e->ctx, path, expect, err);
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_rename(struct engine *e, const struct epath *from, const struct epath *to,
+	unsigned flags, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_RENAME, from, err);
+	assert(from->depth > 0 && to->depth > 0 && to->depth <= EPATH_MAX);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	if ((flags & ~(unsigned)RENAME_FLAGS) != 0 || flags == RENAME_FLAGS) {
+		r = err_set(err, EINVAL,
+			"rename flags %#x are not supported: only no-replace or exchange", flags);
+	} else if (e->ops->rename == NULL) {
+		r = err_set(err, EXDEV, "%s/%s cannot rename: copy and remove", e->ops->service,
+			e->ops->backend);
+	} else {
+		r = e->ops->rename(e->ctx, from, to, flags, err);
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_mkdir(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_MKDIR, path, err);
+	assert(path->depth > 0);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->mkdir != NULL ? e->ops->mkdir(e->ctx, path, err)
+				  : engine_absent(e, "directories that can be made", err);
+	return probe_end(&p, r, err);
+}
+
+int engine_rmdir(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_RMDIR, path, err);
+	assert(path->depth > 0);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->rmdir != NULL ? e->ops->rmdir(e->ctx, path, err)
+				  : engine_absent(e, "directories that can be removed", err);
+	return probe_end(&p, r, err);
+}
+
+/* ---- about a directory ---- */
+
+int engine_status(struct engine *e, const struct epath *path, json_t *out, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_STATUS, path, err);
+	int r = e->ops->status != NULL ? e->ops->status(e->ctx, path, out, err) : 0;
+	if (r == 0) {
+		r = jobs_status(e, path, out, err);
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_schema_read(struct engine *e, const struct epath *path, struct buf *out, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_SCHEMA_READ, path, err);
+	size_t before = out->n;
+	int r = e->ops->schema_read != NULL ? e->ops->schema_read(e->ctx, path, out, err)
+					    : engine_absent(e, "schema to read", err);
+	if (r == 0) {
+		r = buf_check(out, err);
+	}
+	if (r != 0) {
+		out->n = before;
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_schema_write(
+	struct engine *e, const struct epath *path, struct slice text, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_SCHEMA_WRITE, path, err);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->schema_write != NULL ? e->ops->schema_write(e->ctx, path, text, err)
+					 : engine_absent(e, "schema that can be written", err);
+	return probe_end(&p, r, err);
+}
+
+int engine_sync(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_SYNC, path, err);
+	int r = e->ops->sync != NULL ? e->ops->sync(e->ctx, path, err) : 0;
+	return probe_end(&p, r, err);
+}
+
+uint64_t engine_bytes(struct engine *e)
+{
+	return e->ops->bytes != NULL ? e->ops->bytes(e->ctx) : 0;
+}

@@ -1,0 +1,105 @@
+/* Views: the same tree over another store. A view is an engine like any other;
+ * it holds a reference to the one it was opened from. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/common/cleanup.h"
+#include "engines/engine_impl.h"
+
+static const char *feature_name(enum engine_view_kind kind)
+{
+	switch (kind) {
+	case ENGINE_VIEW_SNAPSHOT: return "snapshots";
+	case ENGINE_VIEW_REPLICA: return "replicas";
+	case ENGINE_VIEW_TIME: return "points in time";
+	}
+	return "views";
+}
+
+int engine_view_list(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	const struct slice *after, engine_emit *emit, void *arg, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_VIEW_LIST, path, err);
+	int r = e->ops->view_list != NULL
+			? e->ops->view_list(e->ctx, path, kind, after, emit, arg, err)
+			: engine_absent(e, feature_name(kind), err);
+	return probe_end(&p, r, err);
+}
+
+/* The engine around an open view; NULL when memory ran out. */
+static struct engine *wrap_view(
+	struct engine *parent, enum engine_view_kind kind, struct slice name, void *ctx)
+{
+	CLEANUP(buf_free) struct buf escaped = BUF_INIT;
+	struct engine *v = calloc(1, sizeof(*v));
+	if (v == NULL) {
+		return NULL;
+	}
+	name_escape(name, &escaped);
+	v->view_name = strdup(buf_cstr(&escaped));
+	if (v->view_name == NULL) {
+		free(v);
+		return NULL;
+	}
+	v->ops = parent->ops;
+	v->ctx = ctx;
+	atomic_init(&v->refs, 1);
+	/* What a replica accepts is the engine's to say: regions of a global table
+	 * are written to, a replica takes only commands. */
+	v->read_only = parent->read_only || kind != ENGINE_VIEW_REPLICA;
+	v->host = parent->host;
+	v->counters = parent->counters;
+	v->parent = engine_ref(parent);
+	v->kind = kind;
+	pthread_mutex_init(&v->jobs_lock, NULL);
+	return v;
+}
+
+int engine_view(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct engine **out, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_VIEW_OPEN, path, err);
+	if (e->ops->view_open == NULL) {
+		return probe_end(&p, engine_absent(e, feature_name(kind), err), err);
+	}
+	void *ctx = NULL;
+	int r = e->ops->view_open(e->ctx, path, kind, name, &ctx, err);
+	if (r == 0) {
+		struct engine *v = wrap_view(e, kind, name, ctx);
+		if (v == NULL) {
+			e->ops->close(ctx);
+			r = err_set(err, ENOMEM, "out of memory");
+		} else {
+			*out = v;
+		}
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_view_create(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_VIEW_CREATE, path, err);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->view_create != NULL ? e->ops->view_create(e->ctx, path, kind, name, err)
+					: engine_absent(e, feature_name(kind), err);
+	return probe_end(&p, r, err);
+}
+
+int engine_view_remove(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_VIEW_REMOVE, path, err);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->view_remove != NULL ? e->ops->view_remove(e->ctx, path, kind, name, err)
+					: engine_absent(e, feature_name(kind), err);
+	return probe_end(&p, r, err);
+}
