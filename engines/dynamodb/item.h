@@ -12,7 +12,7 @@
 #define DDB_PK_MAX_BYTES    2048
 #define DDB_SK_MAX_BYTES    1024
 #define DDB_KEY_NAME_MAX    255
-#define DDB_ATTR_NAME_MAX   65534
+#define DDB_ATTR_NAME_MAX   65535
 #define DDB_NUMBER_DIGITS   38
 
 enum ddb_type { DDB_S, DDB_N, DDB_B, DDB_BOOL, DDB_NULL, DDB_L, DDB_M, DDB_SS, DDB_NS, DDB_BS };

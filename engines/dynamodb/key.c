@@ -11,6 +11,7 @@
 #include "engines/common/name.h"
 #include "engines/dynamodb/base64.h"
 #include "engines/dynamodb/number.h"
+#include "engines/dynamodb/tree.h"
 
 #define SIGN_NEGATIVE 0x40
 #define SIGN_ZERO     0x80
@@ -53,7 +54,7 @@ static void decode_number(struct slice stored, struct ddb_decimal *d)
 
 /* ---- checks ---- */
 
-static int refuse_type(const struct ddb_key_def *def, enum ddb_type actual, struct err *err)
+int ddb_key_refuse_type(const struct ddb_key_def *def, enum ddb_type actual, struct err *err)
 {
 	return err_set(err, EINVAL,
 		"One or more parameter values were invalid: Type mismatch for key %s expected: %s "
@@ -111,7 +112,7 @@ static int encode_number_text(
 	char shown[DDB_EXCERPT_MAX];
 	enum ddb_number_fault fault = ddb_decimal_parse(text, &d);
 	if (fault == DDB_NUMBER_SYNTAX) {
-		return refuse_type(def, DDB_S, err);
+		return ddb_key_refuse_type(def, DDB_S, err);
 	}
 	if (fault != DDB_NUMBER_OK) {
 		return ddb_number_refuse(fault, text, err);
