@@ -30,14 +30,15 @@ extern char **environ;
 enum { THREADS_MAX = 128, DENTS_BYTES = 32768 };
 
 struct options {
-	unsigned count;	    /* -n: operations in all; 0: as many as there are names */
-	unsigned threads;   /* -T */
-	bool fsync;	    /* -F */
-	bool unlisted;	    /* -G: make up the names, do not list */
-	bool shuffled;	    /* -R: not in listing order */
-	size_t block;	    /* -b: bytes a read */
-	const char *cpus;   /* -C a,b */
-	const char *target; /* directory or file */
+	unsigned count;	     /* -n: operations in all; 0: as many as there are names */
+	unsigned threads;    /* -T */
+	bool fsync;	     /* -F */
+	bool unlisted;	     /* -G: make up the names, do not list */
+	unsigned population; /* -P: -G's names are spread over so many */
+	bool shuffled;	     /* -R: not in listing order */
+	size_t block;	     /* -b: bytes a read */
+	const char *cpus;    /* -C a,b */
+	const char *target;  /* directory or file */
 	char **rest;
 };
 
@@ -147,12 +148,13 @@ static void names_add(void *arg, const char *name)
 	names->name[names->n++] = strdup(name);
 }
 
-static void names_make(struct names *names, unsigned n)
+static void names_make(struct names *names, unsigned n, unsigned population)
 {
 	char name[ITEM_NAME_MAX];
+	unsigned step = population > n ? population / n : 1;
 
 	for (unsigned i = 0; i < n; i++) {
-		item_name(name, i);
+		item_name(name, i * step);
 		names_add(names, name);
 	}
 }
@@ -176,7 +178,7 @@ static struct names names_get(const struct options *o)
 	struct names names = {NULL, 0};
 
 	if (o->unlisted) {
-		names_make(&names, o->count);
+		names_make(&names, o->count, o->population);
 	} else {
 		for_each_entry(o->target, names_add, &names, NULL);
 	}
@@ -540,19 +542,20 @@ static const char usage[] =
 	"  pingpong -                            pipe between the CPUs of -C\n"
 	"  files DIR, jsonl KEY                  make data\n"
 	"  -n COUNT  -T THREADS  -F fsync  -G do not list first  -R random order\n"
-	"  -b BYTES a read  -C a,b\n";
+	"  -P COUNT: -G spreads its names over so many  -b BYTES a read  -C a,b\n";
 
 static int parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
 	*o = (struct options){.threads = 1, .block = 131072};
-	while ((c = getopt(argc, argv, "+n:T:FGRb:C:")) != -1) {
+	while ((c = getopt(argc, argv, "+n:T:FGP:Rb:C:")) != -1) {
 		switch (c) {
 		case 'n': o->count = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'T': o->threads = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'F': o->fsync = true; break;
 		case 'G': o->unlisted = true; break;
+		case 'P': o->population = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'R': o->shuffled = true; break;
 		case 'b': o->block = strtoul(optarg, NULL, 10); break;
 		case 'C': o->cpus = optarg; break;
