@@ -239,8 +239,9 @@ def gate(fs, fsbench, outside, only=None, results=None):
         if only and only not in case.name:
             continue
         try:
-            case.prepare()
-            counts = measure(fs, case.act)
+            with fs.watched(60):
+                case.prepare()
+                counts = measure(fs, case.act)
             over = excess(case, counts)
         except (Failed, OSError) as problem:
             counts, over = {}, [str(problem)]

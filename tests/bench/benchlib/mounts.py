@@ -1,13 +1,14 @@
 """The file systems compared: each gives directories to read and one to write."""
 
+import contextlib
 import os
 import re
 import resource
-import shutil
 import subprocess
+import threading
 import time
 
-from .tools import ENV, Failed, on_exit, run
+from .tools import ENV, Failed, note, on_exit, run
 
 SIZES = {"d1k": 1000, "d10k": 10_000, "d100k": 100_000, "d1m": 1_000_000}
 
@@ -23,6 +24,9 @@ class Fs:
 
     def stop(self):
         pass
+
+    def watched(self, seconds):
+        return contextlib.nullcontext()
 
     def dir(self, name):
         raise NotImplementedError
@@ -98,6 +102,22 @@ class Mounted(Fs):
             end_process(self.process)
         self.process = None
         self.pid = None
+
+    @contextlib.contextmanager
+    def watched(self, seconds):
+        """A daemon that hangs takes every process that waits for it along, this one
+        too; killing it fails their requests, and the run goes on without it."""
+        timer = threading.Timer(seconds, self.kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def kill(self):
+        note(f"{self.name} hangs and is killed")
+        if self.process:
+            self.process.kill()
 
     def metrics(self):
         """Requests so far, by operation in capitals."""
@@ -247,7 +267,3 @@ def kernel_inodes_mb():
     except OSError:
         pass
     return None
-
-
-def free_bytes(path):
-    return shutil.disk_usage(path).free

@@ -59,9 +59,11 @@ def print_goals(verdicts, failures):
     if lines:
         table(["", "goal", "now", "prototype", ""], lines)
     missing = [v for v in verdicts if v.value is None]
-    if missing:
-        say(f"not measured in this run: {len(missing)} goals "
-            f"({', '.join(dict.fromkeys(v.goal.row for v in missing))})")
+    if not lines:
+        say("none: they compare dbmount, or rows this run left out")
+    elif missing:
+        say(f"not measured in this run: "
+            f"{', '.join(dict.fromkeys(v.goal.row for v in missing))}")
     for what, why in goals.NOT_MEASURED:
         say(f"skip - {what}: {why}")
     for problem in failures:
