@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engines/dynamodb/dynamodb.h"
 #include "engines/engine_impl.h"
 
 /* Sorted by service, then backend; the first of a service is its default. */
 const struct engine_ops *const engine_registry[] = {
+	&dynamodb_sqlite_ops,
 	NULL,
 };
 

@@ -1,0 +1,293 @@
+/* DynamoDB on SQLite: opening, closing, and the table of operations. */
+#include "engines/dynamodb/dynamodb_sqlite.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engines/common/log.h"
+#include "engines/dynamodb/draft.h"
+
+/* ---- what lies in the directory ---- */
+
+/* "t12.db", "b3.db-wal", ...: a table's or backup's; false for anything else. */
+static bool file_parse(const char *name, char *kind, uint64_t *id)
+{
+	char *end;
+
+	if ((name[0] != 't' && name[0] != 'b') || name[1] < '1' || name[1] > '9') {
+		return false;
+	}
+	*kind = name[0];
+	*id = strtoull(name + 1, &end, 10);
+	return strncmp(end, ".db", 3) == 0;
+}
+
+/* Calls for each file of a table or backup. Non-zero stops and is returned. */
+typedef int file_fn(struct ddb_db *db, const char *name, char kind, uint64_t id, struct err *err);
+
+static int each_file(struct ddb_db *db, file_fn *fn, struct err *err)
+{
+	DIR *dir = opendir(db->dir);
+	const struct dirent *entry;
+	char kind;
+	uint64_t id;
+	int rc = 0;
+
+	if (dir == NULL) {
+		return err_errno(err, "%s", db->dir);
+	}
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		if (file_parse(entry->d_name, &kind, &id)) {
+			rc = fn(db, entry->d_name, kind, id, err);
+		}
+	}
+	closedir(dir);
+	return rc;
+}
+
+/* A file without a row is what a crash left of a step that did not happen, or of
+ * a removal that did. */
+static int remove_orphan(struct ddb_db *db, const char *name, char kind, uint64_t id,
+	struct err *err)
+{
+	bool known;
+
+	int rc = ddb_catalog_has(db, kind, id, &known, err);
+	if (rc < 0 || known) {
+		return rc;
+	}
+	log_info("dynamodb: removing %s/%s, left over by a crash", db->dir, name);
+	if (unlinkat(db->dir_fd, name, 0) < 0 && errno != ENOENT) {
+		log_warn("dynamodb: cannot remove %s/%s: %s", db->dir, name, strerror(errno));
+	}
+	return 0;
+}
+
+static int refuse_file(struct ddb_db *db, const char *name, char kind, uint64_t id,
+	struct err *err)
+{
+	(void)kind;
+	(void)id;
+	return err_set(err, EIO,
+		"%s holds %s but no catalog.db, which names the tables: nothing was changed; put "
+		"catalog.db back, or move the files away",
+		db->dir, name);
+}
+
+/* Without this a lost catalog would be made anew, empty, and every table's file
+ * removed as left over. */
+static int check_catalog(struct ddb_db *db, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(db->dir_fd, "catalog.db", &st, 0) == 0) {
+		return 0;
+	}
+	return each_file(db, refuse_file, err);
+}
+
+static void empty_tmp(struct ddb_db *db)
+{
+	int fd = openat(db->dir_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+
+	if (dir == NULL) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+			unlinkat(dirfd(dir), entry->d_name, 0);
+		}
+	}
+	closedir(dir);
+}
+
+static int clean(struct ddb_db *db, struct err *err)
+{
+	if (db->read_only) {
+		return 0;
+	}
+	if (mkdirat(db->dir_fd, "tmp", 0700) < 0 && errno != EEXIST) {
+		return err_errno(err, "%s/tmp", db->dir);
+	}
+	empty_tmp(db);
+	return each_file(db, remove_orphan, err);
+}
+
+/* ---- open, close ---- */
+
+static int64_t wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+struct ddb_db *ddb_db_new(const char *dir, struct err *err)
+{
+	struct ddb_db *db = calloc(1, sizeof(*db));
+
+	if (db == NULL) {
+		err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	TAILQ_INIT(&db->tables);
+	pthread_mutex_init(&db->ddl, NULL);
+	pthread_mutex_init(&db->lock, NULL);
+	pthread_cond_init(&db->closed, NULL);
+	db->token = wall_clock();
+	db->dir = strdup(dir);
+	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (db->dir == NULL || db->dir_fd < 0) {
+		err_errno(err, "%s", dir);
+		dynamodb_sqlite_close(db);
+		return NULL;
+	}
+	return db;
+}
+
+static int take_settings(struct ddb_db *db, const struct engine_config *config, struct err *err)
+{
+	for (unsigned i = 0; i < config->n_settings; i++) {
+		const struct engine_setting *s = &config->settings[i];
+		if (strcmp(s->key, "dynamodb_json") != 0) {
+			return err_set(err, EINVAL,
+				"dynamodb has no setting '%s'; it knows dynamodb_json", s->key);
+		}
+		db->typed = strcmp(s->value, "typed") == 0;
+		if (!db->typed && strcmp(s->value, "plain") != 0) {
+			return err_set(err, EINVAL, "dynamodb_json=%s: plain or typed is expected",
+				s->value);
+		}
+	}
+	return 0;
+}
+
+static int dynamodb_sqlite_open(const struct engine_config *config, void **ctx, struct err *err)
+{
+	struct ddb_db *db = ddb_db_new(config->dir, err);
+
+	if (db == NULL) {
+		return -err->code;
+	}
+	db->sync = config->sync;
+	db->read_only = config->read_only;
+	db->host = config->host;
+	int rc = take_settings(db, config, err);
+	rc = rc < 0 ? rc : check_catalog(db, err);
+	rc = rc < 0 ? rc : ddb_catalog_open(db, err);
+	rc = rc < 0 ? rc : clean(db, err);
+	if (rc < 0) {
+		dynamodb_sqlite_close(db);
+		return rc;
+	}
+	*ctx = db;
+	return 0;
+}
+
+void dynamodb_sqlite_close(void *ctx)
+{
+	struct ddb_db *db = ctx;
+
+	ddb_tables_close(db);
+	if (db->only != NULL) {
+		store_close(atomic_load(&db->only->store));
+		pthread_mutex_destroy(&db->only->opening);
+		free(db->only);
+	}
+	store_close(db->catalog);
+	pthread_cond_destroy(&db->closed);
+	pthread_mutex_destroy(&db->lock);
+	pthread_mutex_destroy(&db->ddl);
+	cleanup_close(&db->dir_fd);
+	free(db->dir);
+	free(db);
+}
+
+/* ---- sync, bytes ---- */
+
+static int sync_all(struct ddb_db *db, struct err *err)
+{
+	CLEANUP(cleanup_free) struct ddb_table **tables = NULL;
+	unsigned n = 0;
+
+	int rc = ddb_tables_open(db, &tables, &n, err);
+	for (unsigned i = 0; rc == 0 && i < n; i++) {
+		rc = store_sync(atomic_load(&tables[i]->store), err);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		ddb_table_put(tables[i]);
+	}
+	return rc;
+}
+
+static int dynamodb_sqlite_sync(void *ctx, const struct epath *path, struct err *err)
+{
+	struct ddb_db *db = ctx;
+	TABLE t = NULL;
+
+	if (db->only != NULL || db->read_only) {
+		return 0;
+	}
+	if (path->depth == 0) {
+		return sync_all(db, err);
+	}
+	int rc = ddb_table_get(db, path->key[0], &t, err);
+	/* One whose store is not open has nothing that waits. */
+	struct store *s = rc == 0 ? atomic_load(&t->store) : NULL;
+	return s != NULL ? store_sync(s, err) : rc;
+}
+
+static uint64_t dynamodb_sqlite_bytes(void *ctx)
+{
+	const struct ddb_db *db = ctx;
+	DIR *dir = opendir(db->dir);
+	const struct dirent *entry;
+	uint64_t bytes = 0;
+	struct stat st;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (fstatat(db->dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(st.st_mode)) {
+			bytes += (uint64_t)st.st_size;
+		}
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return bytes;
+}
+
+/* ---- the table ---- */
+
+const struct engine_ops dynamodb_sqlite_ops = {
+	.service = "dynamodb",
+	.backend = "sqlite",
+	.summary = "DynamoDB tables: <table>/<partition key>/<sort key>.json",
+	.open = dynamodb_sqlite_open,
+	.close = dynamodb_sqlite_close,
+	.level = dynamodb_sqlite_level,
+	.stat = dynamodb_sqlite_stat,
+	.list = dynamodb_sqlite_list,
+	.find_hashed = dynamodb_sqlite_find_hashed,
+	.read = dynamodb_sqlite_read,
+	.draft_new = ddb_draft_new,
+	.draft_feed = ddb_draft_feed,
+	.draft_complete = ddb_draft_complete,
+	.draft_free = ddb_draft_free,
+	.write = dynamodb_sqlite_write,
+	.remove = dynamodb_sqlite_remove,
+	.rename = dynamodb_sqlite_rename,
+	.mkdir = dynamodb_sqlite_mkdir,
+	.rmdir = dynamodb_sqlite_rmdir,
+	.sync = dynamodb_sqlite_sync,
+	.bytes = dynamodb_sqlite_bytes,
+};

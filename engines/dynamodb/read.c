@@ -1,0 +1,495 @@
+/* Levels, stats, lists, content. */
+#include "engines/dynamodb/dynamodb_sqlite.h"
+
+#include <stdlib.h>
+
+#define TABLES_AT_ONCE 32
+
+static void dir_info(int64_t mtime_ns, struct engine_info *out)
+{
+	*out = (struct engine_info){
+		.kind = ENGINE_DIR,
+		.version = mtime_ns != 0 ? (uint64_t)mtime_ns : 1,
+		.mtime_ns = mtime_ns,
+	};
+}
+
+/* What STAT_COLUMNS names. */
+static struct ddb_stored stored_row(sqlite3_stmt *stmt)
+{
+	return (struct ddb_stored){
+		.version = sql_column_uint(stmt, 0),
+		.mtime_ns = sqlite3_column_int64(stmt, 1),
+		.psize = sql_column_uint(stmt, 2),
+		.tsize = sql_column_uint(stmt, 3),
+	};
+}
+
+static void item_row(sqlite3_stmt *stmt, const struct ddb_table *t, unsigned form,
+	struct engine_info *out)
+{
+	struct ddb_stored stored = stored_row(stmt);
+
+	ddb_stored_info(&stored, t, form, out);
+}
+
+static int begin(struct ddb_table *t, uint64_t key, enum ddb_table_sql n, struct store_reader **r,
+	sqlite3_stmt **stmt, struct err *err)
+{
+	struct store *s;
+
+	int rc = ddb_table_store(t, &s, err);
+	if (rc == 0) {
+		rc = store_read_begin(s, key, r, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	*stmt = store_reader_stmt(*r, n, err);
+	return *stmt != NULL ? 0 : -err->code;
+}
+
+/* The place's own hash: of the item, or of the partition. */
+static uint64_t place_key(const struct ddb_place *p)
+{
+	return store_key_hash(buf_slice(&p->pk), buf_slice(&p->sk));
+}
+
+/* ---- partitions ---- */
+
+/* ENOENT; *id and *mtime_ns of the partition. */
+static int part_find(const struct epath *path, const struct ddb_place *p, int64_t *id,
+	int64_t *mtime_ns, struct err *err)
+{
+	READER r = NULL;
+	STMT stmt = NULL;
+
+	int rc = begin(p->table, place_key(p), PART_FIND, &r, &stmt, err);
+	if (rc < 0) {
+		return rc;
+	}
+	store_bind_slice(stmt, 1, buf_slice(&p->pk));
+	rc = store_step(stmt, err);
+	if (rc == 1) {
+		*id = sqlite3_column_int64(stmt, 0);
+		*mtime_ns = sqlite3_column_int64(stmt, 3);
+	}
+	return rc == 0 ? ddb_no_path(path, err) : (rc < 0 ? rc : 0);
+}
+
+/* ---- tables ---- */
+
+/* A table that nobody uses is asked only when its row may be old; one that does
+ * not open shows what the catalog knows: it must stay visible, to be removed. */
+int ddb_table_info(struct ddb_db *db, const struct ddb_table_def *def, struct engine_info *out,
+	struct err *err)
+{
+	TABLE t = NULL;
+	struct store *s;
+	struct err why = {0};
+	int64_t mtime_ns = def->mtime_ns;
+
+	if (!ddb_table_if_open(db, def->id, &t) && def->dirty) {
+		ddb_table_get(db, slice_of(def->name), &t, &why);
+	}
+	if (t != NULL && ddb_table_store(t, &s, &why) == 0) {
+		int rc = ddb_store_mtime(s, &t->schema, &mtime_ns, err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	dir_info(mtime_ns, out);
+	return 0;
+}
+
+static int stat_table(struct ddb_db *db, struct slice name, struct engine_info *out,
+	struct err *err)
+{
+	struct ddb_table_def def;
+
+	if (db->only == NULL) {
+		int rc = ddb_catalog_table(db, name, &def, err);
+		return rc < 0 ? rc : ddb_table_info(db, &def, out, err);
+	}
+	TABLE t = NULL;
+	int64_t mtime_ns = 0;
+	int rc = ddb_table_get(db, name, &t, err);
+	if (rc == 0) {
+		rc = ddb_store_mtime(atomic_load(&t->store), &t->schema, &mtime_ns, err);
+	}
+	if (rc == 0) {
+		dir_info(mtime_ns, out);
+	}
+	return rc;
+}
+
+/* ---- level ---- */
+
+int dynamodb_sqlite_level(void *ctx, const struct epath *path, struct engine_level *out,
+	struct err *err)
+{
+	struct ddb_db *db = ctx;
+	struct ddb_look look = {.typed = db->typed, .fixed = db->only != NULL};
+	PLACE p = {0};
+	int64_t id;
+	int64_t mtime_ns;
+
+	int rc = ddb_place_find(db, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind == DDB_ITEM) {
+		return err_set(err, ENOTDIR, "an item is a file");
+	}
+	if (p.kind == DDB_PART) {
+		rc = part_find(path, &p, &id, &mtime_ns, err);
+	}
+	if (rc == 0) {
+		ddb_level(p.kind, p.table != NULL ? &p.table->schema : NULL, &look, out);
+	}
+	return rc;
+}
+
+/* ---- stat ---- */
+
+static int stat_service(struct ddb_db *db, struct engine_info *out, struct err *err)
+{
+	int64_t mtime_ns = 0;
+	int rc = 0;
+
+	if (db->only != NULL) {
+		mtime_ns = db->only->created_ns;
+	} else {
+		rc = ddb_catalog_mtime(db, &mtime_ns, err);
+	}
+	if (rc == 0) {
+		dir_info(mtime_ns, out);
+	}
+	return rc;
+}
+
+static int stat_item(const struct epath *path, const struct ddb_place *p, unsigned form,
+	struct engine_info *out, struct err *err)
+{
+	READER r = NULL;
+	STMT stmt = NULL;
+
+	int rc = begin(p->table, place_key(p), ITEM_STAT, &r, &stmt, err);
+	if (rc < 0) {
+		return rc;
+	}
+	store_bind_slice(stmt, 1, buf_slice(&p->pk));
+	store_bind_slice(stmt, 2, buf_slice(&p->sk));
+	rc = store_step(stmt, err);
+	if (rc == 1) {
+		item_row(stmt, p->table, form, out);
+	}
+	return rc == 0 ? ddb_no_path(path, err) : (rc < 0 ? rc : 0);
+}
+
+int dynamodb_sqlite_stat(void *ctx, const struct epath *path, unsigned form,
+	struct engine_info *out, struct err *err)
+{
+	PLACE p = {0};
+	int64_t id;
+	int64_t mtime_ns;
+
+	if (path->depth == 0) {
+		return stat_service(ctx, out, err);
+	}
+	if (path->depth == 1) {
+		return stat_table(ctx, path->key[0], out, err);
+	}
+	int rc = ddb_place_find(ctx, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind == DDB_ITEM) {
+		return stat_item(path, &p, form, out, err);
+	}
+	rc = part_find(path, &p, &id, &mtime_ns, err);
+	if (rc == 0) {
+		dir_info(mtime_ns, out);
+	}
+	return rc;
+}
+
+/* ---- list ---- */
+
+struct listing {
+	const struct ddb_table *table;
+	unsigned form;
+	engine_emit *emit;
+	void *arg;
+};
+
+/* The tables are read a few at a time: telling their mtime may open some. */
+static int list_tables(struct ddb_db *db, const struct slice *after, const struct listing *l,
+	struct err *err)
+{
+	CLEANUP(cleanup_free)
+	struct ddb_table_def *defs = calloc(TABLES_AT_ONCE, sizeof(*defs));
+	struct engine_info info;
+	char last[DDB_NAME_MAX + 1];
+	struct slice from = after != NULL ? *after : slice_of("");
+	unsigned n = TABLES_AT_ONCE;
+
+	if (defs == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	while (n == TABLES_AT_ONCE) {
+		int rc = ddb_catalog_tables(db, from, defs, TABLES_AT_ONCE, &n, err);
+		for (unsigned i = 0; rc == 0 && i < n; i++) {
+			rc = ddb_table_info(db, &defs[i], &info, err);
+			if (rc == 0 && l->emit(l->arg, slice_of(defs[i].name), &info) != 0) {
+				return 0;
+			}
+		}
+		if (rc < 0) {
+			return rc;
+		}
+		if (n > 0) {
+			memcpy(last, defs[n - 1].name, sizeof(last));
+			from = slice_of(last);
+		}
+	}
+	return 0;
+}
+
+static int list_only(struct ddb_db *db, const struct slice *after, const struct listing *l,
+	struct err *err)
+{
+	struct engine_info info;
+	struct slice name = slice_of(db->only->name);
+
+	if (after != NULL && slice_compare(name, *after) <= 0) {
+		return 0;
+	}
+	int rc = stat_table(db, name, &info, err);
+	if (rc == 0) {
+		l->emit(l->arg, name, &info);
+	}
+	return rc;
+}
+
+static int emit_rows(sqlite3_stmt *stmt, enum ddb_kind kind, const struct listing *l,
+	struct err *err)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	const struct ddb_key_schema *schema = &l->table->schema;
+	bool range = kind == DDB_ITEM && schema->has_range;
+	struct engine_info info;
+	int rc;
+
+	while ((rc = store_step(stmt, err)) == 1) {
+		buf_clear(&text);
+		ddb_key_text(range ? &schema->range : &schema->hash, store_column_slice(stmt, 4),
+			&text);
+		rc = buf_check(&text, err);
+		if (rc < 0) {
+			return rc;
+		}
+		if (kind == DDB_PART) {
+			dir_info(sqlite3_column_int64(stmt, 3), &info);
+		} else {
+			item_row(stmt, l->table, l->form, &info);
+		}
+		if (l->emit(l->arg, buf_slice(&text), &info) != 0) {
+			return 0;
+		}
+	}
+	return rc;
+}
+
+static int list_parts(const struct ddb_place *p, struct slice from, const struct listing *l,
+	struct err *err)
+{
+	READER r = NULL;
+	STMT stmt = NULL;
+
+	int rc = begin(p->table, STORE_ALL_KEYS, PART_LIST, &r, &stmt, err);
+	if (rc < 0) {
+		return rc;
+	}
+	store_bind_slice(stmt, 1, from);
+	return emit_rows(stmt, DDB_PART, l, err);
+}
+
+static int list_items(const struct epath *path, const struct ddb_place *p, struct slice from,
+	const struct listing *l, struct err *err)
+{
+	READER r = NULL;
+	STMT find = NULL;
+
+	/* The partition is found in the same transaction that lists it. */
+	int rc = begin(p->table, STORE_ALL_KEYS, PART_FIND, &r, &find, err);
+	if (rc < 0) {
+		return rc;
+	}
+	store_bind_slice(find, 1, buf_slice(&p->pk));
+	rc = store_step(find, err);
+	if (rc != 1) {
+		return rc < 0 ? rc : ddb_no_path(path, err);
+	}
+	STMT stmt = store_reader_stmt(r, ITEM_LIST, err);
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	sqlite3_bind_int64(stmt, 1, sqlite3_column_int64(find, 0));
+	store_bind_slice(stmt, 2, from);
+	return emit_rows(stmt, DDB_ITEM, l, err);
+}
+
+static enum ddb_kind child_kind(const struct ddb_place *p)
+{
+	return p->kind == DDB_TABLE && p->table->schema.has_range ? DDB_PART : DDB_ITEM;
+}
+
+/* Where the list goes on: the stored bytes of `after`. */
+static int list_from(const struct ddb_place *p, const struct slice *after, struct buf *out,
+	struct err *err)
+{
+	const struct ddb_key_schema *schema = &p->table->schema;
+	bool range = p->kind == DDB_PART;
+
+	if (after == NULL) {
+		buf_puts(out, "");
+		return 0;
+	}
+	int rc = ddb_key_encode(range ? &schema->range : &schema->hash, range, *after, out, err);
+	return rc < 0 ? rc : buf_check(out, err);
+}
+
+int dynamodb_sqlite_list(void *ctx, const struct epath *path, const struct slice *after,
+	unsigned form, engine_emit *emit, void *arg, struct err *err)
+{
+	struct ddb_db *db = ctx;
+	PLACE p = {0};
+	CLEANUP(buf_free) struct buf from = BUF_INIT;
+
+	int rc = ddb_place_find(db, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	struct listing l = {p.table, form, emit, arg};
+	if (p.kind == DDB_SERVICE) {
+		return db->only != NULL ? list_only(db, after, &l, err)
+					: list_tables(db, after, &l, err);
+	}
+	if (p.kind == DDB_ITEM) {
+		return err_set(err, ENOTDIR, "an item is a file");
+	}
+	rc = list_from(&p, after, &from, err);
+	if (rc < 0) {
+		return rc;
+	}
+	return child_kind(&p) == DDB_PART ? list_parts(&p, buf_slice(&from), &l, err)
+					  : list_items(path, &p, buf_slice(&from), &l, err);
+}
+
+/* ---- long names ---- */
+
+/* The index holds 16 bytes of SHA-256, so what it finds is the key; the check
+ * guards against a damaged index. */
+static int hashed_key(const struct ddb_place *p, sqlite3_stmt *stmt,
+	const unsigned char hash[NAME_HASH_BYTES], struct buf *key, struct err *err)
+{
+	const struct ddb_key_schema *schema = &p->table->schema;
+	unsigned char found[NAME_HASH_BYTES];
+	size_t before = key->n;
+
+	ddb_key_text(p->kind == DDB_PART ? &schema->range : &schema->hash,
+		store_column_slice(stmt, 0), key);
+	int rc = buf_check(key, err);
+	if (rc < 0) {
+		return rc;
+	}
+	name_hash(slice_make(key->p + before, key->n - before), found);
+	if (memcmp(found, hash, sizeof(found)) == 0) {
+		return 0;
+	}
+	key->n = before;
+	return err_set(err, EIO, "the index of long names is damaged");
+}
+
+int dynamodb_sqlite_find_hashed(void *ctx, const struct epath *path,
+	const unsigned char hash[NAME_HASH_BYTES], struct buf *key, struct err *err)
+{
+	PLACE p = {0};
+	READER r = NULL;
+	STMT stmt = NULL;
+
+	int rc = ddb_place_find(ctx, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind == DDB_SERVICE || p.kind == DDB_ITEM) {
+		return ddb_no_path(path, err);
+	}
+	bool parts = child_kind(&p) == DDB_PART;
+	rc = begin(p.table, STORE_ALL_KEYS, parts ? PART_HASHED : ITEM_HASHED, &r, &stmt, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (!parts) {
+		store_bind_slice(stmt, 1, buf_slice(&p.pk));
+	}
+	store_bind_slice(stmt, parts ? 1 : 2, slice_make(hash, NAME_HASH_BYTES));
+	rc = store_step(stmt, err);
+	if (rc == 0) {
+		return ddb_no_path(path, err);
+	}
+	return rc < 0 ? rc : hashed_key(&p, stmt, hash, key, err);
+}
+
+/* ---- read ---- */
+
+int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
+	struct ddb_stored *out, struct err *err)
+{
+	READER r = NULL;
+	STMT stmt = NULL;
+
+	int rc = begin(p->table, place_key(p), ITEM_READ, &r, &stmt, err);
+	if (rc < 0) {
+		return rc;
+	}
+	store_bind_slice(stmt, 1, buf_slice(&p->pk));
+	store_bind_slice(stmt, 2, buf_slice(&p->sk));
+	rc = store_step(stmt, err);
+	if (rc != 1) {
+		return rc < 0 ? rc : ddb_no_path(path, err);
+	}
+	buf_append_slice(doc, store_column_slice(stmt, 4));
+	*out = stored_row(stmt);
+	return buf_check(doc, err);
+}
+
+int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, struct buf *out,
+	struct engine_info *info, struct err *err)
+{
+	PLACE p = {0};
+	CLEANUP(buf_free) struct buf doc = BUF_INIT;
+	struct ddb_stored stored;
+	size_t before = out->n;
+
+	int rc = ddb_place_find(ctx, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind != DDB_ITEM) {
+		return err_set(err, EISDIR, "this is a directory");
+	}
+	rc = ddb_read_item(path, &p, form == DDB_PLAIN ? out : &doc, &stored, err);
+	if (rc == 0 && form == DDB_TYPED) {
+		rc = ddb_doc_typed(buf_slice(&doc), true, out, err);
+	}
+	if (rc < 0) {
+		out->n = before;
+		return rc;
+	}
+	if (info != NULL) {
+		ddb_stored_info(&stored, p.table, form, info);
+	}
+	return 0;
+}

@@ -1,0 +1,227 @@
+/* Putting and removing items, making and removing directories. Texts are parsed
+ * and rendered by the caller's thread; the table's writer thread compares and
+ * stores. */
+#include "engines/dynamodb/dynamodb_sqlite.h"
+
+/* ---- write ---- */
+
+struct put {
+	const struct ddb_row *row;
+	uint64_t expect;
+	const struct err *other_key;
+	struct ddb_stored stored;
+};
+
+static int put_fn(struct ddb_txn *x, void *arg, struct err *err)
+{
+	struct put *p = arg;
+	struct ddb_part part;
+
+	int rc = ddb_part_load(x, buf_slice(&p->row->pk), &part, err);
+	rc = rc < 0 ? rc : ddb_stored_load(x, &part, buf_slice(&p->row->sk), &p->stored, err);
+	rc = rc < 0 ? rc : ddb_stored_expect(&p->stored, x->table, p->expect, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p->stored.version != 0 && p->other_key != NULL && p->other_key->code != 0) {
+		return err_set(err, EINVAL, "%s", p->other_key->msg);
+	}
+	if (part.id == 0) {
+		rc = ddb_part_add(x, buf_slice(&p->row->pk), &part, err);
+	}
+	rc = rc < 0 ? rc : ddb_stored_put(x, &part, p->row, &p->stored, err);
+	return rc < 0 ? rc : ddb_part_save(x, &part, err);
+}
+
+int ddb_put_row(const struct ddb_place *place, const struct ddb_row *row, uint64_t expect,
+	const struct err *other_key, struct ddb_stored *out, struct err *err)
+{
+	struct put put = {.row = row, .expect = expect, .other_key = other_key};
+	uint64_t keys[2];
+
+	ddb_place_keys(place, keys);
+	int rc = ddb_table_write(place->table, keys, 2, put_fn, &put, err);
+	if (rc == 0) {
+		*out = put.stored;
+	}
+	return rc;
+}
+
+/* The item of the text with the keys of the name. A text that bears another
+ * item's keys is good for a new item only: *other_key keeps what to say. */
+static int make_row(const struct ddb_place *p, unsigned form, struct slice text,
+	struct ddb_row *row, struct err *other_key, struct err *err)
+{
+	const struct ddb_key_schema *schema = &p->table->schema;
+	struct ddb_item *item = NULL;
+
+	int rc = ddb_item_parse(form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN, text, &item, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (ddb_item_match_key(item, schema, p->hash_text, p->range_text, other_key) !=
+		DDB_KEY_SAME) {
+		rc = ddb_item_set_key(item, schema, p->hash_text, p->range_text, err);
+	}
+	if (rc == 0) {
+		rc = ddb_row_make(row, schema, item, p->hash_text, p->range_text, err);
+	}
+	ddb_item_free(item);
+	return rc;
+}
+
+int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct engine_info *out, struct err *err)
+{
+	PLACE p = {0};
+	CLEANUP(ddb_row_free) struct ddb_row row = {0};
+	struct err other_key = {0};
+	struct ddb_stored stored;
+
+	int rc = ddb_place_find(ctx, path, true, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind != DDB_ITEM) {
+		return err_set(err, EISDIR, "this is a directory");
+	}
+	rc = make_row(&p, form, text, &row, &other_key, err);
+	rc = rc < 0 ? rc : ddb_put_row(&p, &row, expect, &other_key, &stored, err);
+	if (rc == 0 && out != NULL) {
+		ddb_stored_info(&stored, p.table, form, out);
+	}
+	return rc;
+}
+
+/* ---- remove ---- */
+
+struct drop {
+	const struct epath *path;
+	const struct ddb_place *place;
+	uint64_t expect;
+};
+
+static int drop_fn(struct ddb_txn *x, void *arg, struct err *err)
+{
+	const struct drop *d = arg;
+	struct slice sk = buf_slice(&d->place->sk);
+	struct ddb_part part;
+	struct ddb_stored stored;
+
+	int rc = ddb_part_load(x, buf_slice(&d->place->pk), &part, err);
+	rc = rc < 0 ? rc : ddb_stored_load(x, &part, sk, &stored, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (stored.version == 0) {
+		return ddb_no_path(d->path, err);
+	}
+	rc = ddb_stored_expect(&stored, x->table, d->expect, err);
+	rc = rc < 0 ? rc : ddb_stored_drop(x, &part, sk, &stored, err);
+	return rc < 0 ? rc : ddb_part_save(x, &part, err);
+}
+
+int ddb_drop_row(const struct epath *path, const struct ddb_place *place, uint64_t expect,
+	struct err *err)
+{
+	struct drop drop = {path, place, expect};
+	uint64_t keys[2];
+
+	ddb_place_keys(place, keys);
+	return ddb_table_write(place->table, keys, 2, drop_fn, &drop, err);
+}
+
+int dynamodb_sqlite_remove(void *ctx, const struct epath *path, uint64_t expect, struct err *err)
+{
+	PLACE p = {0};
+
+	int rc = ddb_place_find(ctx, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind != DDB_ITEM) {
+		return err_set(err, EISDIR, "this is a directory");
+	}
+	return ddb_drop_row(path, &p, expect, err);
+}
+
+/* ---- mkdir ---- */
+
+static int make_part_fn(struct ddb_txn *x, void *arg, struct err *err)
+{
+	const struct ddb_place *p = arg;
+	struct ddb_part part;
+
+	int rc = ddb_part_load(x, buf_slice(&p->pk), &part, err);
+	if (rc == 0 && part.id != 0) {
+		return err_set(err, EEXIST, "the partition exists already");
+	}
+	return rc < 0 ? rc : ddb_part_add(x, buf_slice(&p->pk), &part, err);
+}
+
+/* The keys of a table that mkdir makes. */
+static const struct ddb_key_schema usual_keys = {
+	.hash = {"pk", DDB_S},
+	.range = {"sk", DDB_S},
+	.has_range = true,
+};
+
+int dynamodb_sqlite_mkdir(void *ctx, const struct epath *path, struct err *err)
+{
+	PLACE p = {0};
+	uint64_t keys[2];
+
+	if (path->depth == 1) {
+		return ddb_create_table(ctx, path->key[0], &usual_keys, false, err);
+	}
+	int rc = ddb_place_find(ctx, path, true, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind != DDB_PART) {
+		return err_set(err, ENOTSUP, "items are files: a directory cannot be made here");
+	}
+	ddb_place_keys(&p, keys);
+	return ddb_table_write(p.table, keys, 2, make_part_fn, &p, err);
+}
+
+/* ---- rmdir ---- */
+
+static int drop_part_fn(struct ddb_txn *x, void *arg, struct err *err)
+{
+	const struct drop *d = arg;
+	struct ddb_part part;
+
+	int rc = ddb_part_load(x, buf_slice(&d->place->pk), &part, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (part.id == 0) {
+		return ddb_no_path(d->path, err);
+	}
+	if (part.n != 0) {
+		return err_set(err, ENOTEMPTY, "the partition holds %llu item%s",
+			(unsigned long long)part.n, part.n == 1 ? "" : "s");
+	}
+	return ddb_part_drop(x, &part, err);
+}
+
+int dynamodb_sqlite_rmdir(void *ctx, const struct epath *path, struct err *err)
+{
+	PLACE p = {0};
+	struct drop drop = {.path = path, .place = &p};
+	uint64_t keys[2];
+
+	if (path->depth == 1) {
+		return ddb_delete_table(ctx, path->key[0], true, err);
+	}
+	int rc = ddb_place_find(ctx, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind != DDB_PART) {
+		return err_set(err, ENOTDIR, "this is no partition");
+	}
+	ddb_place_keys(&p, keys);
+	return ddb_table_write(p.table, keys, 2, drop_part_fn, &drop, err);
+}
