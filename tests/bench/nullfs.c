@@ -1242,6 +1242,7 @@ static int run(struct nullfs *fs)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
 	fs->session = fuse_session_new(&args, &nullfs_ops, sizeof(nullfs_ops), fs);
+	fuse_opt_free_args(&args);
 	if (!fs->session) {
 		return EIO;
 	}
