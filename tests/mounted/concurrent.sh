@@ -72,9 +72,9 @@ test_interrupted_programs_leave_the_mount_usable() {
 	py make-items 3000 "$(basename "$D")" >"$T/.import/append/jsonl"
 	local i
 	for i in 1 2 3 4 5 6 7 8; do
-		timeout -s INT 0.0$i cat -- *.json >/dev/null 2>&1 || true
-		timeout -s KILL 0.0$i grep -r nothing . >/dev/null 2>&1 || true
-		timeout -s KILL 0.0$i bash -c 'for f in *.json; do echo "{\"n\": 1}" >"$f"; done' >/dev/null 2>&1 || true
+		timeout -s INT "0.0$i" cat -- *.json >/dev/null 2>&1 || true
+		timeout -s KILL "0.0$i" grep -r nothing . >/dev/null 2>&1 || true
+		timeout -s KILL "0.0$i" bash -c 'for f in *.json; do echo "{\"n\": 1}" >"$f"; done' >/dev/null 2>&1 || true
 	done
 	check_eq count 3000 "$(ls | wc -l)"
 	cat -- *.json | jq -s length

@@ -99,7 +99,8 @@ test_a_backup_that_does_not_fit_leaves_nothing() {
 # damage TABLE: overwrites the pages of the file that holds the marker.
 damage() {
 	local file hit=
-	for file in $(grep -rlaF "$1" "$SITE/dynamodb"); do
+	grep -rlaF "$1" "$SITE/dynamodb" >"$WORK/files"
+	while read -r file; do
 		python3 - "$file" <<-'END'
 			import os, sys
 			size = os.path.getsize(sys.argv[1])
@@ -109,7 +110,7 @@ damage() {
 			        f.write(b"\xde\xad" * min(2048, (size - at) // 2))
 		END
 		hit=1
-	done
+	done <"$WORK/files"
 	test -n "$hit"
 }
 

@@ -173,19 +173,24 @@ remount() {
 	stop_mount && start_mount "$@"
 }
 
+# Whatever is still mounted or running below $WORK goes.
 clean_up() {
 	trap - EXIT
-	local pid
-	jobs -p | xargs -r kill 2>/dev/null
-	if is_mounted && ! stop_mount >/dev/null 2>&1; then
-		unmount -l 2>/dev/null
-	fi
-	if pid=$(daemon_pid); then
-		kill -9 "$pid"
-	fi
+	local p mount
 	command -v clean_up_more >/dev/null && clean_up_more
+	jobs -p | xargs -r kill 2>/dev/null
+	is_mounted && stop_mount >/dev/null 2>&1
+	for p in /proc/[0-9]*; do
+		if [ "$(readlink "$p/exe" 2>/dev/null)" = "$(readlink -f "$DBMOUNT")" ] &&
+			tr '\0' '\n' <"$p/cmdline" 2>/dev/null | grep -q "^$WORK/"; then
+			kill -9 "${p#/proc/}"
+		fi
+	done
+	for mount in $(awk -v work="$WORK/" 'index($2, work) == 1 { print $2 }' /proc/self/mounts | tac); do
+		MNT=$mount unmount -l 2>/dev/null
+	done
 	if [ -z "${KEEP:-}" ]; then
-		rm -rf "$WORK"
+		rm -rf --one-file-system "$WORK"
 	else
 		echo "# left: $WORK"
 	fi

@@ -298,7 +298,7 @@ test_sync_fsync_and_interval_work() {
 	local mode
 	for mode in fsync interval; do
 		begin
-		with_item -o sync=$mode
+		with_item -o "sync=$mode"
 		python3 -c '
 import os, sys
 fd = os.open(sys.argv[1], os.O_WRONLY | os.O_TRUNC)

@@ -431,7 +431,7 @@ def cmd_list_during_churn(directory, stop, rounds):
     staying = set(os.listdir(directory))
     in_processes((list_while, directory, stop, int(rounds), staying),
                  (churn, directory, stop, "a"), (churn, directory, stop, "zz"),
-                 (churn, directory, stop, "item-0005"))
+                 (churn, directory, stop, "item-0005x"))
 
 
 # ------------------------------------------------------------------ crashes
