@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/dynamodb/dynamodb.h"
+#include "engines/dynamodb/dynamodb.h"
 #include "engines/engine_impl.h"
 
 /* Sorted by service, then backend; the first of a service is its default. */
