@@ -91,6 +91,7 @@ class Verdict:
     goal: Goal
     value: float | None = None  # ratio, or figure
     samples: int = 0
+    null: float | None = None   # the same of nullfs: what could be reached
 
     @property
     def word(self):
@@ -110,18 +111,24 @@ def median(samples, fs, row):
     return statistics.median(values) if values else None
 
 
+def value_of(goal, fs, samples):
+    """The goal's ratio, or figure, for one file system; None where a row is missing."""
+    mine = median(samples, fs, goal.row)
+    if mine is None or not goal.than:
+        return mine
+    other = median(samples, *goal.reference())
+    return mine / other if other else None
+
+
 def judge(goal, samples):
-    mine = median(samples, goal.fs, goal.row)
-    if mine is None:
+    value = value_of(goal, goal.fs, samples)
+    if value is None:
         return Verdict(goal)
-    count = len(samples[goal.fs][goal.row])
-    if not goal.than:
-        return Verdict(goal, mine, count)
-    fs, row = goal.reference()
-    other = median(samples, fs, row)
-    if not other:
-        return Verdict(goal)
-    return Verdict(goal, mine / other, min(count, len(samples[fs][row])))
+    counts = [len(samples[goal.fs][goal.row])]
+    if goal.than:
+        fs, row = goal.reference()
+        counts.append(len(samples[fs][row]))
+    return Verdict(goal, value, min(counts), value_of(goal, "null", samples))
 
 
 def judge_all(samples):

@@ -55,15 +55,17 @@ def print_goals(verdicts, failures):
         if verdict.value is None:
             continue
         name = goal.row if goal.fs == "dbmount" else f"{goal.row} (sync=close)"
-        lines.append([name, goal.text(), number(verdict.value), goal.prototype, verdict.word])
+        limit = number(verdict.null) if verdict.null is not None and goal.than != "null" else ""
+        lines.append([name, goal.text(), number(verdict.value), limit, goal.prototype,
+                      verdict.word])
     if lines:
-        table(["", "goal", "now", "prototype", ""], lines)
+        table(["", "goal", "now", "nullfs", "prototype", ""], lines)
     missing = [v for v in verdicts if v.value is None]
     if not lines:
         say("none: they compare dbmount, or rows this run left out")
     elif missing:
         say(f"not measured in this run: "
-            f"{', '.join(dict.fromkeys(v.goal.row for v in missing))}")
+            f"{', '.join(f'{v.goal.row} {v.goal.text()}' for v in missing)}")
     for what, why in goals.NOT_MEASURED:
         say(f"skip - {what}: {why}")
     for problem in failures:
@@ -83,4 +85,4 @@ def write_json(path, **content):
 
 def verdicts_as_dicts(verdicts):
     return [{"row": v.goal.row, "fs": v.goal.fs, "limit": v.goal.limit, "than": v.goal.than,
-             "value": v.value, "samples": v.samples, "verdict": v.word} for v in verdicts]
+             "value": v.value, "null": v.null, "samples": v.samples, "verdict": v.word} for v in verdicts]
