@@ -9,6 +9,7 @@
 #include "engines/dynamodb/number.h"
 
 #define DIGITS38 "12345678901234567890123456789012345678"
+#define MINUS38	 "-" DIGITS38
 #define ZEROS10	 "0000000000"
 #define ZEROS125                                                                                   \
 	ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10 ZEROS10    \
