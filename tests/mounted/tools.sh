@@ -81,6 +81,7 @@ test_cp_backup_and_update() {
 	cp --backup=simple "$WORK/new.json" item1.json
 	check_eq n 9 "$(jq .n item1.json)"
 	check_eq "backup" 1 "$(jq .n item1.json~)"
+	touch -d 2001-01-01 "$WORK/new.json"
 	cp -u item2.json "$WORK/new.json"
 	check_eq n 2 "$(jq .n "$WORK/new.json")"
 }
@@ -104,7 +105,8 @@ test_rsync_out_and_back() {
 	items 20
 	rsync -a ./ "$WORK/rs/"
 	diff -r . "$WORK/rs"
-	sed -i 's/needle/thread/' "$WORK"/rs/item1*.json
+	# Of another size: within one second rsync looks at nothing else.
+	sed -i 's/needle/longer-thread/' "$WORK"/rs/item1*.json
 	rsync -a "$WORK/rs/" ./
 	diff -r . "$WORK/rs"
 	check_eq count 20 "$(ls -A | wc -l)"
@@ -114,9 +116,9 @@ test_rsync_inplace() {
 	need rsync
 	items 5
 	rsync -a ./ "$WORK/ri/"
-	sed -i 's/needle3/another/' "$WORK/ri/item3.json"
+	sed -i 's/needle3/another-one/' "$WORK/ri/item3.json"
 	rsync -a --inplace "$WORK/ri/" ./
-	check_eq word '"another"' "$(jq .word item3.json)"
+	check_eq word '"another-one"' "$(jq .word item3.json)"
 	diff -r . "$WORK/ri"
 }
 
