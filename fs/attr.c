@@ -1,0 +1,180 @@
+#include "fs/attr.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/reserved.h"
+
+static void set_times(struct stat *st, int64_t ns)
+{
+	st->st_mtim.tv_sec = ns / 1000000000;
+	st->st_mtim.tv_nsec = ns % 1000000000;
+	st->st_ctim = st->st_mtim;
+	st->st_atim = st->st_mtim;
+}
+
+static bool is_read_only(const struct mount *m, const struct node *n)
+{
+	return m->opts->read_only || (n->engine != NULL && engine_read_only(n->engine));
+}
+
+static void fill(struct mount *m, struct node *n, mode_t mode, uint64_t size, int64_t mtime_ns,
+	struct attr *out)
+{
+	if (is_read_only(m, n)) {
+		mode &= ~(mode_t)0222;
+	}
+	out->st = (struct stat){
+		.st_ino = n->ino,
+		.st_mode = (n->kind == ENGINE_DIR ? S_IFDIR : S_IFREG) | (mode & ~m->opts->umask),
+		.st_nlink = 1,
+		.st_uid = m->opts->uid,
+		.st_gid = m->opts->gid,
+		.st_size = (off_t)size,
+		.st_blksize = 4096,
+		.st_blocks = (blkcnt_t)((size + 511) / 512),
+	};
+	set_times(&out->st, mtime_ns);
+}
+
+/* A directory's list has scratch files in it, too. */
+static int64_t dir_mtime(struct mount *m, struct node *n, int64_t engine_ns)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	int64_t side_ns = 0;
+	if (n->engine == NULL || engine_read_only(n->engine)) {
+		return engine_ns;
+	}
+	node_text(&m->nodes, n, &path);
+	side_list(&m->side, SIDE_SCRATCH, buf_cstr(&path), NULL, &side_ns, NULL);
+	return side_ns > engine_ns ? side_ns : engine_ns;
+}
+
+/* The listed form is told of every change; another one asks each time. */
+static bool is_listed_form(const struct node *n)
+{
+	return n->kind == ENGINE_DIR || n->form == n->listed_form;
+}
+
+void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info,
+	struct attr *out)
+{
+	bool dir = n->kind == ENGINE_DIR;
+	int64_t mtime = dir ? dir_mtime(m, n, info->mtime_ns) : info->mtime_ns;
+	fill(m, n, dir ? 0777 : 0666, dir ? 0 : info->size, mtime, out);
+	LOCKED(&m->nodes.lock);
+	struct node_cache *c = &n->cache;
+	/* While handles with other content are open, the size of the inode is a
+	 * matter of who asks: the kernel must ask each time. */
+	bool mixed = c->n_writers > 0 || c->n_direct > 0 || n->n_pending > 0 ||
+		     (c->n_cached > 0 && c->open_version != info->version);
+	out->timeout = mixed || !is_listed_form(n) ? 0 : TIMEOUT_FOREVER;
+	c->attr_version = info->version;
+}
+
+static void attr_of_side(struct mount *m, struct node *n, const struct stat *st, struct attr *out)
+{
+	fill(m, n, st->st_mode & 0777, (uint64_t)st->st_size, 0, out);
+	out->st.st_mode = (st->st_mode & S_IFMT) | (st->st_mode & 0777);
+	out->st.st_mtim = st->st_mtim;
+	out->st.st_ctim = st->st_ctim;
+	out->st.st_atim = st->st_atim;
+	out->st.st_blocks = st->st_blocks;
+	out->timeout = 0;
+}
+
+static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, struct err *err)
+{
+	uint64_t size = 0;
+	int rc = 0;
+	if (n->row->size != NULL) {
+		rc = n->row->size(m, n, &size, err);
+	} else if (n->row->text != NULL) {
+		CLEANUP(buf_free) struct buf text = BUF_INIT;
+		/* Size for whoever may read most; the content is the reader's own. */
+		rc = n->row->text(m, n, m->opts->uid, &text, err);
+		size = text.n;
+	}
+	fill(m, n, n->row->mode, size, n->kind == ENGINE_DIR ? m->started_ns : time_now_ns(), out);
+	out->timeout = 0;
+	return rc;
+}
+
+static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	struct engine_info info;
+	int rc = node_path(&m->nodes, n, &where, err);
+	rc = rc == 0 ? engine_stat(where.engine, &where.path, n->form, &info, err) : rc;
+	if (rc == 0) {
+		attr_of_info(m, n, &info, out);
+	} else if (rc == -ENOENT && n->n_pending > 0) {
+		/* Being made: there for who knows it, without content. */
+		err_clear(err);
+		fill(m, n, 0666, 0, time_now_ns(), out);
+		out->timeout = 0;
+		rc = 0;
+	}
+	return rc;
+}
+
+static int attr_of_side_node(struct mount *m, struct node *n, struct attr *out, struct err *err)
+{
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	struct stat st;
+	enum side_kind kind = n->row != NULL ? SIDE_REJECTED : SIDE_SCRATCH;
+	node_text(&m->nodes, node_anchor(n), &dir);
+	int rc = side_stat(&m->side, kind, buf_cstr(&dir), n->name, &st, err);
+	if (rc == 0) {
+		attr_of_side(m, n, &st, out);
+	}
+	return rc;
+}
+
+int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *err)
+{
+	switch (n->type) {
+	case NODE_ROOT:
+		fill(m, n, 0755, 0, m->started_ns, out);
+		out->timeout = TIMEOUT_FOREVER;
+		return 0;
+	case NODE_KEY: return attr_of_key(m, n, out, err);
+	case NODE_SIDE: return attr_of_side_node(m, n, out, err);
+	case NODE_RESERVED: return attr_of_reserved(m, n, out, err);
+	}
+	return -EIO;
+}
+
+void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, struct attr *out)
+{
+	struct err err = {0};
+	if (n->type == NODE_KEY) {
+		attr_of_info(m, n, &f->info, out);
+	} else if (n->type == NODE_SIDE) {
+		attr_of_side(m, n, &f->st, out);
+	} else {
+		attr_of_reserved(m, n, out, &err);
+	}
+}
+
+int attr_of_handle(struct handle *h, struct attr *out, struct err *err)
+{
+	uint64_t size = 0;
+	int rc = attr_of_node(h->m, h->node, out, err);
+	if (rc == -ENOENT) {
+		/* Removed while open: fstat(2) goes on. */
+		err_clear(err);
+		fill(h->m, h->node, 0666, 0, time_now_ns(), out);
+		rc = 0;
+	}
+	LOCKED(&h->lock);
+	if (rc == 0 && h->ops->size != NULL && h->ops->size(h, &size, err) == 0) {
+		if ((uint64_t)out->st.st_size != size) {
+			out->timeout = 0;
+		}
+		out->st.st_size = (off_t)size;
+		out->st.st_blocks = (blkcnt_t)((size + 511) / 512);
+	}
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* struct stat of a node, and how long the kernel may keep it. */
+#ifndef DBMOUNT_FS_ATTR_H
+#define DBMOUNT_FS_ATTR_H
+
+#include "fs/handle.h"
+#include "fs/tree.h"
+
+struct attr {
+	struct stat st;
+	double timeout; /* seconds */
+};
+
+/* From what was just found; the node is told which version the kernel knows. */
+void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, struct attr *out);
+/* Asks the engine or the disk. ENOENT when it is gone. */
+int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *err);
+/* Through an open handle: its own size. */
+int attr_of_handle(struct handle *h, struct attr *out, struct err *err);
+/* Of an item in a listing. */
+void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info,
+	struct attr *out);
+
+#endif

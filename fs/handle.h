@@ -1,0 +1,85 @@
+/* An open file. What it does is in `ops`, one table for each kind of file. */
+#ifndef DBMOUNT_FS_HANDLE_H
+#define DBMOUNT_FS_HANDLE_H
+
+#include "fs/mount_impl.h"
+
+struct handle;
+
+/* Each is called with handle.lock held; 0 or -errno with err filled. */
+struct handle_ops {
+	/* Content from off, at most n bytes: *out stays valid while the lock is held
+	 * (a view into the handle, or into tmp). */
+	int (*read)(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
+		struct err *err);
+	/* Takes all of data or fails. NULL: EBADF. */
+	int (*write)(struct handle *h, struct slice data, off_t off, bool append, struct err *err);
+	int (*truncate)(struct handle *h, off_t size, struct err *err);
+	/* A descriptor is being closed by thread `pid`. NULL: 0. */
+	int (*flush)(struct handle *h, pid_t pid, struct err *err);
+	/* fsync(2). NULL: 0. */
+	int (*sync)(struct handle *h, struct err *err);
+	/* What st_size is through this handle. */
+	int (*size)(struct handle *h, uint64_t *out, struct err *err);
+	/* The last descriptor is gone: lets go of what `state` holds. NULL: nothing. */
+	void (*finish)(struct handle *h);
+};
+
+struct handle {
+	const struct handle_ops *ops;
+	struct mount *m;
+	struct node *node; /* referenced */
+	pthread_mutex_t lock; /* guards what is below */
+	struct buf content;
+	int fd;	     /* of kinds that stand for a file on disk; else -1 */
+	void *state; /* the kind's own */
+	uid_t uid;   /* who opened it */
+};
+
+/* How the kernel is to treat an open file. */
+struct handle_mode {
+	bool direct;	 /* no page cache */
+	bool keep_cache; /* what it has cached is this content */
+	bool no_flush;	 /* close needs no request */
+	bool store;	 /* put handle.content into the page cache before replying */
+};
+
+/* NULL with err set when memory ran out. Takes a reference to node. */
+struct handle *handle_new(struct mount *m, struct node *node, const struct handle_ops *ops,
+	struct err *err);
+void handle_free(struct handle *h);
+/* A .read and .size over handle.content. */
+int handle_read_content(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
+	struct err *err);
+int handle_size_content(struct handle *h, uint64_t *out, struct err *err);
+
+/* Whether two thread numbers (as requests bear them) are of one process. */
+bool handle_same_process(pid_t a, pid_t b);
+
+/* Opens a node as flags (open(2)) say. */
+int handle_open(struct mount *m, struct node *node, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+
+/* handle_item.c: an item. `create`: it has none yet (O_CREAT of a new name). */
+int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
+	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err);
+/* handle_side.c */
+int handle_open_side(struct mount *m, struct node *node, int flags, mode_t create_mode,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+/* Where a text was to go, for handle_put(). */
+struct handle_target {
+	struct node *dir;
+	const char *name;
+	const struct node_path *where; /* the item's path */
+	unsigned form;
+};
+/* Text onto an item outside any handle (rename of a scratch file): what a handle
+ * that truncated first would commit. A refusal is kept and reported; then err
+ * holds only its errno. */
+int handle_put(struct mount *m, const struct handle_target *target, struct slice text,
+	uint64_t expect, uid_t uid, const char *op, struct err *err);
+/* The other forms of an item, names of their own, show something else now. */
+void handle_tell_twins(struct mount *m, struct node *dir, const struct node_path *where,
+	unsigned form);
+
+#endif

@@ -1,0 +1,526 @@
+/* An open item: the write path.
+ *
+ * Reading. The content is read whole when the file is opened and stays that for
+ * this handle, whatever happens to the item. Handles on one inode share the
+ * kernel's page cache, though, and its idea of the size; so a handle reads
+ * through the cache only while all others that do have the same version and
+ * nobody writes. Every other handle is served directly from its own copy. When
+ * the first cached handle on a new version comes, the old pages are dropped, and
+ * a small file's content is put into the cache along with the answer to OPEN, so
+ * that no READ follows.
+ *
+ * Writing. Bytes collect in the handle; flush (each close), fsync and the
+ * rename of a scratch file commit them, if there is anything new. The engine
+ * replaces the item if it is still the version this handle read; a handle that
+ * truncated before it wrote anything replaces whatever is there.
+ *
+ * What does not commit: a flush before the first write (a shell duplicating the
+ * descriptor); a truncation after which nothing was written; a flush by another
+ * process than the opener's that finds the text merely incomplete ("{ cat a;
+ * cat b; } > f": each cat closes its copy of the descriptor).
+ *
+ * Refusing. While text is appended, the engine follows it (a draft) and fails
+ * the write(2) after which nothing could make it valid; text that could be
+ * whole is checked in full at once, since many programs never look at what
+ * close(2) says. What was refused is kept under .rejected/, and every further
+ * close of this handle repeats the errno. */
+#include "fs/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/reply.h"
+
+/* Larger content is fetched by READ requests: storing it would keep the reader
+ * of /dev/fuse busy. */
+#define STORE_MAX_BYTES (128 * 1024)
+
+struct item {
+	uint64_t version; /* the content's; ENGINE_VERSION_ABSENT for a new item */
+	pid_t opener;
+	unsigned form;
+	bool writable;
+	bool cached;	/* counted in node.cache.n_cached, else in n_direct */
+	bool pending;	/* counted in node.n_pending */
+	bool overwrite; /* truncated first: replaces any version */
+	bool truncated; /* emptied, and nothing written since */
+	bool dirty;	/* written since the last commit */
+	bool committed;
+	bool refused; /* the content as it stands; errno is in refusal */
+	int refusal;
+	bool no_draft; /* edited in the middle: checked at commit only */
+	struct engine_draft *draft;
+	size_t fed; /* bytes the draft has seen */
+};
+
+static void drop_draft(struct item *it)
+{
+	engine_draft_free(it->draft);
+	it->draft = NULL;
+	it->fed = 0;
+}
+
+/* Keeps the text, writes the line to the error log, and leaves only the errno
+ * in err: what follows must not log it again. */
+static void refuse_text(struct mount *m, struct node *dir, const char *name, uid_t uid,
+	const char *op, struct slice text, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	CLEANUP(buf_free) struct buf kept = BUF_INIT;
+	struct err lost = {0};
+	struct err full = {0};
+	node_text(&m->nodes, dir, &path);
+	if (text.n > 0) {
+		side_reject(&m->side, buf_cstr(&path), name, text, &kept, &lost);
+	}
+	if (kept.n > 0) {
+		err_set(&full, err->code, "%.700s; nothing was saved, the text is kept as .rejected/%s",
+			err->msg, buf_cstr(&kept));
+	} else if (lost.code != 0) {
+		err_set(&full, err->code, "%.700s; nothing was saved, and the text could not be kept: %s",
+			err->msg, lost.msg);
+	} else {
+		err_set(&full, err->code, "%.900s; nothing was saved", err->msg);
+	}
+	report_error(m, uid, op, dir, name, &full);
+	metrics_add(&m->metrics.refused, 1);
+	err->msg[0] = '\0';
+}
+
+static void refuse(struct handle *h, const char *op, struct err *err)
+{
+	struct item *it = h->state;
+	refuse_text(h->m, h->node->parent, h->node->name, h->uid, op, buf_slice(&h->content), err);
+	it->refused = true;
+	it->refusal = err->code;
+	it->dirty = false;
+	drop_draft(it);
+}
+
+void handle_tell_twins(struct mount *m, struct node *dir, const struct node_path *where,
+	unsigned form)
+{
+	struct engine_level level;
+	struct err ignored = {0};
+	struct epath up = epath_parent(&where->path);
+	if (engine_level(where->engine, &up, &level, &ignored) < 0 || level.n_forms < 2) {
+		return;
+	}
+	for (unsigned f = 0; f < level.n_forms; f++) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		if (f == form) {
+			continue;
+		}
+		name_print(where->path.key[up.depth], &level.names, f, &name);
+		struct node *twin = node_peek(&m->nodes, dir, buf_cstr(&name));
+		if (twin != NULL) {
+			notify_attr_now(m->session, node_number(m, twin));
+			notify_name(m->notify, dir, buf_cstr(&name));
+			node_unref(&m->nodes, twin);
+		}
+	}
+}
+
+static void settle_pending(struct handle *h)
+{
+	struct item *it = h->state;
+	if (it->pending) {
+		LOCKED(&h->m->nodes.lock);
+		h->node->n_pending--;
+		it->pending = false;
+	}
+}
+
+static int check_place(struct handle *h, struct err *err)
+{
+	const struct item *it = h->state;
+	LOCKED(&h->m->nodes.lock);
+	if (h->node->type != NODE_KEY) {
+		return err_set(err, EBUSY, "the item was renamed since it was opened");
+	}
+	if (h->node->unlinked && !(it->pending && !it->committed)) {
+		return err_set(err, ENOENT, "the item was removed since it was opened");
+	}
+	return 0;
+}
+
+static int store_content(struct handle *h, struct err *err)
+{
+	struct mount *m = h->m;
+	struct item *it = h->state;
+	CLEANUP(node_path_free) struct node_path where = {0};
+	struct engine_info info;
+	int rc = check_place(h, err);
+	rc = rc == 0 ? node_path(&m->nodes, h->node, &where, err) : rc;
+	if (rc < 0) {
+		return rc;
+	}
+	if (m->opts->sync != MOUNTOPTS_SYNC_INTERVAL) {
+		loop_yield();
+	}
+	rc = engine_write(where.engine, &where.path, it->form, buf_slice(&h->content),
+		it->overwrite ? ENGINE_VERSION_ANY : it->version, &info, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (it->version == ENGINE_VERSION_ABSENT) {
+		notify_list_now(m->session, node_number(m, h->node->parent));
+	}
+	it->version = info.version;
+	handle_tell_twins(m, h->node->parent, &where, it->form);
+	return 0;
+}
+
+static int commit(struct handle *h, const char *op, struct err *err)
+{
+	struct item *it = h->state;
+	if (it->pending && h->node->unlinked) {
+		it->dirty = false; /* made and removed again before it was closed */
+		return 0;
+	}
+	int rc = store_content(h, err);
+	if (rc < 0) {
+		refuse(h, op, err);
+		return rc;
+	}
+	it->dirty = false;
+	it->committed = true;
+	it->overwrite = false;
+	settle_pending(h);
+	metrics_add(&h->m->metrics.commits, 1);
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static int follow_draft(struct handle *h, struct err *err)
+{
+	struct item *it = h->state;
+	CLEANUP(node_path_free) struct node_path where = {0};
+	int rc = node_path(&h->m->nodes, h->node, &where, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (it->draft == NULL) {
+		it->draft = engine_draft_new(where.engine, &where.path, it->form);
+		if (it->draft == NULL) {
+			return err_set(err, ENOMEM, "out of memory");
+		}
+	}
+	struct slice more =
+		slice_make(h->content.p + it->fed, h->content.n - it->fed);
+	it->fed = h->content.n;
+	rc = engine_draft_feed(it->draft, more, err);
+	if (rc == 0 && engine_draft_complete(it->draft)) {
+		rc = engine_check(where.engine, &where.path, it->form, buf_slice(&h->content),
+			it->overwrite ? ENGINE_VERSION_ANY : it->version, err);
+	}
+	return rc;
+}
+
+static int check_length(const struct handle *h, uint64_t end, struct err *err)
+{
+	if (end <= h->m->opts->max_file_size) {
+		return 0;
+	}
+	return err_set(err, EFBIG, "the text would have %llu bytes, at most %llu are taken "
+				   "(max_file_size=)",
+		(unsigned long long)end, (unsigned long long)h->m->opts->max_file_size);
+}
+
+static int item_write(struct handle *h, struct slice data, off_t off, bool append,
+	struct err *err)
+{
+	struct item *it = h->state;
+	size_t at = append ? h->content.n : (size_t)off;
+	int rc = check_length(h, (uint64_t)at + data.n, err);
+	if (rc < 0) {
+		refuse(h, "write", err);
+		return rc;
+	}
+	bool at_end = at == h->content.n;
+	if (at + data.n > h->content.n && !buf_resize(&h->content, at + data.n)) {
+		h->content.failed = false;
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	memcpy(h->content.p + at, data.p, data.n);
+	if (it->refused && at_end) {
+		/* Still the text that was refused: the program did not listen. */
+		err->code = it->refusal;
+		return -it->refusal;
+	}
+	it->refused = false;
+	it->dirty = true;
+	it->truncated = false;
+	if (!at_end) {
+		it->no_draft = true;
+		drop_draft(it);
+	}
+	if (!it->no_draft) {
+		rc = follow_draft(h, err);
+		if (rc < 0) {
+			refuse(h, "write", err);
+		}
+	}
+	return rc;
+}
+
+static int item_truncate(struct handle *h, off_t size, struct err *err)
+{
+	struct item *it = h->state;
+	int rc = check_length(h, (uint64_t)size, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if ((size_t)size == h->content.n && size != 0) {
+		return 0;
+	}
+	if (!buf_resize(&h->content, (size_t)size)) {
+		h->content.failed = false;
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	if (size == 0) {
+		it->overwrite = it->overwrite || !it->dirty;
+		it->truncated = true;
+	}
+	it->dirty = size != 0;
+	it->refused = false;
+	it->no_draft = size != 0;
+	drop_draft(it);
+	return 0;
+}
+
+static bool text_incomplete(struct handle *h)
+{
+	struct item *it = h->state;
+	struct err ignored = {0};
+	if (it->no_draft || it->draft == NULL || it->fed != h->content.n) {
+		return follow_draft(h, &ignored) == 0 && !engine_draft_complete(it->draft);
+	}
+	return !engine_draft_complete(it->draft);
+}
+
+static int item_flush(struct handle *h, pid_t pid, struct err *err)
+{
+	struct item *it = h->state;
+	if (it->refused) {
+		err->code = it->refusal;
+		return -it->refusal;
+	}
+	if (!it->dirty) {
+		return 0;
+	}
+	if (!it->no_draft && !handle_same_process(pid, it->opener) && text_incomplete(h)) {
+		return 0;
+	}
+	return commit(h, "close", err);
+}
+
+static int item_sync(struct handle *h, struct err *err)
+{
+	struct item *it = h->state;
+	if (it->refused) {
+		err->code = it->refusal;
+		return -it->refusal;
+	}
+	loop_yield();
+	int rc = it->dirty ? commit(h, "fsync", err) : 0;
+	if (rc < 0) {
+		return rc;
+	}
+	CLEANUP(node_path_free) struct node_path where = {0};
+	rc = node_path(&h->m->nodes, h->node, &where, err);
+	return rc < 0 ? rc : engine_sync(where.engine, &where.path, err);
+}
+
+static void note_nothing_stored(struct handle *h)
+{
+	struct item *it = h->state;
+	struct err err = {0};
+	if (it->pending) {
+		err_set(&err, EINVAL, "closed without any content: no item was made");
+	} else {
+		err_set(&err, EINVAL, "truncated, and closed without any content: the item is "
+				      "as it was (rm removes it)");
+	}
+	report_error(h->m, h->uid, "close", h->node, NULL, &err);
+}
+
+static void uncount(struct handle *h)
+{
+	const struct item *it = h->state;
+	struct node_cache *c = &h->node->cache;
+	LOCKED(&h->m->nodes.lock);
+	if (it->cached) {
+		c->n_cached--;
+	} else {
+		c->n_direct--;
+	}
+	if (it->writable) {
+		c->n_writers--;
+	}
+}
+
+static void item_finish(struct handle *h)
+{
+	struct item *it = h->state;
+	struct err err = {0};
+	if (it == NULL) {
+		return;
+	}
+	if (it->dirty) {
+		/* Left to an opener that never closed it: its last chance. */
+		commit(h, "close", &err);
+	} else if (it->truncated && !it->committed && !(it->pending && h->node->unlinked)) {
+		note_nothing_stored(h);
+	}
+	settle_pending(h);
+	drop_draft(it);
+	uncount(h);
+	free(it);
+}
+
+static const struct handle_ops item_ops = {
+	.read = handle_read_content,
+	.write = item_write,
+	.truncate = item_truncate,
+	.flush = item_flush,
+	.sync = item_sync,
+	.size = handle_size_content,
+	.finish = item_finish,
+};
+
+/* ---- opening ---- */
+
+/* Counts the handle and decides how it reads; *drop: the kernel's pages are of
+ * another version and must go before the answer. */
+static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
+{
+	struct item *it = h->state;
+	struct node_cache *c = &h->node->cache;
+	LOCKED(&h->m->nodes.lock);
+	*drop = false;
+	if (it->pending) {
+		h->node->n_pending++;
+	}
+	if (it->writable) {
+		c->n_writers++;
+	}
+	bool others_agree = c->n_cached == 0 || c->open_version == it->version;
+	if (it->writable || c->n_writers > 0 || c->dropping || !others_agree) {
+		c->n_direct++;
+		mode->direct = true;
+		return;
+	}
+	it->cached = true;
+	c->n_cached++;
+	c->open_version = it->version;
+	mode->keep_cache = true;
+	mode->no_flush = true;
+	if (c->page_version != it->version) {
+		*drop = c->page_version != 0 || c->attr_version != it->version;
+		c->dropping = *drop;
+		c->page_version = it->version;
+		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
+	}
+}
+
+/* Safe from here although it waits for pages being read: no handle was reading
+ * through the cache when `dropping` was set. */
+static void drop_pages(struct handle *h)
+{
+	fuse_lowlevel_notify_inval_inode(h->m->session, node_number(h->m, h->node), 0, 0);
+	LOCKED(&h->m->nodes.lock);
+	h->node->cache.dropping = false;
+}
+
+static int load(struct handle *h, const struct node_path *where, int flags, struct err *err)
+{
+	struct item *it = h->state;
+	struct engine_info info;
+	if (it->pending) {
+		it->overwrite = (flags & O_TRUNC) && !(flags & O_EXCL);
+		it->truncated = true;
+		return 0;
+	}
+	if (flags & O_TRUNC) {
+		it->version = ENGINE_VERSION_ANY;
+		it->overwrite = true;
+		it->truncated = true;
+		return 0;
+	}
+	int rc = engine_read(where->engine, &where->path, it->form, &h->content, &info, err);
+	if (rc == 0) {
+		it->version = info.version;
+	}
+	return rc;
+}
+
+static int check_writable(const struct node_path *where, struct err *err)
+{
+	if (!engine_read_only(where->engine)) {
+		return 0;
+	}
+	return err_set(err, EROFS, "this part of %s is read-only", engine_service(where->engine));
+}
+
+int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
+	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	bool writable = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+	int rc = node_path(&m->nodes, node, &where, err);
+	if (rc == 0 && writable) {
+		rc = check_writable(&where, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	struct handle *h = handle_new(m, node, &item_ops, err);
+	struct item *it = h != NULL ? calloc(1, sizeof(*it)) : NULL;
+	if (it == NULL) {
+		handle_free(h);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	h->uid = who->uid;
+	it->opener = who->pid;
+	it->form = node->form;
+	it->writable = writable;
+	/* A second writer of a name that has no item yet creates it likewise. */
+	it->pending = create || (writable && node->n_pending > 0);
+	h->state = it;
+	rc = load(h, &where, flags, err);
+	if (rc < 0) {
+		h->state = NULL; /* not counted yet */
+		free(it);
+		handle_free(h);
+		return rc;
+	}
+	bool drop;
+	join_cache(h, mode, &drop);
+	if (drop) {
+		drop_pages(h);
+		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES;
+	}
+	*out = h;
+	return 0;
+}
+
+int handle_put(struct mount *m, const struct handle_target *target, struct slice text,
+	uint64_t expect, uid_t uid, const char *op, struct err *err)
+{
+	struct engine_info info;
+	int rc = engine_write(target->where->engine, &target->where->path, target->form, text,
+		expect, &info, err);
+	if (rc < 0) {
+		refuse_text(m, target->dir, target->name, uid, op, text, err);
+	} else {
+		metrics_add(&m->metrics.commits, 1);
+		handle_tell_twins(m, target->dir, target->where, target->form);
+	}
+	return rc;
+}

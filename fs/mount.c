@@ -1,0 +1,368 @@
+/* The life of a mount: engines, side files, session, loop; and what engines may
+ * ask of the daemon. */
+#include "fs/mount.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engines/common/cleanup.h"
+#include "engines/common/log.h"
+#include "fs/mount_impl.h"
+#include "fs/ops.h"
+
+/* ---- what engines ask ---- */
+
+/* The directory of a path of keys, as the tree shows it. */
+static void text_of_path(const char *service, const struct epath *path, struct buf *out)
+{
+	buf_printf(out, "/%s", service);
+	for (unsigned i = 0; i < path->depth; i++) {
+		buf_putc(out, '/');
+		name_print(path->key[i], &NAME_RULES_DIR, 0, out);
+	}
+}
+
+static void host_event(void *arg, const char *service, const struct epath *path, const char *text)
+{
+	struct mount *m = arg;
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	text_of_path(service, path, &dir);
+	side_event(&m->side, buf_cstr(&dir), text);
+}
+
+/* Called under nodes.lock, which notices need too: the nodes are only noted. */
+static void collect_node(void *arg, struct node *n)
+{
+	n->refs++;
+	buf_append(arg, &n, sizeof(n));
+}
+
+static void tell_all(struct mount *m, const struct buf *found, const struct node *top)
+{
+	for (size_t i = 0; i < found->n; i += sizeof(struct node *)) {
+		struct node *n;
+		memcpy(&n, found->p + i, sizeof(n));
+		notify_node(m->notify, n);
+		if (n != top && n->parent != NULL) {
+			notify_name(m->notify, n->parent, n->name);
+		}
+		/* A view may be another one by the same name now. */
+		if (n->owns_engine && n->parent != NULL && n->parent->type == NODE_RESERVED) {
+			node_unlink(&m->nodes, n);
+		}
+		node_unref(&m->nodes, n);
+	}
+}
+
+/* The node of a path of keys, if the kernel knows it; else its nearest known
+ * directory above. Referenced. */
+static struct node *nearest_node(struct mount *m, const char *service, const struct epath *path)
+{
+	struct node *n = node_peek(&m->nodes, m->nodes.root, service);
+	for (unsigned i = 0; n != NULL && i < path->depth; i++) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		name_print(path->key[i], &NAME_RULES_DIR, 0, &name);
+		struct node *child = node_peek(&m->nodes, n, buf_cstr(&name));
+		if (child == NULL) {
+			break;
+		}
+		node_unref(&m->nodes, n);
+		n = child;
+	}
+	return n;
+}
+
+static void drop_gone(struct mount *m, const char *service, const struct epath *path)
+{
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	struct engine_info info;
+	struct err err = {0};
+	for (unsigned i = 0; i < m->n_services; i++) {
+		if (strcmp(engine_service(m->services[i]), service) == 0 && path->depth > 0 &&
+			engine_stat(m->services[i], path, 0, &info, &err) == -ENOENT) {
+			text_of_path(service, path, &dir);
+			side_drop_dir(&m->side, buf_cstr(&dir));
+		}
+	}
+}
+
+static void host_changed(void *arg, const char *service, const struct epath *path)
+{
+	struct mount *m = arg;
+	CLEANUP(buf_free) struct buf found = BUF_INIT;
+	if (m->notify == NULL) {
+		return; /* while engines open, nobody has seen anything yet */
+	}
+	drop_gone(m, service, path);
+	struct node *top = nearest_node(m, service, path);
+	if (top == NULL) {
+		return;
+	}
+	nodes_below(&m->nodes, top, collect_node, &found);
+	tell_all(m, &found, top);
+	if (top->parent != NULL) {
+		notify_name(m->notify, top->parent, top->name);
+		notify_node(m->notify, top->parent);
+	}
+	node_unref(&m->nodes, top);
+}
+
+/* ---- opening ---- */
+
+static bool service_read_only(const struct mountopts *o, const char *service)
+{
+	for (unsigned i = 0; i < o->n_read_only_services; i++) {
+		if (strcmp(o->read_only_services[i], service) == 0) {
+			return true;
+		}
+	}
+	return o->read_only;
+}
+
+static int check_read_only_names(const struct mountopts *o, struct err *err)
+{
+	for (unsigned i = 0; i < o->n_read_only_services; i++) {
+		if (engine_find(o->read_only_services[i], NULL) == NULL) {
+			return err_set(err, EINVAL, "ro=%s: there is no such service",
+				o->read_only_services[i]);
+		}
+	}
+	return 0;
+}
+
+static int open_service(struct mount *m, const struct engine_ops *ops, struct err *err)
+{
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	static const enum store_sync sync[] = {
+		[MOUNTOPTS_SYNC_CLOSE] = STORE_SYNC_CLOSE,
+		[MOUNTOPTS_SYNC_FSYNC] = STORE_SYNC_FSYNC,
+		[MOUNTOPTS_SYNC_INTERVAL] = STORE_SYNC_INTERVAL,
+	};
+	buf_printf(&dir, "%s/%s", m->opts->site, ops->service);
+	if (mkdir(buf_cstr(&dir), 0700) < 0 && errno != EEXIST) {
+		return err_errno(err, "cannot make %s", buf_cstr(&dir));
+	}
+	const struct engine_setting settings[] = {
+		{"dynamodb_json", m->opts->dynamodb_typed ? "typed" : "plain"},
+	};
+	struct engine_config config = {
+		.dir = buf_cstr(&dir),
+		.sync = sync[m->opts->sync],
+		.read_only = service_read_only(m->opts, ops->service),
+		.settings = settings,
+		.n_settings = sizeof(settings) / sizeof(settings[0]),
+		.host = {.changed = host_changed, .event = host_event, .arg = m},
+	};
+	int rc = engine_open(ops, &config, &m->services[m->n_services], err);
+	if (rc < 0) {
+		return err_wrap(err, "%s", ops->service);
+	}
+	m->n_services++;
+	return 0;
+}
+
+static int open_services(struct mount *m, struct err *err)
+{
+	int rc = check_read_only_names(m->opts, err);
+	for (size_t i = 0; rc == 0 && engine_registry[i] != NULL; i++) {
+		const struct engine_ops *ops = engine_registry[i];
+		/* The first backend of each service. */
+		if (engine_find(ops->service, NULL) == ops) {
+			rc = open_service(m, ops, err);
+		}
+	}
+	return rc;
+}
+
+static int check_empty(const char *path, struct err *err)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	int n = 0;
+	if (d == NULL) {
+		return err_errno(err, "mount point %s", path);
+	}
+	while (n <= 2 && (e = readdir(d)) != NULL) {
+		n++;
+	}
+	closedir(d);
+	return n <= 2 ? 0
+		      : err_set(err, ENOTEMPTY,
+				"mount point %s is not empty: name an empty directory, or make one "
+				"with mkdir", path);
+}
+
+static int check_mountpoint(const char *path, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) < 0) {
+		int code = errno;
+		return code == ENOENT
+			       ? err_set(err, ENOENT, "mount point %s does not exist: mkdir it first",
+					 path)
+		       : code == ENOTCONN
+			       ? err_set(err, ENOTCONN,
+					 "mount point %s holds a mount whose daemon is gone: "
+					 "fusermount3 -u %s, then mount again", path, path)
+			       : err_errno(err, "mount point %s", path);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		return err_set(err, ENOTDIR, "mount point %s is not a directory", path);
+	}
+	return check_empty(path, err);
+}
+
+static int check_device(struct err *err)
+{
+	CLEANUP(cleanup_close) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		return 0;
+	}
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO) {
+		return err_set(err, ENODEV,
+			"there is no /dev/fuse: load the module (modprobe fuse), or give the "
+			"container the device (--device /dev/fuse --cap-add SYS_ADMIN)");
+	}
+	return err_errno(err, "/dev/fuse cannot be opened");
+}
+
+static void libfuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	if (level <= FUSE_LOG_ERR) {
+		log_error("libfuse: %s", line);
+	} else {
+		log_debug("libfuse: %s", line);
+	}
+}
+
+static void session_options(const struct mountopts *o, struct buf *out)
+{
+	buf_puts(out, "fsname=dbmount,subtype=dbmount");
+	if (o->allow_other) {
+		buf_puts(out, ",allow_other");
+	}
+	if (o->default_permissions) {
+		buf_puts(out, ",default_permissions");
+	}
+	if (o->read_only) {
+		buf_puts(out, ",ro");
+	}
+	if (o->kernel_options != NULL && o->kernel_options[0] != '\0') {
+		buf_printf(out, ",%s", o->kernel_options);
+	}
+}
+
+static int open_session(struct mount *m, struct err *err)
+{
+	CLEANUP(buf_free) struct buf options = BUF_INIT;
+	session_options(m->opts, &options);
+	char name[] = "dbmount";
+	char flag[] = "-o";
+	buf_cstr(&options); /* ends it */
+	char *argv[] = {name, flag, options.p, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+	fuse_set_log_func(libfuse_log);
+	ops_fill(m->opts, &m->ops);
+	m->session = fuse_session_new(&args, &m->ops, sizeof(m->ops), m);
+	fuse_opt_free_args(&args);
+	if (m->session == NULL) {
+		return err_set(err, EINVAL, "libfuse refuses the options %s", buf_cstr(&options));
+	}
+	if (fuse_session_mount(m->session, m->opts->mountpoint) != 0) {
+		return err_set(err, EPERM,
+			"cannot mount at %s: mounting needs root or the program fusermount3 "
+			"(package fuse3)%s", m->opts->mountpoint,
+			m->opts->allow_other ? "; allow_other needs user_allow_other in "
+					       "/etc/fuse.conf" : "");
+	}
+	m->mounted = true;
+	return 0;
+}
+
+static int open_all(struct mount *m, struct err *err)
+{
+	int rc = nodes_init(&m->nodes, err);
+	rc = rc == 0 ? check_device(err) : rc;
+	rc = rc == 0 ? check_mountpoint(m->opts->mountpoint, err) : rc;
+	rc = rc == 0 ? side_init(&m->side, m->opts->site, err) : rc;
+	rc = rc == 0 ? errlog_init(&m->errlog, m->opts->site, err) : rc;
+	rc = rc == 0 ? open_services(m, err) : rc;
+	rc = rc == 0 ? open_session(m, err) : rc;
+	if (rc < 0) {
+		return rc;
+	}
+	m->notify = notify_new(m->session, &m->nodes, err);
+	m->loop = loop_new(m->session, m->opts->threads, m->opts->spin_us, err);
+	return m->notify == NULL || m->loop == NULL ? -err->code : 0;
+}
+
+int mount_create(const struct mountopts *opts, struct mount **out, struct err *err)
+{
+	struct mount *m = calloc(1, sizeof(*m));
+	if (m == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	m->opts = opts;
+	m->started_ns = time_now_ns();
+	m->errlog.fd = -1;
+	m->side.max_bytes = opts->scratch_size;
+	m->side.max_files = opts->scratch_files;
+	m->side.max_rejected = opts->rejected_files;
+	control_results_init(&m->results);
+	int rc = open_all(m, err);
+	if (rc < 0) {
+		mount_destroy(m);
+		return rc;
+	}
+	log_info("mounted %s at %s", opts->site, opts->mountpoint);
+	*out = m;
+	return 0;
+}
+
+int mount_loop(struct mount *m, struct err *err)
+{
+	return loop_run(m->loop, err);
+}
+
+void mount_stop(struct mount *m)
+{
+	loop_stop(m->loop);
+}
+
+void mount_destroy(struct mount *m)
+{
+	if (m == NULL) {
+		return;
+	}
+	if (m->mounted && m->loop != NULL && loop_was_stopped(m->loop)) {
+		/* Requests that nobody will answer any more must not keep locks that a
+		 * notice under way waits for. Works for root; else the window stays. */
+		umount2(m->opts->mountpoint, MNT_FORCE | MNT_DETACH);
+	}
+	if (m->mounted) {
+		fuse_session_unmount(m->session);
+	}
+	notify_free(m->notify);
+	if (m->session != NULL) {
+		fuse_session_destroy(m->session);
+	}
+	loop_free(m->loop);
+	/* Nodes of views let go of their engines; then the services end. */
+	nodes_finish(&m->nodes);
+	for (unsigned i = 0; i < m->n_services; i++) {
+		engine_unref(m->services[i]);
+	}
+	errlog_finish(&m->errlog);
+	side_finish(&m->side);
+	control_results_finish(&m->results);
+	free(m);
+}

@@ -1,0 +1,125 @@
+/* Inodes: what the kernel knows by number. See node.c for the idea. */
+#ifndef DBMOUNT_FS_NODE_H
+#define DBMOUNT_FS_NODE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "engines/engine.h"
+
+struct reserved; /* fs/reserved.h */
+
+enum node_type {
+	NODE_ROOT,     /* the mount's own directory */
+	NODE_KEY,      /* a service, table, partition, item: something an engine holds */
+	NODE_SIDE,     /* a file of ours beside the data: scratch or rejected text */
+	NODE_RESERVED, /* a reserved name: `row` says which */
+};
+
+/* What the kernel may hold of a file's content, and who has it open. All under
+ * nodes.lock. Content is fixed at open, so a handle may use the page cache only
+ * while every other handle on the inode has the same version and nobody writes;
+ * else it is served directly (see handle_item.c). */
+struct node_cache {
+	uint64_t attr_version; /* version whose size the kernel was told; 0 none */
+	uint64_t page_version; /* version whose pages it may hold; 0 none */
+	uint64_t open_version; /* version the cached handles have */
+	unsigned n_cached;     /* handles reading through the page cache */
+	unsigned n_direct;     /* handles that bypass it, writers among them */
+	unsigned n_writers;
+	bool dropping; /* old pages are being thrown away */
+};
+
+struct node {
+	struct node *hash_next;
+	struct node *parent; /* referenced; NULL for the root */
+	uint64_t ino;	     /* st_ino: the same after a remount */
+	uint64_t name_hash;
+	uint64_t lookups;    /* the kernel's; under nodes.lock */
+	unsigned refs;	     /* children, handles, ourselves; under nodes.lock */
+	enum node_type type; /* changes by rename only; under nodes.lock, like all names below */
+	enum engine_kind kind;
+	unsigned form;
+	unsigned listed_form; /* of the directory it is in */
+	unsigned n_pending; /* handles that create it: it has no item yet */
+	bool hashed;	    /* reachable by name */
+	bool unlinked;
+	bool owns_engine;
+	struct engine *engine;	    /* NULL outside services */
+	const struct reserved *row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
+	char *name;		    /* file name, NUL-terminated */
+	char *key;		    /* key bytes of NODE_KEY below a service */
+	size_t key_len;
+	struct node_cache cache;
+	_Atomic int64_t child_lookup_ns; /* when a child was last looked up by name */
+};
+
+struct nodes {
+	pthread_mutex_t lock; /* guards the table and the fields named above */
+	struct node **buckets;
+	size_t n_buckets;
+	size_t n_nodes;
+	struct node *root;
+};
+
+/* What a new node is, for node_get(). All borrowed. */
+struct node_spec {
+	enum node_type type;
+	enum engine_kind kind;
+	unsigned form;
+	unsigned listed_form;
+	struct engine *engine; /* inherited from the parent when NULL */
+	bool own_engine;       /* the node takes its own reference */
+	const struct reserved *row;
+	struct slice key;
+};
+
+int nodes_init(struct nodes *t, struct err *err);
+void nodes_finish(struct nodes *t); /* frees all, whatever the kernel holds */
+
+/* The node `name` below `parent`, made when missing. With `lookup` the kernel's
+ * count rises by one (undone by node_forget), else a reference of the caller's
+ * is taken (undone by node_unref). NULL when memory ran out. */
+struct node *node_get(struct nodes *t, struct node *parent, const char *name,
+	const struct node_spec *spec, bool lookup);
+/* The node `name` below `parent` if there is one, with a reference; else NULL. */
+struct node *node_peek(struct nodes *t, struct node *parent, const char *name);
+void node_ref(struct nodes *t, struct node *n);
+void node_unref(struct nodes *t, struct node *n);
+void node_forget(struct nodes *t, struct node *n, uint64_t lookups);
+
+/* The node no longer has that name (unlink, rmdir, replaced by a rename). */
+void node_unlink(struct nodes *t, struct node *n);
+/* The node gets another place, as the kernel's dentry does: what stood at the
+ * target is unlinked. 0 or -ENOMEM. */
+int node_move(struct nodes *t, struct node *n, struct node *parent, const char *name,
+	const struct node_spec *spec);
+/* Two nodes change places (RENAME_EXCHANGE). */
+int node_exchange(struct nodes *t, struct node *a, struct node *b);
+
+/* The inode number a child has, whether or not its node exists. */
+uint64_t node_child_ino(const struct node *parent, const char *name, size_t n);
+
+/* Where a node stands in its engine: keys copied out, so that it outlives the
+ * lock. Reserved and side files give the directory they belong to. */
+struct node_path {
+	struct epath path;
+	struct engine *engine; /* borrowed from the node chain; NULL outside services */
+	char small[384];
+	char *big;
+};
+int node_path(struct nodes *t, struct node *n, struct node_path *out, struct err *err);
+void node_path_free(struct node_path *p);
+
+/* "/dynamodb/Users/user-123", as the tree shows it. */
+void node_text(struct nodes *t, struct node *n, struct buf *out);
+/* The directory of data (or root) a reserved or side node belongs to; itself for
+ * the others. Borrowed: lives as long as n. */
+struct node *node_anchor(struct node *n);
+
+/* Calls fn for each node at or below `top`; under the lock. */
+void nodes_below(struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n),
+	void *arg);
+
+#endif

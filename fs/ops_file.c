@@ -1,0 +1,287 @@
+/* open, create, read, write, flush, fsync, release, fallocate, lseek. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/attr.h"
+#include "fs/ops.h"
+#include "fs/reply.h"
+#include "fs/reserved.h"
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+int handle_open(struct mount *m, struct node *node, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	switch (node->type) {
+	case NODE_KEY: return handle_open_item(m, node, flags, false, who, out, mode, err);
+	case NODE_SIDE: return handle_open_side(m, node, flags, 0600, out, mode, err);
+	case NODE_RESERVED:
+		return (node->row->open != NULL ? node->row->open : handle_open_text)(
+			m, node, flags, who, out, mode, err);
+	case NODE_ROOT: break;
+	}
+	return err_set(err, EISDIR, "this is a directory");
+}
+
+/* A small file's content goes along with the answer: no READ will follow. */
+static void store_content(struct mount *m, struct handle *h)
+{
+	struct fuse_bufvec content = FUSE_BUFVEC_INIT(h->content.n);
+	content.buf[0].mem = h->content.p;
+	if (fuse_lowlevel_notify_store(m->session, node_number(m, h->node), 0, &content, 0) == 0) {
+		metrics_add(&m->metrics.stored, 1);
+		metrics_add(&m->metrics.bytes_read, h->content.n);
+	}
+}
+
+static void set_mode(struct mount *m, struct handle *h, const struct handle_mode *mode,
+	struct fuse_file_info *fi)
+{
+	if (mode->store) {
+		store_content(m, h);
+	}
+	fi->fh = (uintptr_t)h;
+	fi->direct_io = mode->direct;
+	fi->keep_cache = mode->keep_cache;
+	fi->noflush = mode->no_flush;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = node_of(m, ino);
+	struct handle *h = NULL;
+	struct handle_mode mode = {0};
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_open);
+	int rc = handle_open(m, n, fi->flags, fuse_req_ctx(req), &h, &mode, &err);
+	if (rc < 0) {
+		reply_done(req, "open", n, NULL, rc, &err);
+		return;
+	}
+	set_mode(m, h, &mode, fi);
+	if (fuse_reply_open(req, fi) == -ENOENT) {
+		handle_free(h); /* the opener was interrupted: no RELEASE will come */
+	}
+}
+
+/* ---- create ---- */
+
+static int create_scratch(struct mount *m, struct node *dir, const char *name, mode_t mode,
+	int flags, struct node **node, struct handle **h, struct handle_mode *hm, struct err *err)
+{
+	struct node_spec spec = {.type = NODE_SIDE, .kind = ENGINE_FILE};
+	*node = node_get(&m->nodes, dir, name, &spec, true);
+	if (*node == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = handle_open_side(m, *node, flags | O_CREAT, mode & 0777, h, hm, err);
+	if (rc < 0) {
+		node_forget(&m->nodes, *node, 1);
+	}
+	return rc;
+}
+
+/* The item may be there by now, made by a faster process: then this is an open. */
+static int create_item(struct mount *m, struct node *dir, const char *name,
+	const struct tree_found *f, int flags, const struct fuse_ctx *who, struct node **node,
+	struct handle **h, struct handle_mode *hm, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	struct engine_info info;
+	*node = node_get(&m->nodes, dir, name, &f->spec, true);
+	if (*node == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = node_path(&m->nodes, *node, &where, err);
+	if (rc == 0) {
+		rc = engine_stat(where.engine, &where.path, f->spec.form, &info, err);
+		bool create = rc == -ENOENT;
+		if (create) {
+			err_clear(err);
+		}
+		rc = (flags & O_EXCL) && (!create || (*node)->n_pending > 0)
+			     ? -EEXIST
+			     : handle_open_item(m, *node, flags, create, who, h, hm, err);
+	}
+	if (rc < 0) {
+		node_forget(&m->nodes, *node, 1);
+	}
+	return rc;
+}
+
+static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
+	const struct handle_mode *hm, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct attr a;
+	struct err err = {0};
+	set_mode(m, h, hm, fi);
+	if (attr_of_handle(h, &a, &err) < 0) {
+		handle_free(h);
+		node_forget(&m->nodes, node, 1);
+		reply_errno(req, err.code != 0 ? err.code : EIO);
+		return;
+	}
+	struct fuse_entry_param e = {
+		.ino = node_number(m, node),
+		.attr = a.st,
+		.attr_timeout = 0,
+		/* Nothing is there before the commit, which may fail. */
+		.entry_timeout = node->type == NODE_SIDE ? TIMEOUT_FOREVER : 0,
+	};
+	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		handle_free(h);
+		node_forget(&m->nodes, node, 1);
+	}
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node *dir = node_of(m, parent);
+	CLEANUP(tree_found_free) struct tree_found f = {0};
+	enum tree_name what = TREE_SCRATCH;
+	struct node *node = NULL;
+	struct handle *h = NULL;
+	struct handle_mode hm = {0};
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_create);
+	int rc = tree_classify(m, dir, name, false, &what, &f, &err);
+	if (rc == 0 && what == TREE_SCRATCH) {
+		rc = create_scratch(m, dir, name, mode, fi->flags, &node, &h, &hm, &err);
+	} else if (rc == 0) {
+		rc = create_item(
+			m, dir, name, &f, fi->flags, fuse_req_ctx(req), &node, &h, &hm, &err);
+	}
+	if (rc < 0) {
+		reply_done(req, "create", dir, name, rc, &err);
+		return;
+	}
+	reply_created(req, node, h, &hm, fi);
+}
+
+/* ---- reading and writing ---- */
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_of(fi);
+	CLEANUP(buf_free) struct buf tmp = BUF_INIT;
+	struct slice out = {0};
+	struct err err = {0};
+	(void)ino;
+	metrics_count(&m->metrics, METRIC_read);
+	LOCKED(&h->lock);
+	int rc = h->ops->read == NULL ? -EBADF : h->ops->read(h, off, size, &out, &tmp, &err);
+	if (rc < 0) {
+		reply_done(req, "read", h->node, NULL, rc, &err);
+		return;
+	}
+	metrics_add(&m->metrics.bytes_read, out.n);
+	fuse_reply_buf(req, out.p, out.n);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
+	struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_of(fi);
+	struct err err = {0};
+	(void)ino;
+	metrics_count(&m->metrics, METRIC_write);
+	metrics_add(&m->metrics.bytes_written, size);
+	LOCKED(&h->lock);
+	int rc = h->ops->write == NULL ? -EBADF
+				       : h->ops->write(h, slice_make(data, size), off,
+						 (fi->flags & O_APPEND) != 0, &err);
+	if (rc < 0) {
+		reply_done(req, "write", h->node, NULL, rc, &err);
+		return;
+	}
+	fuse_reply_write(req, size);
+}
+
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_of(fi);
+	struct err err = {0};
+	(void)ino;
+	metrics_count(&m->metrics, METRIC_flush);
+	LOCKED(&h->lock);
+	int rc = h->ops->flush == NULL ? 0 : h->ops->flush(h, fuse_req_ctx(req)->pid, &err);
+	reply_done(req, "close", h->node, NULL, rc, &err);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_of(fi);
+	struct err err = {0};
+	(void)ino;
+	(void)datasync;
+	metrics_count(&m->metrics, METRIC_fsync);
+	LOCKED(&h->lock);
+	int rc = h->ops->sync == NULL ? 0 : h->ops->sync(h, &err);
+	reply_done(req, "fsync", h->node, NULL, rc, &err);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	(void)ino;
+	metrics_count(&m->metrics, METRIC_release);
+	handle_free(handle_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+	struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_of(fi);
+	struct err err = {0};
+	uint64_t size = 0;
+	(void)ino;
+	metrics_count(&m->metrics, METRIC_fallocate);
+	LOCKED(&h->lock);
+	int rc = 0;
+	if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0) {
+		rc = err_set(&err, EOPNOTSUPP, "only plain allocation is supported");
+	} else if (h->ops->truncate == NULL || h->ops->size == NULL) {
+		rc = -EBADF;
+	} else if (mode == 0) {
+		rc = h->ops->size(h, &size, &err);
+		if (rc == 0 && (uint64_t)(offset + length) > size) {
+			rc = h->ops->truncate(h, offset + length, &err);
+		}
+	}
+	reply_done(req, "fallocate", h->node, NULL, rc, &err);
+}
+
+/* All content is data; the hole begins at its end. */
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_of(fi);
+	struct err err = {0};
+	uint64_t size = 0;
+	(void)ino;
+	metrics_count(&m->metrics, METRIC_lseek);
+	LOCKED(&h->lock);
+	int rc = h->ops->size == NULL ? -EINVAL : h->ops->size(h, &size, &err);
+	if (rc < 0) {
+		reply_done(req, "lseek", h->node, NULL, rc, &err);
+	} else if ((uint64_t)off >= size) {
+		reply_errno(req, ENXIO);
+	} else {
+		fuse_reply_lseek(req, whence == SEEK_HOLE ? (off_t)size : off);
+	}
+}

@@ -1,0 +1,324 @@
+/* lookup, forget, getattr, setattr, readlink, extended attributes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/attr.h"
+#include "fs/ops.h"
+#include "fs/reply.h"
+#include "fs/reserved.h"
+
+static void fill_entry(struct mount *m, struct node *n, const struct attr *a,
+	struct fuse_entry_param *e)
+{
+	*e = (struct fuse_entry_param){
+		.ino = node_number(m, n),
+		.attr = a->st,
+		.attr_timeout = a->timeout,
+		.entry_timeout = TIMEOUT_FOREVER,
+	};
+	/* A name that is being made may come to nothing; another form of an item is
+	 * not told when the item goes; what a view shows goes with the view. */
+	bool other_form = n->type == NODE_KEY && n->kind == ENGINE_FILE &&
+			  n->form != n->listed_form;
+	if (n->n_pending > 0 || other_form || n->type == NODE_RESERVED) {
+		e->entry_timeout = 0;
+	}
+}
+
+/* A name that a file being made has: the one that makes it may look it up. */
+static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = node_peek(&m->nodes, dir, name);
+	if (n == NULL) {
+		return false;
+	}
+	struct attr a;
+	struct err err = {0};
+	struct fuse_entry_param e;
+	bool there = n->type == NODE_KEY && n->n_pending > 0 &&
+		     attr_of_node(m, n, &a, &err) == 0;
+	if (there) {
+		pthread_mutex_lock(&m->nodes.lock);
+		n->lookups++;
+		pthread_mutex_unlock(&m->nodes.lock);
+		fill_entry(m, n, &a, &e);
+		fuse_reply_entry(req, &e);
+	}
+	node_unref(&m->nodes, n);
+	return there;
+}
+
+static void reply_found(fuse_req_t req, struct node *dir, const char *name, struct tree_found *f)
+{
+	struct mount *m = mount_of(req);
+	struct fuse_entry_param e;
+	struct attr a;
+	struct node *n = node_get(&m->nodes, dir, name, &f->spec, true);
+	if (n == NULL) {
+		reply_errno(req, ENOMEM);
+		return;
+	}
+	attr_of_found(m, n, f, &a);
+	fill_entry(m, n, &a, &e);
+	fuse_reply_entry(req, &e);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct mount *m = mount_of(req);
+	struct node *dir = node_of(m, parent);
+	CLEANUP(tree_found_free) struct tree_found f = {0};
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_lookup);
+	int rc = tree_find(m, dir, name, &f, &err);
+	if (rc == 0) {
+		if (f.spec.type == NODE_KEY) {
+			dir->child_lookup_ns = monotonic_ns();
+		}
+		reply_found(req, dir, name, &f);
+	} else if (rc != -ENOENT || !f.named || !reply_pending(req, dir, name)) {
+		reply_done(req, "lookup", dir, name, rc, &err);
+	}
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	struct mount *m = mount_of(req);
+	metrics_count(&m->metrics, METRIC_forget);
+	node_forget(&m->nodes, node_of(m, ino), nlookup);
+	fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct mount *m = mount_of(req);
+	metrics_count(&m->metrics, METRIC_forget);
+	for (size_t i = 0; i < count; i++) {
+		node_forget(&m->nodes, node_of(m, forgets[i].ino), forgets[i].nlookup);
+	}
+	fuse_reply_none(req);
+}
+
+static int attr_now(struct mount *m, struct node *n, const struct fuse_file_info *fi,
+	struct attr *a, struct err *err)
+{
+	/* fi is of an open file or, for a directory, of a listing: only the first
+	 * has a size of its own. */
+	if (fi != NULL && n->kind == ENGINE_FILE) {
+		return attr_of_handle((struct handle *)(uintptr_t)fi->fh, a, err);
+	}
+	return attr_of_node(m, n, a, err);
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = node_of(m, ino);
+	struct attr a;
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_getattr);
+	int rc = attr_now(m, n, fi, &a, &err);
+	if (rc == 0) {
+		fuse_reply_attr(req, &a.st, a.timeout);
+	} else {
+		reply_done(req, "stat", n, NULL, rc, &err);
+	}
+}
+
+/* ---- setattr ---- */
+
+static int truncate_handle(struct handle *h, off_t size, struct err *err)
+{
+	LOCKED(&h->lock);
+	if (h->ops->truncate == NULL) {
+		return err_set(err, EINVAL, "this file has no length to set");
+	}
+	return h->ops->truncate(h, size, err);
+}
+
+/* truncate(2) by path: what a program would do that opens, truncates, closes. */
+static int truncate_path(fuse_req_t req, struct node *n, off_t size, struct err *err)
+{
+	struct handle *h = NULL;
+	struct handle_mode mode = {0};
+	const struct fuse_ctx *who = fuse_req_ctx(req);
+	loop_yield();
+	int rc = handle_open(mount_of(req), n, O_RDWR, who, &h, &mode, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = truncate_handle(h, size, err);
+	if (rc == 0 && h->ops->flush != NULL) {
+		LOCKED(&h->lock);
+		rc = h->ops->flush(h, who->pid, err);
+	}
+	handle_free(h);
+	return rc;
+}
+
+static void set_time(const struct stat *attr, int to_set, struct timespec t[2])
+{
+	t[0] = to_set & FUSE_SET_ATTR_ATIME ? attr->st_atim : (struct timespec){0, UTIME_OMIT};
+	t[1] = to_set & FUSE_SET_ATTR_MTIME ? attr->st_mtim : (struct timespec){0, UTIME_OMIT};
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW) {
+		t[0].tv_nsec = UTIME_NOW;
+	}
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW) {
+		t[1].tv_nsec = UTIME_NOW;
+	}
+}
+
+/* Mode and times of scratch files are real: editors copy them about. */
+static int set_side(struct mount *m, struct node *n, const struct stat *attr, int to_set,
+	struct err *err)
+{
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	struct stat st;
+	struct timespec t[2];
+	if (n->row != NULL) {
+		return err_set(err, EPERM, "a refused text is kept as it was");
+	}
+	node_text(&m->nodes, node_anchor(n), &dir);
+	int rc = side_stat(&m->side, SIDE_SCRATCH, buf_cstr(&dir), n->name, &st, err);
+	if (rc < 0 || !S_ISREG(st.st_mode)) {
+		return rc;
+	}
+	CLEANUP(cleanup_close)
+	int fd = side_open(
+		&m->side, SIDE_SCRATCH, buf_cstr(&dir), n->name, O_RDONLY, 0, err);
+	if (fd < 0) {
+		return fd;
+	}
+	set_time(attr, to_set, t);
+	if ((to_set & FUSE_SET_ATTR_MODE) && fchmod(fd, attr->st_mode & 07777) < 0) {
+		return err_errno(err, "chmod");
+	}
+	return futimens(fd, t) < 0 ? err_errno(err, "utimens") : 0;
+}
+
+static int set_attributes(fuse_req_t req, struct node *n, const struct stat *attr, int to_set,
+	const struct fuse_file_info *fi, struct err *err)
+{
+	struct mount *m = mount_of(req);
+	int rc = 0;
+	if (to_set & FUSE_SET_ATTR_SIZE) {
+		rc = fi != NULL ? truncate_handle((struct handle *)(uintptr_t)fi->fh,
+					  attr->st_size, err)
+				: truncate_path(req, n, attr->st_size, err);
+	}
+	if (rc == 0 && n->type == NODE_SIDE && (to_set & ~FUSE_SET_ATTR_SIZE) != 0) {
+		rc = set_side(m, n, attr, to_set, err);
+	}
+	/* Of an item owner, mode and times are not the user's to set: accepted,
+	 * since editors and cp -p ask, and without effect. */
+	return rc;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+	struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = node_of(m, ino);
+	struct attr a;
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_setattr);
+	int rc = set_attributes(req, n, attr, to_set, fi, &err);
+	rc = rc == 0 ? attr_now(m, n, fi, &a, &err) : rc;
+	if (rc == 0) {
+		fuse_reply_attr(req, &a.st, a.timeout);
+	} else {
+		reply_done(req, "setattr", n, NULL, rc, &err);
+	}
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = node_of(m, ino);
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(buf_free) struct buf target = BUF_INIT;
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_readlink);
+	node_text(&m->nodes, node_anchor(n), &dir);
+	int rc = n->type != NODE_SIDE
+			 ? -EINVAL
+			 : side_readlink(&m->side, buf_cstr(&dir), n->name, &target, &err);
+	if (rc == 0) {
+		fuse_reply_readlink(req, buf_cstr(&target));
+	} else {
+		reply_done(req, "readlink", n, NULL, rc, &err);
+	}
+}
+
+/* ---- extended attributes (-o xattr) ---- */
+
+#define XATTR_VERSION "user.dbmount.version"
+#define XATTR_ERROR   "user.dbmount.error"
+
+static int xattr_value(struct mount *m, struct node *n, const char *name, struct buf *out,
+	struct err *err)
+{
+	if (strcmp(name, XATTR_VERSION) == 0 && n->type == NODE_KEY) {
+		CLEANUP(node_path_free) struct node_path where = {0};
+		struct engine_info info;
+		int rc = node_path(&m->nodes, n, &where, err);
+		rc = rc == 0 ? engine_stat(where.engine, &where.path, n->form, &info, err) : rc;
+		if (rc == 0) {
+			buf_printf(out, "%llu", (unsigned long long)info.version);
+		}
+		return rc;
+	}
+	if (strcmp(name, XATTR_ERROR) == 0) {
+		CLEANUP(buf_free) struct buf path = BUF_INIT;
+		node_text(&m->nodes, n, &path);
+		errlog_last(&m->errlog, buf_cstr(&path), out);
+	}
+	return out->n > 0 ? 0 : -ENODATA;
+}
+
+static void reply_xattr(fuse_req_t req, const struct buf *value, size_t size)
+{
+	if (size == 0) {
+		fuse_reply_xattr(req, value->n);
+	} else if (value->n > size) {
+		reply_errno(req, ERANGE);
+	} else {
+		fuse_reply_buf(req, value->p, value->n);
+	}
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct mount *m = mount_of(req);
+	CLEANUP(buf_free) struct buf value = BUF_INIT;
+	struct err err = {0};
+	metrics_count(&m->metrics, METRIC_getxattr);
+	int rc = xattr_value(m, node_of(m, ino), name, &value, &err);
+	if (rc < 0) {
+		fuse_reply_err(req, -rc);
+		return;
+	}
+	reply_xattr(req, &value, size);
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	static const char *const names[] = {XATTR_VERSION, XATTR_ERROR};
+	struct mount *m = mount_of(req);
+	struct node *n = node_of(m, ino);
+	CLEANUP(buf_free) struct buf list = BUF_INIT;
+	metrics_count(&m->metrics, METRIC_listxattr);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CLEANUP(buf_free) struct buf value = BUF_INIT;
+		struct err err = {0};
+		if (xattr_value(m, n, names[i], &value, &err) == 0) {
+			buf_append(&list, names[i], strlen(names[i]) + 1);
+		}
+	}
+	reply_xattr(req, &list, size);
+}

@@ -1,0 +1,359 @@
+/* rename, in all its directions.
+ *
+ *   scratch -> scratch   a rename on disk
+ *   scratch -> item      a commit: the file's text becomes the item
+ *   item -> scratch      an editor's backup: the text is copied, the item stays
+ *                        until the new one is committed
+ *   item -> item         re-keyed in one transaction
+ *   directory            renamed by the engine; its scratch files move along
+ *
+ * Afterwards the node stands where the kernel's dentry stands. RENAME_EXCHANGE
+ * swaps two items or directories in the engine, and the texts of a scratch file
+ * and an item. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/attr.h"
+#include "fs/ops.h"
+#include "fs/reply.h"
+#include "fs/reserved.h"
+
+struct end {
+	struct node *dir;
+	const char *name;
+	struct buf dir_text;
+	struct node_path where; /* of the directory, then (keys) of the thing itself */
+	struct tree_found f;
+	bool there;
+	enum tree_name what;
+};
+
+struct renaming {
+	struct mount *m;
+	uid_t uid;
+	unsigned flags;
+	struct end from;
+	struct end to;
+	struct node *node; /* the source's; referenced */
+};
+
+static void end_free(struct end *e)
+{
+	buf_free(&e->dir_text);
+	node_path_free(&e->where);
+	tree_found_free(&e->f);
+}
+
+static void renaming_free(struct renaming *r)
+{
+	end_free(&r->from);
+	end_free(&r->to);
+	node_unref(&r->m->nodes, r->node);
+}
+
+static bool exchange(const struct renaming *r)
+{
+	return (r->flags & RENAME_EXCHANGE) != 0;
+}
+
+static int open_end(struct mount *m, struct end *e, struct err *err)
+{
+	node_text(&m->nodes, e->dir, &e->dir_text);
+	if (e->dir->engine == NULL) {
+		return err_set(err, EPERM, "%s belongs to the mount", e->name);
+	}
+	return node_path(&m->nodes, e->dir, &e->where, err);
+}
+
+static int find_source(struct renaming *r, struct err *err)
+{
+	struct end *e = &r->from;
+	int rc = open_end(r->m, e, err);
+	rc = rc == 0 ? tree_find(r->m, e->dir, e->name, &e->f, err) : rc;
+	if (rc == -ENOENT && e->f.named) {
+		/* Being made: it has a node and no item yet. */
+		struct node *n = node_peek(&r->m->nodes, e->dir, e->name);
+		rc = n != NULL && n->n_pending > 0 ? 0 : rc;
+		node_unref(&r->m->nodes, n);
+	} else {
+		e->there = rc == 0;
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	if (e->f.spec.type == NODE_RESERVED || e->f.spec.own_engine) {
+		return err_set(err, ENOTSUP, "%s cannot be renamed", e->name);
+	}
+	if (engine_read_only(e->dir->engine)) {
+		return err_set(err, EROFS, "this part of %s is read-only",
+			engine_service(e->dir->engine));
+	}
+	if (e->f.spec.type == NODE_SIDE && e->f.spec.row != NULL) {
+		return err_set(err, EXDEV, "a refused text is kept as it was; copy it");
+	}
+	e->what = e->f.spec.type == NODE_SIDE	 ? TREE_SCRATCH
+		  : e->f.spec.kind == ENGINE_DIR ? TREE_CONTAINER
+						 : TREE_ITEM;
+	return 0;
+}
+
+static int find_target(struct renaming *r, struct err *err)
+{
+	struct end *e = &r->to;
+	CLEANUP(tree_found_free) struct tree_found old = {0};
+	int rc = open_end(r->m, e, err);
+	if (rc == 0) {
+		rc = tree_classify(r->m, e->dir, e->name, r->from.what == TREE_CONTAINER, &e->what,
+			&e->f, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = tree_find(r->m, e->dir, e->name, &old, err);
+	e->there = rc == 0;
+	if (rc < 0 && rc != -ENOENT) {
+		return rc;
+	}
+	if (e->there && (r->flags & RENAME_NOREPLACE)) {
+		return -EEXIST;
+	}
+	return exchange(r) && !e->there ? -ENOENT : 0;
+}
+
+static struct node_path item_path(const struct end *e)
+{
+	struct node_path p = {.engine = e->where.engine};
+	p.path = epath_child(&e->where.path, e->f.spec.key);
+	return p;
+}
+
+/* ---- scratch files ---- */
+
+static int read_scratch(struct renaming *r, const struct end *e, struct buf *out, struct err *err)
+{
+	struct stat st;
+	CLEANUP(cleanup_close)
+	int fd = side_open(&r->m->side, SIDE_SCRATCH, buf_cstr((struct buf *)&e->dir_text),
+		e->name, O_RDONLY, 0, err);
+	if (fd < 0) {
+		return fd == -ELOOP ? err_set(err, EINVAL, "a symbolic link is no item") : fd;
+	}
+	if (fstat(fd, &st) < 0) {
+		return err_errno(err, "scratch file %s", e->name);
+	}
+	if ((uint64_t)st.st_size > r->m->opts->max_file_size) {
+		return err_set(err, EFBIG, "the text has %lld bytes, at most %llu are taken",
+			(long long)st.st_size, (unsigned long long)r->m->opts->max_file_size);
+	}
+	if (!buf_resize(out, (size_t)st.st_size)) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	ssize_t n = pread(fd, out->p, out->n, 0);
+	if (n < 0) {
+		return err_errno(err, "scratch file %s", e->name);
+	}
+	out->n = (size_t)n;
+	return 0;
+}
+
+/* Written beside and renamed, so that a full disk leaves what was there. */
+static int write_scratch(struct renaming *r, const struct end *e, struct slice text,
+	struct err *err)
+{
+	const char *dir = buf_cstr((struct buf *)&e->dir_text);
+	CLEANUP(buf_free) struct buf tmp = BUF_INIT;
+	buf_printf(&tmp, ".dbmount-%llu", (unsigned long long)r->m->side.serial++);
+	CLEANUP(cleanup_close)
+	int fd = side_open(&r->m->side, SIDE_SCRATCH, dir, buf_cstr(&tmp),
+		O_RDWR | O_CREAT | O_TRUNC, 0600, err);
+	if (fd < 0) {
+		return fd;
+	}
+	int rc = side_write(&r->m->side, fd, text, 0, false, err);
+	if (rc == 0) {
+		rc = side_rename(
+			&r->m->side, dir, buf_cstr(&tmp), dir, e->name, 0, err);
+	}
+	if (rc < 0) {
+		side_unlink(&r->m->side, SIDE_SCRATCH, dir, buf_cstr(&tmp), NULL);
+	}
+	return rc;
+}
+
+static int scratch_to_scratch(struct renaming *r, struct err *err)
+{
+	return side_rename(&r->m->side, buf_cstr(&r->from.dir_text), r->from.name,
+		buf_cstr(&r->to.dir_text), r->to.name, r->flags, err);
+}
+
+static int put_item(struct renaming *r, struct end *e, struct slice text, struct err *err)
+{
+	struct node_path where = item_path(e);
+	struct handle_target target = {
+		.dir = e->dir, .name = e->name, .where = &where, .form = e->f.spec.form};
+	uint64_t expect = r->flags & RENAME_NOREPLACE ? ENGINE_VERSION_ABSENT
+						      : ENGINE_VERSION_ANY;
+	return handle_put(r->m, &target, text, expect, r->uid, "rename", err);
+}
+
+static int scratch_to_item(struct renaming *r, struct err *err)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	int rc = read_scratch(r, &r->from, &text, err);
+	rc = rc == 0 ? put_item(r, &r->to, buf_slice(&text), err) : rc;
+	if (rc == 0) {
+		side_unlink(&r->m->side, SIDE_SCRATCH, buf_cstr(&r->from.dir_text), r->from.name,
+			NULL);
+	}
+	return rc;
+}
+
+static int item_to_scratch(struct renaming *r, struct err *err)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	struct engine_info info;
+	struct node_path where = item_path(&r->from);
+	int rc = engine_read(where.engine, &where.path, r->from.f.spec.form, &text, &info, err);
+	return rc < 0 ? rc : write_scratch(r, &r->to, buf_slice(&text), err);
+}
+
+/* One of the ends is a scratch file, the other an item; both are there. */
+static int exchange_texts(struct renaming *r, struct end *scratch, struct end *item,
+	struct err *err)
+{
+	CLEANUP(buf_free) struct buf new_text = BUF_INIT;
+	CLEANUP(buf_free) struct buf old_text = BUF_INIT;
+	struct engine_info info;
+	struct node_path where = item_path(item);
+	int rc = read_scratch(r, scratch, &new_text, err);
+	if (rc == 0) {
+		rc = engine_read(
+			where.engine, &where.path, item->f.spec.form, &old_text, &info, err);
+	}
+	rc = rc == 0 ? put_item(r, item, buf_slice(&new_text), err) : rc;
+	return rc == 0 ? write_scratch(r, scratch, buf_slice(&old_text), err) : rc;
+}
+
+/* ---- what engines rename ---- */
+
+static int in_engine(struct renaming *r, struct err *err)
+{
+	struct node_path from = item_path(&r->from);
+	struct node_path to = item_path(&r->to);
+	if (from.engine != to.engine || from.path.depth != to.path.depth) {
+		return err_set(err, EXDEV, "the two places are of different kinds");
+	}
+	return engine_rename(from.engine, &from.path, &to.path, r->flags, err);
+}
+
+static int item_to_item(struct renaming *r, struct err *err)
+{
+	bool same = r->from.dir == r->to.dir &&
+		    slice_equal(r->from.f.spec.key, r->to.f.spec.key);
+	if (same) {
+		return err_set(err, EINVAL, "both names are forms of the same item");
+	}
+	if (!r->from.there) {
+		return 0; /* being made: it will be committed under the new name */
+	}
+	int rc = in_engine(r, err);
+	if (rc == 0) {
+		struct node_path from = item_path(&r->from);
+		struct node_path to = item_path(&r->to);
+		handle_tell_twins(r->m, r->from.dir, &from, r->from.f.spec.form);
+		handle_tell_twins(r->m, r->to.dir, &to, r->to.f.spec.form);
+	}
+	return rc;
+}
+
+static int dir_to_dir(struct renaming *r, struct err *err)
+{
+	int rc = in_engine(r, err);
+	if (rc == 0 && !exchange(r)) {
+		buf_printf(&r->from.dir_text, "/%s", r->from.name);
+		buf_printf(&r->to.dir_text, "/%s", r->to.name);
+		side_move_dir(
+			&r->m->side, buf_cstr(&r->from.dir_text), buf_cstr(&r->to.dir_text));
+	}
+	return rc;
+}
+
+static int rename_thing(struct renaming *r, struct err *err)
+{
+	bool from_scratch = r->from.what == TREE_SCRATCH;
+	bool to_scratch = r->to.what == TREE_SCRATCH;
+	if (r->from.what == TREE_CONTAINER) {
+		return dir_to_dir(r, err);
+	}
+	if (from_scratch && to_scratch) {
+		return scratch_to_scratch(r, err);
+	}
+	if (exchange(r) && from_scratch != to_scratch) {
+		return exchange_texts(r, from_scratch ? &r->from : &r->to,
+			from_scratch ? &r->to : &r->from, err);
+	}
+	if (from_scratch) {
+		return scratch_to_item(r, err);
+	}
+	return to_scratch ? item_to_scratch(r, err) : item_to_item(r, err);
+}
+
+/* ---- nodes ---- */
+
+static int move_nodes(struct renaming *r)
+{
+	struct mount *m = r->m;
+	if (exchange(r)) {
+		struct node *other = node_peek(&m->nodes, r->to.dir, r->to.name);
+		int rc = other != NULL ? node_exchange(&m->nodes, r->node, other) : 0;
+		node_unref(&m->nodes, other);
+		return rc;
+	}
+	struct node_spec spec = r->to.what == TREE_SCRATCH
+					? (struct node_spec){.type = NODE_SIDE,
+						  .kind = ENGINE_FILE}
+					: r->to.f.spec;
+	return node_move(&m->nodes, r->node, r->to.dir, r->to.name, &spec);
+}
+
+static int rename_checked(struct renaming *r, struct err *err)
+{
+	int rc = find_source(r, err);
+	rc = rc == 0 ? find_target(r, err) : rc;
+	if (rc < 0) {
+		return rc;
+	}
+	/* Before anything is changed: memory for the node cannot be short later. */
+	r->node = node_get(&r->m->nodes, r->from.dir, r->from.name, &r->from.f.spec, false);
+	if (r->node == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	rc = rename_thing(r, err);
+	return rc == 0 ? move_nodes(r) : rc;
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+	const char *newname, unsigned int flags)
+{
+	struct mount *m = mount_of(req);
+	struct err err = {0};
+	CLEANUP(renaming_free)
+	struct renaming r = {
+		.m = m,
+		.uid = fuse_req_ctx(req)->uid,
+		.flags = flags,
+		.from = {.dir = node_of(m, parent), .name = name},
+		.to = {.dir = node_of(m, newparent), .name = newname},
+	};
+	metrics_count(&m->metrics, METRIC_rename);
+	if (m->opts->sync != MOUNTOPTS_SYNC_INTERVAL) {
+		loop_yield();
+	}
+	int rc = (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ? -EINVAL
+								     : rename_checked(&r, &err);
+	reply_done(req, "rename", r.to.dir, newname, rc, &err);
+}

@@ -1,0 +1,161 @@
+#include "fs/reserved.h"
+
+#include <string.h>
+
+static bool has_feature(const struct reserved_scope *s, unsigned feature)
+{
+	return s->level != NULL && (s->level->features & feature) != 0;
+}
+
+static bool there_control(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return has_feature(s, ENGINE_HAS_CONTROL);
+}
+
+static bool there_status(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return has_feature(s, ENGINE_HAS_STATUS);
+}
+
+static bool there_schema(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return has_feature(s, ENGINE_HAS_SCHEMA);
+}
+
+static bool there_snapshots(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return has_feature(s, ENGINE_HAS_SNAPSHOTS);
+}
+
+/* Nothing is ever refused where nothing can be written. */
+static bool there_writable(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return s->engine != NULL && !engine_read_only(s->engine);
+}
+
+static bool in_list(const char *const *list, const char *name)
+{
+	for (; list != NULL && *list != NULL; list++) {
+		if (strcmp(*list, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool there_import(const struct reserved *row, const struct reserved_scope *s)
+{
+	return there_writable(row, s) && s->level != NULL && s->level->import_formats != NULL;
+}
+
+static bool there_export(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return s->level != NULL && s->level->export_formats != NULL;
+}
+
+static bool there_import_format(const struct reserved *row, const struct reserved_scope *s)
+{
+	return s->level != NULL && in_list(s->level->import_formats, row->name);
+}
+
+static bool there_export_format(const struct reserved *row, const struct reserved_scope *s)
+{
+	return s->level != NULL && in_list(s->level->export_formats, row->name);
+}
+
+#define FILE_ROW(n, p, m, th, tx, op, sz, h)                                                       \
+	{.name = (n), .place = (p), .inside = PLACE_NONE, .mode = (m), .there = (th),              \
+		.text = (tx), .open = (op), .size = (sz), .help = (h)}
+#define DIR_ROW(n, p, in, th, h)                                                                   \
+	{.name = (n), .place = (p), .inside = (in), .mode = 0755, .there = (th), .help = (h)}
+#define IMPORT_FORMAT(n)                                                                           \
+	FILE_ROW(n, PLACE_IMPORT_MODE, 0222, there_import_format, NULL, handle_open_import, NULL, NULL)
+#define EXPORT_FORMAT(n)                                                                           \
+	FILE_ROW(n, PLACE_EXPORT, 0444, there_export_format, NULL, handle_open_export,             \
+		handle_size_export, NULL)
+
+const struct reserved reserved_table[] = {
+	FILE_ROW("README", PLACE_ROOT, 0444, NULL, text_readme, NULL, NULL, NULL),
+	DIR_ROW(".dbmount", PLACE_ROOT, PLACE_DBMOUNT, NULL, "the daemon's own files"),
+	FILE_ROW(".errors", PLACE_ROOT, 0444, NULL, text_errors, NULL, NULL,
+		"what was refused anywhere in the mount, and why"),
+	FILE_ROW(".help", PLACE_ROOT, 0444, NULL, text_help, NULL, NULL, "this text"),
+
+	FILE_ROW(".control", PLACE_DATA, 0644, there_control, control_text, handle_open_control,
+		NULL, "write a command line to run it; read it for the commands and last results"),
+	FILE_ROW(".errors", PLACE_DATA, 0444, there_writable, text_errors, NULL, NULL,
+		"what was refused here and below, and why"),
+	FILE_ROW(".events", PLACE_DATA, 0444, there_control, NULL, handle_open_log, handle_size_log,
+		"what happened, a line an event; tail -f works"),
+	DIR_ROW(".export", PLACE_DATA, PLACE_EXPORT, there_export,
+		"everything below as one file: read .export/<format>"),
+	FILE_ROW(".help", PLACE_DATA, 0444, NULL, text_help, NULL, NULL, "this text"),
+	DIR_ROW(".import", PLACE_DATA, PLACE_IMPORT, there_import,
+		"loads a file in one transaction: cp FILE .import/append|upsert|replace/<format>"),
+	DIR_ROW(".rejected", PLACE_DATA, PLACE_REJECTED, there_writable,
+		"the texts that were refused here, as they were written"),
+	FILE_ROW(".schema", PLACE_DATA, 0644, there_schema, text_schema, handle_open_schema, NULL,
+		"how it is defined; writing one in a new directory defines it"),
+	DIR_ROW(".snapshots", PLACE_DATA, PLACE_SNAPSHOTS, there_snapshots,
+		"each snapshot as a read-only copy of this tree"),
+	FILE_ROW(".status", PLACE_DATA, 0444, there_status, text_status, NULL, NULL,
+		"state, counts and sizes as JSON"),
+
+	FILE_ROW("config", PLACE_DBMOUNT, 0444, NULL, text_config, NULL, NULL, NULL),
+	FILE_ROW("errors", PLACE_DBMOUNT, 0444, NULL, text_errors, NULL, NULL, NULL),
+	FILE_ROW("log", PLACE_DBMOUNT, 0444, NULL, NULL, handle_open_log, handle_size_log, NULL),
+	FILE_ROW("metrics", PLACE_DBMOUNT, 0444, NULL, text_metrics, NULL, NULL, NULL),
+	FILE_ROW("version", PLACE_DBMOUNT, 0444, NULL, text_version, NULL, NULL, NULL),
+
+	DIR_ROW("append", PLACE_IMPORT, PLACE_IMPORT_MODE, NULL, NULL),
+	DIR_ROW("replace", PLACE_IMPORT, PLACE_IMPORT_MODE, NULL, NULL),
+	DIR_ROW("upsert", PLACE_IMPORT, PLACE_IMPORT_MODE, NULL, NULL),
+	IMPORT_FORMAT("csv"), IMPORT_FORMAT("json"), IMPORT_FORMAT("jsonl"), IMPORT_FORMAT("tsv"),
+	EXPORT_FORMAT("csv"), EXPORT_FORMAT("json"), EXPORT_FORMAT("jsonl"), EXPORT_FORMAT("tsv"),
+	EXPORT_FORMAT("yaml"),
+	{.name = NULL},
+};
+
+const struct reserved *reserved_find(enum reserved_place place, const char *name,
+	const struct reserved_scope *scope)
+{
+	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
+		if (r->place == place && strcmp(r->name, name) == 0) {
+			return r->there == NULL || r->there(r, scope) ? r : NULL;
+		}
+	}
+	return NULL;
+}
+
+bool reserved_known(const char *name)
+{
+	static const char *const more[] = {".ttl", ".index", ".query", ".by", ".where", ".order",
+		".columns", ".first", ".last", ".sample", ".at", ".replicas", ".regions", ".tx",
+		".stream", NULL};
+	if (in_list(more, name)) {
+		return true;
+	}
+	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
+		if (r->place == PLACE_DATA && strcmp(r->name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum reserved_place reserved_place_of(const struct node *dir)
+{
+	switch (dir->type) {
+	case NODE_ROOT: return PLACE_ROOT;
+	case NODE_KEY: return PLACE_DATA;
+	case NODE_RESERVED: return dir->row->inside;
+	case NODE_SIDE: break;
+	}
+	return PLACE_NONE;
+}

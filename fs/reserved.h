@@ -1,0 +1,87 @@
+/* The reserved names, as a table: a new one is a row and a function. */
+#ifndef DBMOUNT_FS_RESERVED_H
+#define DBMOUNT_FS_RESERVED_H
+
+#include "fs/handle.h"
+
+/* The directory a reserved name stands in. */
+enum reserved_place {
+	PLACE_ROOT,	   /* / */
+	PLACE_DATA,	   /* any directory of an engine */
+	PLACE_DBMOUNT,	   /* /.dbmount */
+	PLACE_SNAPSHOTS,   /* .snapshots: its children are views */
+	PLACE_REJECTED,	   /* .rejected: its children are side files */
+	PLACE_IMPORT,	   /* .import: the modes */
+	PLACE_IMPORT_MODE, /* .import/append: the formats */
+	PLACE_EXPORT,	   /* .export: the formats */
+	PLACE_NONE,	   /* of a file */
+};
+
+/* What a row needs to know to decide whether it is there. */
+struct reserved_scope {
+	const struct engine_level *level; /* NULL outside services */
+	struct engine *engine;		  /* NULL outside services */
+};
+
+struct reserved {
+	const char *name;
+	enum reserved_place place;
+	enum reserved_place inside; /* of a directory: the place of its children */
+	mode_t mode;		    /* 0444, 0644, 0222, 0755 */
+	bool (*there)(const struct reserved *row, const struct reserved_scope *scope); /* NULL: always */
+	/* A file whose content is made when it is opened. */
+	int (*text)(struct mount *m, struct node *n, uid_t reader, struct buf *out,
+		struct err *err);
+	/* A file that is more than its text: opens it. NULL: read-only text. */
+	int (*open)(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+		struct handle **out, struct handle_mode *mode, struct err *err);
+	/* Its size without opening; NULL: that of the text. */
+	int (*size)(struct mount *m, struct node *n, uint64_t *out, struct err *err);
+	const char *help; /* one line for .help */
+};
+
+static inline bool reserved_is_dir(const struct reserved *row)
+{
+	return row->inside != PLACE_NONE;
+}
+
+/* The table, in the order of listings; ends with a NULL name. */
+extern const struct reserved reserved_table[];
+
+/* The row for a name in a place, if it is there; else NULL. */
+const struct reserved *reserved_find(enum reserved_place place, const char *name,
+	const struct reserved_scope *scope);
+/* Whether the name is reserved anywhere below a service, there or not. */
+bool reserved_known(const char *name);
+/* The place that a directory node is for its reserved children. */
+enum reserved_place reserved_place_of(const struct node *dir);
+
+/* handle_text.c: read-only content made at open; a file on disk. */
+int handle_open_text(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int handle_open_log(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int handle_size_log(struct mount *m, struct node *n, uint64_t *out, struct err *err);
+/* control.c */
+int handle_open_control(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int control_text(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+/* handle_transfer.c: .schema, .import, .export */
+int handle_open_schema(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int handle_open_import(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int handle_open_export(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int handle_size_export(struct mount *m, struct node *n, uint64_t *out, struct err *err);
+/* texts.c: what the texts say */
+int text_readme(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_status(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_errors(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_schema(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_version(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_config(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+int text_metrics(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+
+#endif

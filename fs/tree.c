@@ -1,0 +1,278 @@
+#include "fs/tree.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/reserved.h"
+
+void tree_found_free(struct tree_found *f)
+{
+	engine_unref(f->view);
+	buf_free(&f->key);
+}
+
+int tree_level(struct mount *m, struct node *dir, struct engine_level *out, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	int rc = node_path(&m->nodes, dir, &where, err);
+	return rc < 0 ? rc : engine_level(where.engine, &where.path, out, err);
+}
+
+static int find_reserved(struct mount *m, struct node *dir, const char *name,
+	const struct engine_level *level, struct tree_found *f)
+{
+	struct reserved_scope scope = {.level = level, .engine = dir->engine};
+	const struct reserved *row = reserved_find(reserved_place_of(dir), name, &scope);
+	(void)m;
+	if (row == NULL) {
+		return -ENOENT;
+	}
+	f->spec = (struct node_spec){.type = NODE_RESERVED, .row = row,
+		.kind = reserved_is_dir(row) ? ENGINE_DIR : ENGINE_FILE};
+	return 0;
+}
+
+static int find_service(struct mount *m, const char *name, struct tree_found *f, struct err *err)
+{
+	for (unsigned i = 0; i < m->n_services; i++) {
+		struct engine *e = m->services[i];
+		if (strcmp(engine_service(e), name) != 0) {
+			continue;
+		}
+		struct epath top = {0};
+		f->spec = (struct node_spec){
+			.type = NODE_KEY, .kind = ENGINE_DIR, .engine = e, .own_engine = true};
+		return engine_stat(e, &top, 0, &f->info, err);
+	}
+	return -ENOENT;
+}
+
+static int find_side(struct mount *m, struct node *dir, const char *name, enum side_kind kind,
+	struct tree_found *f, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	node_text(&m->nodes, node_anchor(dir), &path);
+	f->spec = (struct node_spec){.type = NODE_SIDE, .kind = ENGINE_FILE, .row = dir->row};
+	return side_stat(&m->side, kind, buf_cstr(&path), name, &f->st, err);
+}
+
+static int find_view(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
+	struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	unsigned form;
+	if (name_parse(slice_of(name), &NAME_RULES_DIR, &form, &f->key) != NAME_KEY) {
+		return -ENOENT;
+	}
+	int rc = node_path(&m->nodes, dir, &where, err);
+	if (rc == 0) {
+		rc = engine_view(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, buf_slice(&f->key),
+			&f->view, err);
+	}
+	if (rc == 0) {
+		f->spec = (struct node_spec){.type = NODE_KEY, .kind = ENGINE_DIR,
+			.engine = f->view, .own_engine = true};
+		rc = engine_stat(f->view, &where.path, 0, &f->info, err);
+	}
+	return rc;
+}
+
+/* The key that a name in this directory stands for. -ENOENT: none. */
+static int key_of_name(const struct node_path *where, const struct engine_level *level,
+	const char *name, struct tree_found *f, struct err *err)
+{
+	const struct name_rules *rules =
+		level->child == ENGINE_FILE ? &level->names : &NAME_RULES_DIR;
+	CLEANUP(buf_free) struct buf raw = BUF_INIT;
+	unsigned form = 0;
+	enum name_kind kind = name_parse(slice_of(name), rules, &form, &raw);
+	if (kind == NAME_HASHED) {
+		int rc = engine_find_hashed(where->engine, &where->path,
+			(const unsigned char *)raw.p, &f->key, err);
+		if (rc < 0) {
+			return rc;
+		}
+	} else if (kind == NAME_KEY) {
+		buf_append_slice(&f->key, buf_slice(&raw));
+	} else {
+		return -ENOENT;
+	}
+	f->named = true;
+	f->spec = (struct node_spec){.type = NODE_KEY, .kind = level->child, .form = form,
+		.listed_form = level->listed_form, .key = buf_slice(&f->key)};
+	return buf_check(&f->key, err);
+}
+
+static int find_key(const struct node_path *where, const struct engine_level *level,
+	const char *name, struct tree_found *f, struct err *err)
+{
+	int rc = key_of_name(where, level, name, f, err);
+	if (rc < 0) {
+		return rc;
+	}
+	struct epath child = epath_child(&where->path, f->spec.key);
+	return engine_stat(where->engine, &child, f->spec.form, &f->info, err);
+}
+
+static int find_in_data(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
+	struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	struct engine_level level;
+	int rc = node_path(&m->nodes, dir, &where, err);
+	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
+	if (rc < 0) {
+		return rc;
+	}
+	if (name[0] == '.') {
+		rc = find_reserved(m, dir, name, &level, f);
+	} else {
+		rc = find_key(&where, &level, name, f, err);
+	}
+	if (rc == -ENOENT && !f->named) {
+		err_clear(err);
+		rc = find_side(m, dir, name, SIDE_SCRATCH, f, err);
+	}
+	return rc;
+}
+
+static int find_anywhere(struct mount *m, struct node *dir, const char *name,
+	struct tree_found *f, struct err *err)
+{
+	struct engine_level level;
+	int rc;
+	switch (reserved_place_of(dir)) {
+	case PLACE_DATA: return find_in_data(m, dir, name, f, err);
+	case PLACE_SNAPSHOTS: return find_view(m, dir, name, f, err);
+	case PLACE_REJECTED: return find_side(m, dir, name, SIDE_REJECTED, f, err);
+	case PLACE_ROOT:
+		rc = find_service(m, name, f, err);
+		return rc == -ENOENT ? find_reserved(m, dir, name, NULL, f) : rc;
+	case PLACE_DBMOUNT:
+	case PLACE_IMPORT: return find_reserved(m, dir, name, NULL, f);
+	case PLACE_IMPORT_MODE:
+	case PLACE_EXPORT:
+		rc = tree_level(m, dir, &level, err);
+		return rc < 0 ? rc : find_reserved(m, dir, name, &level, f);
+	case PLACE_NONE: break;
+	}
+	return -ENOENT;
+}
+
+int tree_find(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
+	struct err *err)
+{
+	int rc = strlen(name) > NAME_MAX_BYTES ? -ENAMETOOLONG
+					       : find_anywhere(m, dir, name, f, err);
+	if (rc == -ENOENT) {
+		err_clear(err);
+	}
+	return rc;
+}
+
+/* What editors and tools make beside a file while they work on it. In a
+ * directory of containers only these are taken; anything else there is more
+ * likely meant as data. */
+static bool looks_scratch(const char *name)
+{
+	size_t n = strlen(name);
+	bool sed = n == 9 && strncmp(name, "sed", 3) == 0;
+	return name[0] == '.' || name[0] == '#' || name[n - 1] == '~' || name[n - 1] == '#' ||
+	       sed || strspn(name, "0123456789") == n;
+}
+
+static int refuse_canonical(const struct name_rules *rules, const char *name, struct err *err)
+{
+	(void)rules;
+	return err_set(err, EINVAL,
+		"'%s' is not a name in canonical form: only '/', NUL, control bytes, DEL, '%%', "
+		"a leading dot and bytes that are not UTF-8 are written as %%XX (upper case)",
+		name);
+}
+
+static int classify_dir(const struct node_path *where, const struct engine_level *level,
+	const char *name, struct tree_found *f, struct err *err)
+{
+	int rc = key_of_name(where, level, name, f, err);
+	if (rc == -ENOENT || level->child != ENGINE_DIR) {
+		return level->child == ENGINE_DIR
+			       ? refuse_canonical(&NAME_RULES_DIR, name, err)
+			       : err_set(err, EPERM, "a %s holds %ss, not directories", level->noun,
+					 level->child_noun);
+	}
+	return rc;
+}
+
+static int classify_file(const struct node_path *where, const struct engine_level *level,
+	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
+{
+	if (level->child == ENGINE_DIR) {
+		if (!looks_scratch(name)) {
+			return err_set(err, EINVAL,
+				"a %s holds directories (each a %s), not files: see .help",
+				level->noun, level->child_noun);
+		}
+		*what = TREE_SCRATCH;
+		return 0;
+	}
+	CLEANUP(buf_free) struct buf raw = BUF_INIT;
+	unsigned form;
+	enum name_kind kind = name_parse(slice_of(name), &level->names, &form, &raw);
+	if (kind == NAME_OTHER) {
+		*what = TREE_SCRATCH;
+		return 0;
+	}
+	if (kind == NAME_BAD) {
+		return refuse_canonical(&level->names, name, err);
+	}
+	*what = TREE_ITEM;
+	int rc = key_of_name(where, level, name, f, err);
+	if (rc == -ENOENT) {
+		return err_set(err, EINVAL, "a key cannot be told from its hash: the name of a new "
+					    "%s must hold the whole key", level->child_noun);
+	}
+	if (rc == 0) {
+		struct epath child = epath_child(&where->path, f->spec.key);
+		rc = engine_check_key(where->engine, &child, err);
+	}
+	return rc;
+}
+
+int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_wanted,
+	enum tree_name *what, struct tree_found *f, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	struct engine_level level;
+	if (strlen(name) > NAME_MAX_BYTES) {
+		return err_set(err, ENAMETOOLONG, "the name is longer than %d bytes",
+			NAME_MAX_BYTES);
+	}
+	if (reserved_place_of(dir) != PLACE_DATA) {
+		return err_set(err, EPERM, "nothing can be made here: see .help");
+	}
+	int rc = node_path(&m->nodes, dir, &where, err);
+	if (rc == 0 && engine_read_only(where.engine)) {
+		rc = err_set(err, EROFS, "this part of %s is read-only",
+			engine_service(where.engine));
+	}
+	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
+	if (rc < 0) {
+		return rc;
+	}
+	if (name[0] == '.' && reserved_known(name)) {
+		return err_set(err, ENOTSUP, "%s is a reserved name, and a %s has none", name,
+			level.noun);
+	}
+	if (dir_wanted) {
+		*what = TREE_CONTAINER;
+		return name[0] == '.' ? err_set(err, EINVAL, "a name that begins with a dot is "
+							     "written with %%2E")
+				      : classify_dir(&where, &level, name, f, err);
+	}
+	if (name[0] == '.') {
+		*what = TREE_SCRATCH;
+		return 0;
+	}
+	return classify_file(&where, &level, name, what, f, err);
+}

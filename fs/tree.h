@@ -1,0 +1,39 @@
+/* Which file a name in a directory stands for, and what a directory lists. */
+#ifndef DBMOUNT_FS_TREE_H
+#define DBMOUNT_FS_TREE_H
+
+#include "fs/mount_impl.h"
+
+/* What a name was found to be. tree_found_free() ends it. */
+struct tree_found {
+	struct node_spec spec;	 /* for node_get(); key points into `key` */
+	struct engine_info info; /* of NODE_KEY: what stat told */
+	struct stat st;		 /* of NODE_SIDE */
+	struct engine *view;	 /* of a view's root: the reference to let go of */
+	struct buf key;
+	bool named; /* the name is an item's or container's (spec holds its key), there or not */
+};
+void tree_found_free(struct tree_found *f);
+
+/* ENOENT when nothing has that name (without a message in err); then f->named
+ * still tells whether it could be a key's name, and spec and key are filled.
+ * Any other error means that it could not be found out. */
+int tree_find(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
+	struct err *err);
+
+/* The level of an engine's directory that `dir` is or belongs to. */
+int tree_level(struct mount *m, struct node *dir, struct engine_level *out, struct err *err);
+
+/* What may be made under a name in a directory. */
+enum tree_name {
+	TREE_ITEM,	/* an item; f holds its key */
+	TREE_CONTAINER, /* a directory; f holds its key */
+	TREE_SCRATCH,	/* an editor's own file */
+};
+/* Decides for a name that is about to be made. Refuses, with a sentence, what
+ * can be neither: EINVAL a name that is not canonical or a key that cannot be,
+ * EROFS, ENOTSUP, EPERM in a directory of the daemon's own. `dir_wanted`: mkdir. */
+int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_wanted,
+	enum tree_name *what, struct tree_found *f, struct err *err);
+
+#endif
