@@ -199,21 +199,21 @@ static int open_bracket(struct json_reader *r, char kind)
 	}
 	r->open[r->depth++] = (struct open_bracket){r->here, kind};
 	r->state = kind == '{' ? AT_FIRST_MEMBER : AT_FIRST_ELEMENT;
-	return emit_bare(r, kind == '{' ? JSON_OBJECT_BEGIN : JSON_ARRAY_BEGIN, r->here);
+	return emit_bare(r, kind == '{' ? JSON_EV_OBJECT_BEGIN : JSON_EV_ARRAY_BEGIN, r->here);
 }
 
 static int close_bracket(struct json_reader *r)
 {
 	char kind = r->open[--r->depth].kind;
 	value_done(r);
-	return emit_bare(r, kind == '{' ? JSON_OBJECT_END : JSON_ARRAY_END, r->here);
+	return emit_bare(r, kind == '{' ? JSON_EV_OBJECT_END : JSON_EV_ARRAY_END, r->here);
 }
 
 static int end_number(struct json_reader *r)
 {
 	int rc = buf_check(&r->token, &r->why);
 	value_done(r);
-	rc = rc != 0 ? rc : emit(r, JSON_NUMBER, buf_slice(&r->token), r->start);
+	rc = rc != 0 ? rc : emit(r, JSON_EV_NUMBER, buf_slice(&r->token), r->start);
 	buf_clear(&r->token);
 	return rc;
 }
@@ -229,10 +229,10 @@ static int end_string(struct json_reader *r, struct slice rest)
 	int rc = buf_check(&r->token, &r->why);
 	if (rc == 0 && r->is_key) {
 		r->state = AT_COLON;
-		rc = emit(r, JSON_KEY, rest, r->start);
+		rc = emit(r, JSON_EV_KEY, rest, r->start);
 	} else if (rc == 0) {
 		value_done(r);
-		rc = emit(r, JSON_STRING, rest, r->start);
+		rc = emit(r, JSON_EV_STRING, rest, r->start);
 	}
 	buf_clear(&r->token);
 	return rc;
@@ -240,9 +240,9 @@ static int end_string(struct json_reader *r, struct slice rest)
 
 static int end_word(struct json_reader *r)
 {
-	enum json_event event = r->word[0] == 't'   ? JSON_TRUE
-				: r->word[0] == 'f' ? JSON_FALSE
-						    : JSON_NULL;
+	enum json_event event = r->word[0] == 't'   ? JSON_EV_TRUE
+				: r->word[0] == 'f' ? JSON_EV_FALSE
+						    : JSON_EV_NULL;
 	value_done(r);
 	return emit_bare(r, event, r->start);
 }

@@ -4,7 +4,7 @@
  * far can still become valid JSON, items need numbers exact to 38 digits, and
  * messages name line and column. It is a push parser: bytes go in as they
  * come, in chunks of any size; events come out. It uses memory only for the
- * token being read and one byte for each open bracket.
+ * token being read and some bytes for each open bracket.
  *
  * Refused beyond the grammar: text that is not UTF-8, lone surrogates in \u
  * escapes, a member name twice in one object is NOT noticed here (the builder
@@ -15,17 +15,18 @@
 
 #include "engines/common/buf.h"
 
+/* The prefix is longer than it would be: jansson.h has JSON_STRING and others. */
 enum json_event {
-	JSON_OBJECT_BEGIN,
-	JSON_OBJECT_END,
-	JSON_ARRAY_BEGIN,
-	JSON_ARRAY_END,
-	JSON_KEY,    /* text: the member name, unescaped */
-	JSON_STRING, /* text: the value, unescaped (may hold NUL) */
-	JSON_NUMBER, /* text: exactly as written */
-	JSON_TRUE,
-	JSON_FALSE,
-	JSON_NULL,
+	JSON_EV_OBJECT_BEGIN,
+	JSON_EV_OBJECT_END,
+	JSON_EV_ARRAY_BEGIN,
+	JSON_EV_ARRAY_END,
+	JSON_EV_KEY,	/* text: the member name, unescaped */
+	JSON_EV_STRING, /* text: the value, unescaped (may hold NUL) */
+	JSON_EV_NUMBER, /* text: exactly as written */
+	JSON_EV_TRUE,
+	JSON_EV_FALSE,
+	JSON_EV_NULL,
 };
 
 /* Where a token began: both count from 1; a column is a character, not a byte. */
@@ -36,8 +37,8 @@ struct json_pos {
 
 /* Called for each event; text is borrowed for the call. Returns 0 to go on, or
  * -errno with err set, which json_feed then returns. */
-typedef int json_fn(void *arg, enum json_event event, struct slice text, struct json_pos pos,
-	struct err *err);
+typedef int json_fn(
+	void *arg, enum json_event event, struct slice text, struct json_pos pos, struct err *err);
 
 struct json_reader;
 

@@ -27,7 +27,7 @@ void base64_encode(enum base64_kind kind, struct slice bytes, struct buf *out)
 	size_t rest = bytes.n % 3;
 	size_t tail = rest == 0 ? 0 : kind == BASE64_PADDED ? 4 : rest + 1;
 	size_t at = out->n;
-	if (!buf_resize(out, at + whole * 4 + tail)) {
+	if (bytes.n == 0 || !buf_resize(out, at + whole * 4 + tail)) {
 		return;
 	}
 	char *q = out->p + at;

@@ -148,7 +148,7 @@ static struct ddb_node *insert_member(
 	if (node == NULL) {
 		return NULL;
 	}
-	*node = (struct ddb_node){.next = *link, .json = JSON_STRING, .type = def->type};
+	*node = (struct ddb_node){.next = *link, .json = JSON_EV_STRING, .type = def->type};
 	if (!arena_copy(&item->arena, slice_of(def->name), &node->name)) {
 		return NULL;
 	}

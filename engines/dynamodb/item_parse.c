@@ -59,7 +59,7 @@ static int no_memory(struct settle *s)
 
 static int settle_string(struct settle *s, struct ddb_node *node, const struct ddb_node *from)
 {
-	if (from->json != JSON_STRING) {
+	if (from->json != JSON_EV_STRING) {
 		return refuse_kind(s, from, "a string");
 	}
 	node->text = from->text;
@@ -88,7 +88,8 @@ static int number_text(struct settle *s, struct ddb_node *node, const struct ddb
 /* Typed numbers are strings, as on the wire; plain ones may be either. */
 static int settle_number(struct settle *s, struct ddb_node *node, const struct ddb_node *from)
 {
-	if (from->json == JSON_STRING || (from->json == JSON_NUMBER && s->form == DDB_PLAIN)) {
+	if (from->json == JSON_EV_STRING ||
+		(from->json == JSON_EV_NUMBER && s->form == DDB_PLAIN)) {
 		return number_text(s, node, from);
 	}
 	return refuse_kind(
@@ -98,7 +99,7 @@ static int settle_number(struct settle *s, struct ddb_node *node, const struct d
 static int settle_binary(struct settle *s, struct ddb_node *node, const struct ddb_node *from)
 {
 	char shown[DDB_EXCERPT_MAX];
-	if (from->json != JSON_STRING) {
+	if (from->json != JSON_EV_STRING) {
 		return refuse_kind(s, from, "a string of base64");
 	}
 	buf_clear(&s->scratch);
@@ -179,7 +180,7 @@ static int settle_name(struct settle *s, struct ddb_node *node)
 static int settle_list(
 	struct settle *s, struct ddb_node *node, const struct ddb_node *from, unsigned level)
 {
-	if (from->json != JSON_ARRAY_BEGIN) {
+	if (from->json != JSON_EV_ARRAY_BEGIN) {
 		return refuse_kind(s, from, "an array");
 	}
 	node->of = from->of;
@@ -194,7 +195,7 @@ static int settle_list(
 static int settle_map(
 	struct settle *s, struct ddb_node *node, const struct ddb_node *from, unsigned level)
 {
-	if (from->json != JSON_OBJECT_BEGIN) {
+	if (from->json != JSON_EV_OBJECT_BEGIN) {
 		return refuse_kind(s, from, "an object");
 	}
 	int rc = check_twice(s, from);
@@ -263,7 +264,7 @@ static int settle_set(
 {
 	struct ddb_twice twice;
 	int rc = 0;
-	if (from->json != JSON_ARRAY_BEGIN) {
+	if (from->json != JSON_EV_ARRAY_BEGIN) {
 		return refuse_kind(s, from, "an array");
 	}
 	if (from->of.n == 0) {
@@ -286,7 +287,7 @@ static int settle_set(
 static int settle_as(struct settle *s, struct ddb_node *node, const struct ddb_node *from,
 	enum ddb_type type, unsigned level)
 {
-	bool boolean = from->json == JSON_TRUE || from->json == JSON_FALSE;
+	bool boolean = from->json == JSON_EV_TRUE || from->json == JSON_EV_FALSE;
 	switch (type) {
 	case DDB_S: return settle_string(s, node, from);
 	case DDB_N: return settle_number(s, node, from);
@@ -301,13 +302,13 @@ static int settle_as(struct settle *s, struct ddb_node *node, const struct ddb_n
 	if (!boolean) {
 		return refuse_kind(s, from, type == DDB_NULL ? "true" : "true or false");
 	}
-	if (type == DDB_NULL && from->json == JSON_FALSE) {
+	if (type == DDB_NULL && from->json == JSON_EV_FALSE) {
 		return refuse(s, from->at,
 			"One or more parameter values were invalid: Null attribute value types "
 			"must have the value of true");
 	}
 	node->type = type;
-	node->truth = from->json == JSON_TRUE;
+	node->truth = from->json == JSON_EV_TRUE;
 	return 0;
 }
 
@@ -334,14 +335,14 @@ static int settle_plain(struct settle *s, struct ddb_node *node, unsigned level)
 {
 	int tag;
 	switch (node->json) {
-	case JSON_STRING: return settle_string(s, node, node);
-	case JSON_NUMBER: return settle_number(s, node, node);
-	case JSON_ARRAY_BEGIN: return settle_list(s, node, node, level);
-	case JSON_OBJECT_BEGIN:
+	case JSON_EV_STRING: return settle_string(s, node, node);
+	case JSON_EV_NUMBER: return settle_number(s, node, node);
+	case JSON_EV_ARRAY_BEGIN: return settle_list(s, node, node, level);
+	case JSON_EV_OBJECT_BEGIN:
 		tag = tag_type(node);
 		return tag < 0 ? settle_map(s, node, node, level)
 			       : settle_as(s, node, node->of.first, (enum ddb_type)tag, level);
-	case JSON_NULL:
+	case JSON_EV_NULL:
 		node->type = DDB_NULL;
 		node->truth = true;
 		return 0;
@@ -388,7 +389,7 @@ static int refuse_types(struct settle *s, const struct ddb_node *node, unsigned 
 static int settle_typed(struct settle *s, struct ddb_node *node, unsigned level)
 {
 	unsigned known = 0;
-	if (node->json != JSON_OBJECT_BEGIN) {
+	if (node->json != JSON_EV_OBJECT_BEGIN) {
 		return refuse_kind(s, node, "a typed value such as {\"S\": \"text\"}");
 	}
 	int rc = check_twice(s, node);
@@ -419,9 +420,9 @@ static int settle_value(struct settle *s, struct ddb_node *node, unsigned level)
 
 struct ddb_node *ddb_sole_object(const struct ddb_node *node, const char *name)
 {
-	if (node == NULL || node->json != JSON_OBJECT_BEGIN || node->of.n != 1 ||
+	if (node == NULL || node->json != JSON_EV_OBJECT_BEGIN || node->of.n != 1 ||
 		!slice_is(node->of.first->name, name) ||
-		node->of.first->json != JSON_OBJECT_BEGIN) {
+		node->of.first->json != JSON_EV_OBJECT_BEGIN) {
 		return NULL;
 	}
 	return node->of.first;
@@ -433,12 +434,12 @@ static bool fits_type(const struct ddb_node *node)
 	switch (type_named(node->name)) {
 	case DDB_S:
 	case DDB_N:
-	case DDB_B: return node->json == JSON_STRING;
+	case DDB_B: return node->json == JSON_EV_STRING;
 	case DDB_BOOL:
-	case DDB_NULL: return node->json == JSON_TRUE || node->json == JSON_FALSE;
-	case DDB_M: return node->json == JSON_OBJECT_BEGIN;
+	case DDB_NULL: return node->json == JSON_EV_TRUE || node->json == JSON_EV_FALSE;
+	case DDB_M: return node->json == JSON_EV_OBJECT_BEGIN;
 	case -1: return false;
-	default: return node->json == JSON_ARRAY_BEGIN;
+	default: return node->json == JSON_EV_ARRAY_BEGIN;
 	}
 }
 
@@ -448,12 +449,12 @@ static bool fits_type(const struct ddb_node *node)
 static bool typed_by_shape(const struct ddb_node *node)
 {
 	for (;;) {
-		if (node->json != JSON_OBJECT_BEGIN || node->of.n != 1 ||
+		if (node->json != JSON_EV_OBJECT_BEGIN || node->of.n != 1 ||
 			!fits_type(node->of.first)) {
 			return false;
 		}
 		node = node->of.first;
-		if (node->json != JSON_OBJECT_BEGIN || node->of.n != 1) {
+		if (node->json != JSON_EV_OBJECT_BEGIN || node->of.n != 1) {
 			return true;
 		}
 		node = node->of.first;
@@ -468,7 +469,7 @@ struct ddb_node *ddb_item_unwrap(struct ddb_node *node)
 
 static int settle_root(struct settle *s, struct ddb_node *root)
 {
-	if (root->json != JSON_OBJECT_BEGIN) {
+	if (root->json != JSON_EV_OBJECT_BEGIN) {
 		return refuse_kind(s, root, "an item, which is an object");
 	}
 	return settle_map(s, root, root, 0);

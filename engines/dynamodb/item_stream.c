@@ -103,7 +103,7 @@ static bool is_request_name(struct slice text)
  * before were '{', the name, '[' and '{'. */
 static bool requests_begin(const struct ddb_stream *s, enum json_event event, struct slice text)
 {
-	return s->events == 5 && s->depth == 3 && event == JSON_KEY && is_request_name(text) &&
+	return s->events == 5 && s->depth == 3 && event == JSON_EV_KEY && is_request_name(text) &&
 	       s->entry_depth == 0;
 }
 
@@ -115,16 +115,17 @@ static int begin_requests(
 	struct ddb_pos at = array->of.first->at;
 	ddb_tree_reset(&s->tree);
 	s->entry_depth = 2;
-	int rc = ddb_tree_event(&s->tree, JSON_OBJECT_BEGIN, slice_make("", 0),
+	int rc = ddb_tree_event(&s->tree, JSON_EV_OBJECT_BEGIN, slice_make("", 0),
 		(struct json_pos){at.line, at.column}, err);
-	return rc != 0 ? rc : ddb_tree_event(&s->tree, JSON_KEY, text, pos, err);
+	return rc != 0 ? rc : ddb_tree_event(&s->tree, JSON_EV_KEY, text, pos, err);
 }
 
 /* Between entries: the brackets and names around them. */
 static int around(struct ddb_stream *s, enum json_event event, struct json_pos pos, struct err *err)
 {
 	bool table = s->entry_depth == 2 && s->depth == 1;
-	if (table && event != JSON_KEY && event != JSON_ARRAY_BEGIN && event != JSON_OBJECT_END) {
+	if (table && event != JSON_EV_KEY && event != JSON_EV_ARRAY_BEGIN &&
+		event != JSON_EV_OBJECT_END) {
 		return err_set(err, EINVAL,
 			"line %lu, column %lu: expected an array of requests, found %s", pos.line,
 			pos.column, ddb_json_name(event));
@@ -134,12 +135,12 @@ static int around(struct ddb_stream *s, enum json_event event, struct json_pos p
 
 static bool begins(enum json_event event)
 {
-	return event == JSON_OBJECT_BEGIN || event == JSON_ARRAY_BEGIN;
+	return event == JSON_EV_OBJECT_BEGIN || event == JSON_EV_ARRAY_BEGIN;
 }
 
 static bool ends(enum json_event event)
 {
-	return event == JSON_OBJECT_END || event == JSON_ARRAY_END;
+	return event == JSON_EV_OBJECT_END || event == JSON_EV_ARRAY_END;
 }
 
 /* An event belongs to an entry when one is being read or begins here. */
@@ -160,7 +161,7 @@ static int stream_event(
 {
 	struct ddb_stream *s = arg;
 	if (s->depth == 0) {
-		s->entry_depth = event == JSON_ARRAY_BEGIN ? 1 : 0;
+		s->entry_depth = event == JSON_EV_ARRAY_BEGIN ? 1 : 0;
 		s->events = 0;
 	}
 	s->events += s->events < 6;

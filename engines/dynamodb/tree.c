@@ -65,10 +65,10 @@ static int add_value(struct ddb_tree *t, enum json_event event, struct slice tex
 		return no_memory(err);
 	}
 	switch (event) {
-	case JSON_OBJECT_BEGIN:
-	case JSON_ARRAY_BEGIN: return push(t, node, err);
-	case JSON_STRING:
-	case JSON_NUMBER: return arena_copy(&t->arena, text, &node->text) ? 0 : no_memory(err);
+	case JSON_EV_OBJECT_BEGIN:
+	case JSON_EV_ARRAY_BEGIN: return push(t, node, err);
+	case JSON_EV_STRING:
+	case JSON_EV_NUMBER: return arena_copy(&t->arena, text, &node->text) ? 0 : no_memory(err);
 	default: return 0;
 	}
 }
@@ -83,7 +83,7 @@ static void drop(struct ddb_tree *t)
 
 static int skip(struct ddb_tree *t, enum json_event event, struct err *err)
 {
-	bool begins = event == JSON_OBJECT_BEGIN || event == JSON_ARRAY_BEGIN;
+	bool begins = event == JSON_EV_OBJECT_BEGIN || event == JSON_EV_ARRAY_BEGIN;
 	return begins ? push(t, NULL, err) : 0;
 }
 
@@ -94,7 +94,7 @@ int ddb_tree_event(struct ddb_tree *t, enum json_event event, struct slice text,
 		t->started = true;
 		t->began = position(pos);
 	}
-	if (event == JSON_OBJECT_END || event == JSON_ARRAY_END) {
+	if (event == JSON_EV_OBJECT_END || event == JSON_EV_ARRAY_END) {
 		t->depth--;
 		return 0;
 	}
@@ -104,7 +104,7 @@ int ddb_tree_event(struct ddb_tree *t, enum json_event event, struct slice text,
 	if (t->too_big) {
 		return skip(t, event, err);
 	}
-	if (event == JSON_KEY) {
+	if (event == JSON_EV_KEY) {
 		t->name_at = position(pos);
 		return arena_copy(&t->arena, text, &t->name) ? 0 : no_memory(err);
 	}
@@ -126,12 +126,12 @@ void ddb_tree_reset(struct ddb_tree *t)
 const char *ddb_json_name(enum json_event json)
 {
 	switch (json) {
-	case JSON_OBJECT_BEGIN: return "an object";
-	case JSON_ARRAY_BEGIN: return "an array";
-	case JSON_STRING: return "a string";
-	case JSON_NUMBER: return "a number";
-	case JSON_TRUE: return "true";
-	case JSON_FALSE: return "false";
+	case JSON_EV_OBJECT_BEGIN: return "an object";
+	case JSON_EV_ARRAY_BEGIN: return "an array";
+	case JSON_EV_STRING: return "a string";
+	case JSON_EV_NUMBER: return "a number";
+	case JSON_EV_TRUE: return "true";
+	case JSON_EV_FALSE: return "false";
 	default: return "null";
 	}
 }

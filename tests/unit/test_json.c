@@ -19,7 +19,7 @@ static int note(
 	struct buf *out = arg;
 	(void)err;
 	buf_printf(out, "%s@%lu:%lu", names[event], pos.line, pos.column);
-	if (event == JSON_KEY || event == JSON_STRING || event == JSON_NUMBER) {
+	if (event == JSON_EV_KEY || event == JSON_EV_STRING || event == JSON_EV_NUMBER) {
 		buf_putc(out, '=');
 		json_quote(out, text);
 	} else {
@@ -478,7 +478,8 @@ static int stop_at_number(
 {
 	(void)arg;
 	(void)text;
-	return event == JSON_NUMBER ? err_set(err, EFBIG, "stopped at column %lu", pos.column) : 0;
+	return event == JSON_EV_NUMBER ? err_set(err, EFBIG, "stopped at column %lu", pos.column)
+				       : 0;
 }
 
 START_TEST(test_callback_stops)
