@@ -18,6 +18,7 @@ static const char catalog_schema[] =
 	" hash_name TEXT NOT NULL, hash_type TEXT NOT NULL, range_name TEXT, range_type TEXT,"
 	" deletion_protection INTEGER NOT NULL, created INTEGER NOT NULL,"
 	" items INTEGER NOT NULL, bytes INTEGER NOT NULL, on_disk INTEGER NOT NULL,"
+	" table_created INTEGER NOT NULL,"
 	" UNIQUE(table_name, name)) STRICT;"
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), mtime INTEGER NOT NULL) STRICT;"
 	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000);";
@@ -46,7 +47,8 @@ enum catalog_sql {
 
 #define KEY_COLUMNS "hash_name, hash_type, range_name, range_type, deletion_protection, created"
 #define TABLE_COLUMNS "SELECT id, name, " KEY_COLUMNS ", mtime, dirty FROM tables "
-#define BACKUP_COLUMNS "SELECT id, name, " KEY_COLUMNS ", items, bytes, on_disk, table_name"
+#define BACKUP_COLUMNS                                                                             \
+	"SELECT id, name, " KEY_COLUMNS ", items, bytes, on_disk, table_name, table_created"
 
 static const char *const catalog_sql[N_CATALOG_SQL] = {
 	[TABLE_FIND] = TABLE_COLUMNS "WHERE name = ?1",
@@ -64,8 +66,8 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 	" WHERE ?1 IN ('', table_name) AND shown > ?2 ORDER BY shown",
 	[BACKUP_HAS] = "SELECT 1 FROM backups WHERE id = ?1",
 	[BACKUP_ADD] = "INSERT INTO backups(id, name, " KEY_COLUMNS
-		       ", items, bytes, on_disk, table_name)"
-		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+		       ", items, bytes, on_disk, table_name, table_created)"
+		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 	[BACKUP_DROP] = "DELETE FROM backups WHERE id = ?1",
 	[BACKUP_MOVE] = "UPDATE backups SET table_name = ?2 WHERE table_name = ?1",
 	[BACKUP_CLASH] = "SELECT a.name FROM backups a JOIN backups b ON a.name = b.name"
@@ -140,6 +142,7 @@ static void backup_row(sqlite3_stmt *stmt, struct ddb_backup_def *out)
 	out->bytes = sql_column_uint(stmt, 9);
 	out->on_disk = sql_column_uint(stmt, 10);
 	column_text(stmt, 11, out->table, sizeof(out->table));
+	out->table_created_ns = sqlite3_column_int64(stmt, 12);
 }
 
 /* ---- reading ---- */
@@ -295,7 +298,7 @@ int ddb_catalog_backups(struct ddb_db *db, struct slice table, struct slice afte
 	sql_bind_text(stmt, 2, after);
 	while ((rc = store_step(stmt, err)) == 1) {
 		backup_row(stmt, &def);
-		const char *shown = (const char *)sqlite3_column_text(stmt, 12);
+		const char *shown = (const char *)sqlite3_column_text(stmt, 13);
 		if (fn(arg, &def, slice_of(shown != NULL ? shown : "")) != 0) {
 			return 0;
 		}
@@ -536,6 +539,7 @@ static int add_backup_fn(struct store_txn *t, void *arg, struct err *err)
 	sql_bind_uint(add, 10, def->bytes);
 	sql_bind_uint(add, 11, def->on_disk);
 	sql_bind_text(add, 12, slice_of(def->table));
+	sqlite3_bind_int64(add, 13, def->table_created_ns);
 	return sql_run(add, err);
 }
 

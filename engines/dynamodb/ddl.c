@@ -8,6 +8,11 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+int ddb_check_writable(const struct ddb_db *db, struct err *err)
+{
+	return db->read_only ? err_set(err, EROFS, "this tree is read-only") : 0;
+}
+
 /* ---- closing a table to writers ---- */
 
 enum leaving {
@@ -92,7 +97,7 @@ static int make_files(struct ddb_db *db, struct ddb_table_def *def, struct err *
 	return rc;
 }
 
-static int check_absent(struct ddb_db *db, struct slice name, struct err *err)
+int ddb_check_absent(struct ddb_db *db, struct slice name, struct err *err)
 {
 	struct ddb_table_def found;
 	struct err why = {0};
@@ -109,13 +114,15 @@ int ddb_create_table(struct ddb_db *db, struct slice name, const struct ddb_key_
 {
 	struct ddb_table_def def = {.schema = *schema, .deletion_protection = deletion_protection};
 
-	int rc = ddb_check_name("tableName", name, err);
+	int rc = ddb_check_writable(db, err);
+	rc = rc < 0 ? rc : ddb_check_name("tableName", name, err);
+	rc = rc < 0 ? rc : ddb_schema_check(schema, err);
 	if (rc < 0) {
 		return rc;
 	}
 	snprintf(def.name, sizeof(def.name), "%.*s", (int)name.n, name.p);
 	LOCKED(&db->ddl);
-	rc = check_absent(db, name, err);
+	rc = ddb_check_absent(db, name, err);
 	rc = rc < 0 ? rc : make_files(db, &def, err);
 	if (rc < 0) {
 		return rc;
@@ -162,7 +169,8 @@ int ddb_delete_table(struct ddb_db *db, struct slice name, bool only_empty, stru
 	TABLE t = NULL;
 
 	LOCKED(&db->ddl);
-	int rc = ddb_catalog_table(db, name, &def, err);
+	int rc = ddb_check_writable(db, err);
+	rc = rc < 0 ? rc : ddb_catalog_table(db, name, &def, err);
 	rc = rc < 0 ? rc : check_protection(&def, err);
 	rc = rc < 0 ? rc : ddb_table_get(db, name, &t, err);
 	rc = rc < 0 ? rc : leave_or_damaged(t, only_empty ? LEAVE_EMPTY : LEAVE_ANYWAY, err);
@@ -218,7 +226,8 @@ int ddb_redefine_table(struct ddb_db *db, struct slice name, const struct ddb_ta
 	struct ddb_table_def def;
 
 	LOCKED(&db->ddl);
-	int rc = ddb_catalog_table(db, name, &def, err);
+	int rc = ddb_check_writable(db, err);
+	rc = rc < 0 ? rc : ddb_catalog_table(db, name, &def, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -236,7 +245,8 @@ int ddb_protect_table(struct ddb_db *db, struct slice name, bool on, struct err 
 	struct ddb_table_def def;
 
 	LOCKED(&db->ddl);
-	int rc = ddb_catalog_table(db, name, &def, err);
+	int rc = ddb_check_writable(db, err);
+	rc = rc < 0 ? rc : ddb_catalog_table(db, name, &def, err);
 	return rc < 0 ? rc : ddb_catalog_protect(db, def.id, on, err);
 }
 
@@ -290,7 +300,8 @@ int ddb_rename_table(struct ddb_db *db, struct slice from, struct slice to, unsi
 	struct ddb_catalog_move move = {.from = &source, .to = to};
 
 	LOCKED(&db->ddl);
-	int rc = ddb_catalog_table(db, from, &source, err);
+	int rc = ddb_check_writable(db, err);
+	rc = rc < 0 ? rc : ddb_catalog_table(db, from, &source, err);
 	rc = rc < 0 ? rc : find_target(db, to, flags, &target, err);
 	if (rc < 0 || source.id == target.id) {
 		return rc;

@@ -79,8 +79,12 @@ struct ddb_table_wish {
 int ddb_schema_parse(
 	struct slice text, struct slice name, struct ddb_table_wish *out, struct err *err);
 
-/* {"TableName"...} members shared by `.status` and `.schema`. NULL: no memory. */
-json_t *ddb_key_schema_json(const struct ddb_key_schema *schema);
+/* What neither `.schema` nor create-table may ask for. EINVAL. */
+int ddb_schema_check(const struct ddb_key_schema *schema, struct err *err);
+
+/* "2026-11-22T23:20:00.123Z" */
+#define DDB_TIME_MAX 32
+void ddb_time_text(int64_t ns, char out[DDB_TIME_MAX]);
 
 /* ---- an item ready for a store ---- */
 

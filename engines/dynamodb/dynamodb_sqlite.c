@@ -123,7 +123,7 @@ static int clean(struct ddb_db *db, struct err *err)
 
 /* ---- open, close ---- */
 
-static int64_t wall_clock(void)
+int64_t ddb_wall_clock(void)
 {
 	struct timespec now;
 
@@ -143,7 +143,7 @@ struct ddb_db *ddb_db_new(const char *dir, struct err *err)
 	pthread_mutex_init(&db->ddl, NULL);
 	pthread_mutex_init(&db->lock, NULL);
 	pthread_cond_init(&db->closed, NULL);
-	db->token = wall_clock();
+	db->token = ddb_wall_clock();
 	db->dir = strdup(dir);
 	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (db->dir == NULL || db->dir_fd < 0) {
@@ -288,6 +288,14 @@ const struct engine_ops dynamodb_sqlite_ops = {
 	.rename = dynamodb_sqlite_rename,
 	.mkdir = dynamodb_sqlite_mkdir,
 	.rmdir = dynamodb_sqlite_rmdir,
+	.status = dynamodb_sqlite_status,
+	.schema_read = dynamodb_sqlite_schema_read,
+	.schema_write = dynamodb_sqlite_schema_write,
+	.commands = dynamodb_sqlite_commands,
+	.view_list = dynamodb_sqlite_view_list,
+	.view_open = dynamodb_sqlite_view_open,
+	.view_create = dynamodb_sqlite_view_create,
+	.view_remove = dynamodb_sqlite_view_remove,
 	.sync = dynamodb_sqlite_sync,
 	.bytes = dynamodb_sqlite_bytes,
 };

@@ -48,8 +48,9 @@ struct ddb_backup_def {
 	char table[DDB_NAME_MAX + 1];
 	char name[DDB_NAME_MAX + 1];
 	struct ddb_key_schema schema;
-	bool deletion_protection;
-	int64_t created_ns;
+	bool deletion_protection; /* of the table, then */
+	int64_t table_created_ns;
+	int64_t created_ns; /* of the backup */
 	uint64_t items;
 	uint64_t bytes;	  /* as the service counts them */
 	uint64_t on_disk; /* of the file */
@@ -89,6 +90,7 @@ struct ddb_db {
 	int64_t token; /* this mount: marks the partitions that may stay empty in it */
 	struct store *catalog;
 	struct ddb_table *only;
+	bool only_protected; /* what the catalog says of others */
 	pthread_mutex_t ddl;
 	uint64_t next_id; /* under ddl: of the next table's or backup's file */
 	pthread_mutex_t lock;
@@ -138,6 +140,8 @@ int ddb_catalog_backups(struct ddb_db *db, struct slice table, struct slice afte
 
 /* ---- table.c: tables in use ---- */
 
+/* In nobody's list, with a name and no store. NULL: no memory. */
+struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *def);
 /* ENOENT. Ends with ddb_table_put(). */
 int ddb_table_get(struct ddb_db *db, struct slice name, struct ddb_table **out, struct err *err);
 void ddb_table_put(struct ddb_table *t); /* NULL is fine */
@@ -165,6 +169,7 @@ enum ddb_table_sql {
 	PART_SAVE,
 	PART_DROP,
 	PART_REKEY,
+	PART_TOUCH,
 	PART_LIST,
 	PART_HASHED,
 	PART_LEFT,
@@ -205,6 +210,10 @@ uint64_t ddb_file_size(struct ddb_db *db, char kind, uint64_t id);
 
 int ddb_store_open(struct ddb_db *db, char kind, uint64_t id, const char *label, bool read_only,
 	struct store **out, struct err *err);
+/* The path of a table's or backup's file. */
+int ddb_file_path(struct ddb_db *db, char kind, uint64_t id, struct buf *out, struct err *err);
+/* The table's list of children counts as changed now. Durable. */
+int ddb_store_touch(struct store *s, int64_t *mtime_ns, struct err *err);
 /* A new table file, durable, with its mtime set. On failure there is none. */
 int ddb_store_create(struct ddb_db *db, uint64_t id, int64_t *mtime_ns, struct err *err);
 
@@ -354,6 +363,9 @@ int ddb_rekey(const struct ddb_key_schema *schema, struct slice doc, struct slic
 	struct slice range_text, struct ddb_row *row, struct err *err);
 
 /* ddl.c */
+int ddb_check_writable(const struct ddb_db *db, struct err *err); /* EROFS */
+/* EEXIST when there is a table of that name. */
+int ddb_check_absent(struct ddb_db *db, struct slice name, struct err *err);
 int ddb_create_table(struct ddb_db *db, struct slice name, const struct ddb_key_schema *schema,
 	bool deletion_protection, struct err *err);
 /* `only_empty`: ENOTEMPTY when anything is in it. EBUSY when it is protected. */
@@ -412,6 +424,7 @@ int dynamodb_sqlite_import_finish(void *sink, struct buf *report, struct err *er
 void dynamodb_sqlite_import_abort(void *sink);
 
 /* dynamodb_sqlite.c */
+int64_t ddb_wall_clock(void);
 struct ddb_db *ddb_db_new(const char *dir, struct err *err);
 void dynamodb_sqlite_close(void *ctx);
 

@@ -17,6 +17,16 @@ void ddb_file_name(char kind, uint64_t id, char out[DDB_FILE_MAX])
 	snprintf(out, DDB_FILE_MAX, "%c%" PRIu64 ".db", kind, id);
 }
 
+int ddb_file_path(struct ddb_db *db, char kind, uint64_t id, struct buf *out, struct err *err)
+{
+	char name[DDB_FILE_MAX];
+
+	ddb_file_name(kind, id, name);
+	buf_printf(out, "%s/%s", db->dir, name);
+	buf_cstr(out);
+	return buf_check(out, err);
+}
+
 static void companion_name(char kind, uint64_t id, unsigned i, char out[DDB_FILE_MAX + 8])
 {
 	char name[DDB_FILE_MAX];

@@ -10,7 +10,7 @@
  * descriptors and a page cache. */
 #define IDLE_MAX 64
 
-static struct ddb_table *table_new(struct ddb_db *db, const struct ddb_table_def *def)
+struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *def)
 {
 	struct ddb_table *t = calloc(1, sizeof(*t));
 
@@ -169,7 +169,7 @@ int ddb_table_get(struct ddb_db *db, struct slice name, struct ddb_table **out, 
 		if (rc < 0) {
 			return rc;
 		}
-		struct ddb_table *fresh = table_new(db, &def);
+		struct ddb_table *fresh = ddb_table_new(db, &def);
 		if (fresh == NULL) {
 			return err_set(err, ENOMEM, "out of memory");
 		}

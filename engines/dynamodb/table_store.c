@@ -25,7 +25,8 @@ static const char table_schema[] =
 	"CREATE INDEX items_hash ON items(part, hash) WHERE hash IS NOT NULL;"
 	"CREATE TABLE docs(id INTEGER PRIMARY KEY, doc BLOB NOT NULL) STRICT;"
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), mtime INTEGER NOT NULL) STRICT;"
-	"INSERT INTO state VALUES(1, 0);";
+	"INSERT INTO state VALUES(1, 0);"
+	"INSERT INTO parts VALUES(1, x'', 0, 0, 0, 0, NULL);";
 
 #define STAT_COLUMNS "i.version, i.mtime, i.psize, i.tsize"
 #define PART_COLUMNS "SELECT id, n, bytes, mtime, pk FROM parts "
@@ -40,6 +41,7 @@ static const char *const table_sql[N_TABLE_SQL] = {
 	[PART_SAVE] = "UPDATE parts SET n = ?2, bytes = ?3, mtime = ?4, kept = ?5 WHERE id = ?1",
 	[PART_DROP] = "DELETE FROM parts WHERE id = ?1",
 	[PART_REKEY] = "UPDATE parts SET pk = ?2, hash = ?3, mtime = ?4 WHERE id = ?1",
+	[PART_TOUCH] = "UPDATE parts SET mtime = ?2 WHERE pk = ?1",
 	[PART_LIST] = PART_COLUMNS "WHERE pk > ?1 ORDER BY pk",
 	[PART_HASHED] = "SELECT pk FROM parts WHERE hash = ?1",
 	[PART_LEFT] = "SELECT 1 FROM parts WHERE n = 0 AND kept <> ?1 AND pk <> x'' LIMIT 1",
@@ -84,10 +86,11 @@ static int store_at(struct ddb_db *db, char kind, uint64_t id, struct store_conf
 	struct store **out, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	char name[DDB_FILE_MAX];
 
-	ddb_file_name(kind, id, name);
-	buf_printf(&path, "%s/%s", db->dir, name);
+	int rc = ddb_file_path(db, kind, id, &path, err);
+	if (rc < 0) {
+		return rc;
+	}
 	config->path = buf_cstr(&path);
 	config->application_id = TABLE_APPLICATION_ID;
 	config->schema_version = TABLE_SCHEMA_VERSION;
@@ -114,26 +117,27 @@ int ddb_store_open(struct ddb_db *db, char kind, uint64_t id, const char *label,
 	return err_set(err, EIO, "%s: its file is missing: %.900s", label, why);
 }
 
-static int created_fn(struct store_txn *t, void *arg, struct err *err)
+static int touch_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	int64_t *mtime_ns = arg;
-	sqlite3_stmt *stmt = store_txn_stmt(t, STATE_SET, err);
+	sqlite3_stmt *state = store_txn_stmt(t, STATE_SET, err);
+	sqlite3_stmt *part = store_txn_stmt(t, PART_TOUCH, err);
 
-	if (stmt == NULL) {
+	if (state == NULL || part == NULL) {
 		return -err->code;
 	}
 	*mtime_ns = store_txn_time(t);
-	sqlite3_bind_int64(stmt, 1, *mtime_ns);
-	int rc = sql_run(stmt, err);
-	stmt = rc == 0 ? store_txn_stmt(t, PART_ADD, err) : NULL;
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	/* Part 1: all there is in a table without range key, unseen in others. */
-	store_bind_slice(stmt, 1, slice_of(""));
-	sqlite3_bind_int64(stmt, 2, *mtime_ns);
-	sqlite3_bind_int64(stmt, 3, 0);
-	return sql_run(stmt, err);
+	sqlite3_bind_int64(state, 1, *mtime_ns);
+	store_bind_slice(part, 1, slice_of(""));
+	sqlite3_bind_int64(part, 2, *mtime_ns);
+	int rc = sql_run(state, err);
+	return rc < 0 ? rc : sql_run(part, err);
+}
+
+int ddb_store_touch(struct store *s, int64_t *mtime_ns, struct err *err)
+{
+	int rc = store_write(s, NULL, 0, touch_fn, mtime_ns, err);
+	return rc < 0 ? rc : store_sync(s, err);
 }
 
 int ddb_store_create(struct ddb_db *db, uint64_t id, int64_t *mtime_ns, struct err *err)
@@ -143,10 +147,7 @@ int ddb_store_create(struct ddb_db *db, uint64_t id, int64_t *mtime_ns, struct e
 
 	int rc = store_at(db, 't', id, &config, &s, err);
 	if (rc == 0) {
-		rc = store_write(s, NULL, 0, created_fn, mtime_ns, err);
-	}
-	if (rc == 0) {
-		rc = store_sync(s, err);
+		rc = ddb_store_touch(s, mtime_ns, err);
 	}
 	store_close(s);
 	if (rc == 0) {

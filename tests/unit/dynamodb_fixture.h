@@ -1,0 +1,183 @@
+/* What the DynamoDB tests share: an engine over a directory of its own, and
+ * paths in few words. Each test program includes it once. */
+#ifndef DBMOUNT_TEST_DYNAMODB_FIXTURE_H
+#define DBMOUNT_TEST_DYNAMODB_FIXTURE_H
+
+#include <check.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engines/common/cleanup.h"
+#include "engines/dynamodb/dynamodb.h"
+
+#define OPS (&dynamodb_sqlite_ops)
+
+static char site[] = "/tmp/dbmount-ddb-XXXXXX";
+static void *ctx;
+static struct err err;
+static struct engine_config config;
+
+__attribute__((unused)) static struct epath path_of(const char *const *keys, unsigned n)
+{
+	struct epath p = {.depth = n};
+	for (unsigned i = 0; i < n; i++) {
+		p.key[i] = slice_of(keys[i]);
+	}
+	return p;
+}
+
+#define PATH(...)                                                                                  \
+	(&(struct epath[]){path_of((const char *const[]){__VA_ARGS__},                             \
+		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))}[0])
+#define ROOT (&(struct epath){0})
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void remove_site(void)
+{
+	nftw(site, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The call must succeed, and say why when it does not. */
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		err_clear(&err);                                                                   \
+		int ok_rc = (call);                                                                \
+		ck_assert_msg(ok_rc == 0, "%s: %d %s", #call, ok_rc, err.msg);                     \
+	} while (0)
+
+/* The call must fail with this errno. */
+#define FAILS(errno_, call)                                                                        \
+	do {                                                                                       \
+		err_clear(&err);                                                                   \
+		int ok_rc = (call);                                                                \
+		ck_assert_msg(ok_rc == -(errno_), "%s: %d %s", #call, ok_rc, err.msg);             \
+		ck_assert_int_eq(err.code, errno_);                                                \
+		ck_assert_str_ne(err.msg, "");                                                     \
+	} while (0)
+
+#define SAYS(text) ck_assert_msg(strstr(err.msg, text) != NULL, "%s", err.msg)
+
+static void engine_up(void)
+{
+	OK(OPS->open(&config, &ctx, &err));
+}
+
+__attribute__((unused)) static void engine_down(void)
+{
+	OPS->close(ctx);
+	ctx = NULL;
+}
+
+/* As after umount and mount. */
+__attribute__((unused)) static void engine_again(void)
+{
+	engine_down();
+	engine_up();
+}
+
+static void setup(void)
+{
+	memcpy(site + sizeof(site) - 7, "XXXXXX", 6);
+	ck_assert_ptr_nonnull(mkdtemp(site));
+	memset(&config, 0, sizeof(config));
+	config.dir = site;
+	engine_up();
+}
+
+static void teardown(void)
+{
+	if (ctx != NULL) {
+		OPS->close(ctx);
+		ctx = NULL;
+	}
+	remove_site();
+}
+
+__attribute__((unused)) static int put(const struct epath *path, const char *text)
+{
+	return OPS->write(ctx, path, DDB_PLAIN, slice_of(text), ENGINE_VERSION_ANY, NULL, &err);
+}
+
+__attribute__((unused)) static struct engine_info info_of(const struct epath *path)
+{
+	struct engine_info info = {0};
+	OK(OPS->stat(ctx, path, DDB_PLAIN, &info, &err));
+	return info;
+}
+
+__attribute__((unused)) static bool exists(const struct epath *path)
+{
+	struct engine_info info;
+	struct err why = {0};
+	return OPS->stat(ctx, path, DDB_PLAIN, &info, &why) == 0;
+}
+
+/* The content; its size must be what stat says. Freed by the caller. */
+__attribute__((unused)) static char *text_of(const struct epath *path, unsigned form)
+{
+	struct buf out = BUF_INIT;
+	struct engine_info info;
+	struct engine_info seen;
+	OK(OPS->read(ctx, path, form, &out, &info, &err));
+	OK(OPS->stat(ctx, path, form, &seen, &err));
+	ck_assert_uint_eq(info.size, out.n);
+	ck_assert_uint_eq(seen.size, out.n);
+	ck_assert_uint_eq(seen.version, info.version);
+	ck_assert_int_eq(seen.mtime_ns, info.mtime_ns);
+	buf_cstr(&out);
+	return out.p;
+}
+
+__attribute__((unused)) static void expect_text(
+	const struct epath *path, unsigned form, const char *want)
+{
+	char *got = text_of(path, form);
+	ck_assert_str_eq(got, want);
+	free(got);
+}
+
+struct names {
+	struct buf text;
+	unsigned n;
+	unsigned max;
+};
+
+__attribute__((unused)) static int add_name(
+	void *arg, struct slice key, const struct engine_info *info)
+{
+	struct names *names = arg;
+	(void)info;
+	buf_puts(&names->text, names->n++ > 0 ? " " : "");
+	buf_append_slice(&names->text, key);
+	return names->max != 0 && names->n == names->max;
+}
+
+/* The listing, joined with blanks. */
+__attribute__((unused)) static void expect_list(const struct epath *path, const char *want)
+{
+	CLEANUP(buf_free) struct buf unused = BUF_INIT;
+	struct names names = {0};
+	OK(OPS->list(ctx, path, NULL, DDB_PLAIN, add_name, &names, &err));
+	ck_assert_str_eq(buf_cstr(&names.text), want);
+	buf_free(&names.text);
+}
+
+__attribute__((unused)) static int run_suite(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
