@@ -8,80 +8,13 @@
  *
  * A number has no end of its own: its event comes with the byte after it, or
  * from json_finish(). */
-#include "engines/common/json.h"
+#include "engines/common/json_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engines/common/name.h"
-
 #define DEFAULT_DEPTH 1000
-
-enum state {
-	AT_START, /* nothing yet: a byte order mark, white space or a value */
-	AT_BOM2,
-	AT_BOM3,
-	AT_VALUE,
-	AT_FIRST_ELEMENT, /* after '[' */
-	AT_FIRST_MEMBER,  /* after '{' */
-	AT_MEMBER,	  /* after ',' in an object */
-	AT_COLON,
-	AT_NEXT, /* after a value inside brackets */
-	AT_END,	 /* after a value outside of all */
-	IN_STRING,
-	IN_UTF8,
-	IN_ESCAPE,
-	IN_HEX,
-	IN_PAIR_BACKSLASH, /* after a high surrogate */
-	IN_PAIR_U,
-	IN_WORD,
-	IN_MINUS,
-	IN_ZERO,
-	IN_INTEGER,
-	IN_POINT,
-	IN_FRACTION,
-	IN_E,
-	IN_E_SIGN,
-	IN_EXPONENT,
-};
-
-struct open_bracket {
-	struct json_pos pos;
-	char kind; /* '{' or '[' */
-};
-
-struct json_reader {
-	json_fn *fn;
-	void *arg;
-	unsigned max_depth;
-	bool many;
-
-	enum state state;
-	struct json_pos here;
-	struct json_pos start; /* of the token being read */
-	struct buf token;      /* its text so far */
-	bool is_key;
-	bool seen_value;
-
-	struct open_bracket *open;
-	unsigned depth;
-	unsigned open_cap;
-
-	const char *word; /* IN_WORD: the rest of true, false or null is word + word_at */
-	unsigned word_at;
-	unsigned hex_n; /* IN_HEX: digits so far */
-	unsigned code;	/* and their value */
-	unsigned high;	/* the high surrogate before, or 0 */
-
-	unsigned utf8_left; /* IN_UTF8: bytes to come, the next within low..high */
-	unsigned char utf8_low;
-	unsigned char utf8_high;
-	unsigned char utf8_last;
-
-	int failed; /* what every further call returns */
-	struct err why;
-};
 
 struct json_reader *json_reader_new(json_fn *fn, void *arg, unsigned max_depth, bool many)
 {
@@ -129,32 +62,18 @@ static const char *found_text(unsigned char c, char text[32])
 	return text;
 }
 
-static int refuse(struct json_reader *r, const char *expected, unsigned char found)
+int json_refuse(struct json_reader *r, const char *expected, unsigned char found)
 {
 	char text[32];
 	return err_set(&r->why, EINVAL, "line %lu, column %lu: expected %s, found %s", r->here.line,
 		r->here.column, expected, found_text(found, text));
 }
 
-static int refuse_utf8(struct json_reader *r, unsigned char c)
-{
-	if (r->state != IN_UTF8) {
-		return err_set(&r->why, EINVAL,
-			"line %lu, column %lu: expected UTF-8 text, found byte 0x%02x, which "
-			"begins no character",
-			r->here.line, r->here.column, c);
-	}
-	return err_set(&r->why, EINVAL,
-		"line %lu, column %lu: expected UTF-8 text, found byte 0x%02x after 0x%02x inside "
-		"a character",
-		r->here.line, r->here.column, c, r->utf8_last);
-}
-
 static int refuse_word(struct json_reader *r, unsigned char c)
 {
 	char expected[32];
 	snprintf(expected, sizeof(expected), "'%c' of %s", r->word[r->word_at], r->word);
-	return refuse(r, expected, c);
+	return json_refuse(r, expected, c);
 }
 
 static const char *next_expected(const struct json_reader *r)
@@ -164,18 +83,17 @@ static const char *next_expected(const struct json_reader *r)
 
 /* ---- events ---- */
 
-static int emit(
-	struct json_reader *r, enum json_event event, struct slice text, struct json_pos pos)
+int json_emit(struct json_reader *r, enum json_event event, struct slice text, struct json_pos pos)
 {
 	return r->fn != NULL ? r->fn(r->arg, event, text, pos, &r->why) : 0;
 }
 
 static int emit_bare(struct json_reader *r, enum json_event event, struct json_pos pos)
 {
-	return emit(r, event, slice_make("", 0), pos);
+	return json_emit(r, event, slice_make("", 0), pos);
 }
 
-static void value_done(struct json_reader *r)
+void json_value_done(struct json_reader *r)
 {
 	r->state = r->depth > 0 ? AT_NEXT : AT_END;
 	r->seen_value = true;
@@ -190,14 +108,14 @@ static int open_bracket(struct json_reader *r, char kind)
 	}
 	if (r->depth == r->open_cap) {
 		unsigned cap = r->open_cap > 0 ? r->open_cap * 2 : 16;
-		struct open_bracket *p = realloc(r->open, cap * sizeof(*p));
+		struct json_bracket *p = realloc(r->open, cap * sizeof(*p));
 		if (p == NULL) {
 			return err_set(&r->why, ENOMEM, "out of memory");
 		}
 		r->open = p;
 		r->open_cap = cap;
 	}
-	r->open[r->depth++] = (struct open_bracket){r->here, kind};
+	r->open[r->depth++] = (struct json_bracket){r->here, kind};
 	r->state = kind == '{' ? AT_FIRST_MEMBER : AT_FIRST_ELEMENT;
 	return emit_bare(r, kind == '{' ? JSON_EV_OBJECT_BEGIN : JSON_EV_ARRAY_BEGIN, r->here);
 }
@@ -205,35 +123,15 @@ static int open_bracket(struct json_reader *r, char kind)
 static int close_bracket(struct json_reader *r)
 {
 	char kind = r->open[--r->depth].kind;
-	value_done(r);
+	json_value_done(r);
 	return emit_bare(r, kind == '{' ? JSON_EV_OBJECT_END : JSON_EV_ARRAY_END, r->here);
 }
 
 static int end_number(struct json_reader *r)
 {
 	int rc = buf_check(&r->token, &r->why);
-	value_done(r);
-	rc = rc != 0 ? rc : emit(r, JSON_EV_NUMBER, buf_slice(&r->token), r->start);
-	buf_clear(&r->token);
-	return rc;
-}
-
-/* `rest` are the last bytes of the string; all of it, mostly, and then nothing
- * is copied. */
-static int end_string(struct json_reader *r, struct slice rest)
-{
-	if (r->token.n > 0 || r->token.failed) {
-		buf_append_slice(&r->token, rest);
-		rest = buf_slice(&r->token);
-	}
-	int rc = buf_check(&r->token, &r->why);
-	if (rc == 0 && r->is_key) {
-		r->state = AT_COLON;
-		rc = emit(r, JSON_EV_KEY, rest, r->start);
-	} else if (rc == 0) {
-		value_done(r);
-		rc = emit(r, JSON_EV_STRING, rest, r->start);
-	}
+	json_value_done(r);
+	rc = rc != 0 ? rc : json_emit(r, JSON_EV_NUMBER, buf_slice(&r->token), r->start);
 	buf_clear(&r->token);
 	return rc;
 }
@@ -243,7 +141,7 @@ static int end_word(struct json_reader *r)
 	enum json_event event = r->word[0] == 't'   ? JSON_EV_TRUE
 				: r->word[0] == 'f' ? JSON_EV_FALSE
 						    : JSON_EV_NULL;
-	value_done(r);
+	json_value_done(r);
 	return emit_bare(r, event, r->start);
 }
 
@@ -287,7 +185,7 @@ static int value_byte(struct json_reader *r, unsigned char c, const char *expect
 	} else if (c == 'n') {
 		begin_word(r, "null");
 	} else {
-		return refuse(r, expected, c);
+		return json_refuse(r, expected, c);
 	}
 	return 0;
 }
@@ -299,9 +197,10 @@ static int member_byte(struct json_reader *r, unsigned char c)
 		return 0;
 	}
 	if (r->state == AT_MEMBER) {
-		return refuse(r, "a member name in double quotes", c);
+		return json_refuse(r, "a member name in double quotes", c);
 	}
-	return c == '}' ? close_bracket(r) : refuse(r, "a member name in double quotes or '}'", c);
+	return c == '}' ? close_bracket(r)
+			: json_refuse(r, "a member name in double quotes or '}'", c);
 }
 
 static int next_byte(struct json_reader *r, unsigned char c)
@@ -311,13 +210,13 @@ static int next_byte(struct json_reader *r, unsigned char c)
 		r->state = object ? AT_MEMBER : AT_VALUE;
 		return 0;
 	}
-	return c == (object ? '}' : ']') ? close_bracket(r) : refuse(r, next_expected(r), c);
+	return c == (object ? '}' : ']') ? close_bracket(r) : json_refuse(r, next_expected(r), c);
 }
 
 static int colon_byte(struct json_reader *r, unsigned char c)
 {
 	if (c != ':') {
-		return refuse(r, "':' after the member name", c);
+		return json_refuse(r, "':' after the member name", c);
 	}
 	r->state = AT_VALUE;
 	return 0;
@@ -327,7 +226,7 @@ static int bom_byte(struct json_reader *r, unsigned char c)
 {
 	unsigned char want = r->state == AT_BOM2 ? 0xbb : 0xbf;
 	if (c != want) {
-		return refuse(r, "the rest of a byte order mark", c);
+		return json_refuse(r, "the rest of a byte order mark", c);
 	}
 	r->state = r->state == AT_BOM2 ? AT_BOM3 : AT_VALUE;
 	r->here.column = 0; /* the mark takes no column; advance() makes this 1 */
@@ -352,187 +251,17 @@ static int between_byte(struct json_reader *r, unsigned char c)
 	case AT_COLON: return colon_byte(r, c);
 	case AT_NEXT: return next_byte(r, c);
 	case AT_END:
-		return refuse(r,
+		return json_refuse(r,
 			r->many ? "white space or the end of the text" : "the end of the text", c);
 	default: return value_byte(r, c, "a value");
 	}
-}
-
-/* ---- strings ---- */
-
-/* The bytes of a string that stand for themselves; takes whole characters. */
-static size_t plain_run(struct json_reader *r, const unsigned char *p, size_t n)
-{
-	size_t i = 0;
-	unsigned long columns = 0;
-	while (i < n) {
-		unsigned char c = p[i];
-		if (c < 0x20 || c == '"' || c == '\\') {
-			break;
-		}
-		unsigned k = c < 0x80 ? 1 : utf8_sequence(p + i, n - i);
-		if (k == 0) {
-			break;
-		}
-		i += k;
-		columns++;
-	}
-	r->here.column += columns;
-	return i;
-}
-
-/* A character that is not whole in this chunk, or not UTF-8 at all. */
-static int utf8_begin(struct json_reader *r, unsigned char c)
-{
-	unsigned left = c >= 0xc2 && c <= 0xdf	 ? 1
-			: (c & 0xf0) == 0xe0	 ? 2
-			: c >= 0xf0 && c <= 0xf4 ? 3
-						 : 0;
-	if (left == 0) {
-		return refuse_utf8(r, c);
-	}
-	r->utf8_low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-	r->utf8_high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-	r->utf8_left = left;
-	r->utf8_last = c;
-	buf_putc(&r->token, (char)c);
-	r->state = IN_UTF8;
-	return 0;
-}
-
-static int utf8_byte(struct json_reader *r, unsigned char c)
-{
-	if (c < r->utf8_low || c > r->utf8_high) {
-		return refuse_utf8(r, c);
-	}
-	buf_putc(&r->token, (char)c);
-	r->utf8_low = 0x80;
-	r->utf8_high = 0xbf;
-	r->utf8_last = c;
-	if (--r->utf8_left == 0) {
-		r->state = IN_STRING;
-		r->here.column++;
-	}
-	return 0;
-}
-
-static void put_utf8(struct buf *out, unsigned code)
-{
-	if (code < 0x80) {
-		buf_putc(out, (char)code);
-		return;
-	}
-	if (code < 0x800) {
-		buf_putc(out, (char)(0xc0 | code >> 6));
-	} else if (code < 0x10000) {
-		buf_putc(out, (char)(0xe0 | code >> 12));
-		buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-	} else {
-		buf_putc(out, (char)(0xf0 | code >> 18));
-		buf_putc(out, (char)(0x80 | (code >> 12 & 0x3f)));
-		buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-	}
-	buf_putc(out, (char)(0x80 | (code & 0x3f)));
-}
-
-static void begin_hex(struct json_reader *r)
-{
-	r->hex_n = 0;
-	r->code = 0;
-	r->state = IN_HEX;
-}
-
-static int escape_byte(struct json_reader *r, unsigned char c)
-{
-	static const char from[] = "\"\\/bfnrt";
-	static const char to[] = "\"\\/\b\f\n\r\t";
-	if (c == 'u') {
-		begin_hex(r);
-		return 0;
-	}
-	const char *at = c != '\0' ? strchr(from, c) : NULL;
-	if (at == NULL) {
-		return refuse(r, "one of \" \\ / b f n r t u after the backslash", c);
-	}
-	buf_putc(&r->token, to[at - from]);
-	r->state = IN_STRING;
-	return 0;
-}
-
-static int hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Surrogates show in the first two digits: D8..DB high, DC..DF low. A low one
- * comes after a high one and only there. */
-static const char *surrogate_expected(const struct json_reader *r)
-{
-	bool low = r->hex_n == 2 && r->code >= 0xdc && r->code <= 0xdf;
-	if (r->high == 0) {
-		return low ? "the high half of a surrogate pair (D800 to DBFF) before the low"
-			   : NULL;
-	}
-	bool fits = r->hex_n == 1 ? r->code == 0xd : r->hex_n != 2 || low;
-	return fits ? NULL : "the low half of a surrogate pair (DC00 to DFFF)";
-}
-
-static void hex_done(struct json_reader *r)
-{
-	if (r->high == 0 && r->code >= 0xd800 && r->code <= 0xdbff) {
-		r->high = r->code;
-		r->state = IN_PAIR_BACKSLASH;
-		return;
-	}
-	unsigned code = r->code;
-	if (r->high != 0) {
-		code = 0x10000 + ((r->high - 0xd800) << 10) + (code - 0xdc00);
-		r->high = 0;
-	}
-	put_utf8(&r->token, code);
-	r->state = IN_STRING;
-}
-
-static int hex_byte(struct json_reader *r, unsigned char c)
-{
-	int digit = hex_digit(c);
-	if (digit < 0) {
-		return refuse(r, "a hexadecimal digit", c);
-	}
-	r->code = r->code << 4 | (unsigned)digit;
-	r->hex_n++;
-	const char *expected = surrogate_expected(r);
-	if (expected != NULL) {
-		return refuse(r, expected, c);
-	}
-	if (r->hex_n == 4) {
-		hex_done(r);
-	}
-	return 0;
-}
-
-static int pair_byte(struct json_reader *r, unsigned char c)
-{
-	if (c != (r->state == IN_PAIR_BACKSLASH ? '\\' : 'u')) {
-		return refuse(r, "\\u and the low half of a surrogate pair", c);
-	}
-	if (r->state == IN_PAIR_BACKSLASH) {
-		r->state = IN_PAIR_U;
-	} else {
-		begin_hex(r);
-	}
-	return 0;
 }
 
 /* ---- numbers ---- */
 
 /* The state after digit, '.', 'e', sign; refusal where that byte is not
  * possible; AT_END where the number ends before it. */
-static enum state number_next(enum state s, unsigned char c)
+static enum json_state number_next(enum json_state s, unsigned char c)
 {
 	bool digit = c >= '0' && c <= '9';
 	bool e = c == 'e' || c == 'E';
@@ -548,7 +277,7 @@ static enum state number_next(enum state s, unsigned char c)
 	}
 }
 
-static const char *number_expected(enum state s, unsigned char c)
+static const char *number_expected(enum json_state s, unsigned char c)
 {
 	bool digit = c >= '0' && c <= '9';
 	switch (s) {
@@ -566,9 +295,9 @@ static int number_byte(struct json_reader *r, unsigned char c, bool *taken)
 {
 	const char *expected = number_expected(r->state, c);
 	if (expected != NULL) {
-		return refuse(r, expected, c);
+		return json_refuse(r, expected, c);
 	}
-	enum state next = number_next(r->state, c);
+	enum json_state next = number_next(r->state, c);
 	*taken = next != AT_END;
 	if (!*taken) {
 		return end_number(r);
@@ -616,49 +345,14 @@ static int word_byte(struct json_reader *r, unsigned char c)
 	return r->word[++r->word_at] == '\0' ? end_word(r) : 0;
 }
 
-static int string_byte(struct json_reader *r, unsigned char c)
-{
-	if (c == '\\') {
-		r->state = IN_ESCAPE;
-		return 0;
-	}
-	return refuse(
-		r, "a character or '\"' in a string (control characters as \\n, \\t, \\u00XX)", c);
-}
-
-/* In a string: a run of plain bytes, or one other byte. */
-static int string_step(struct json_reader *r, const unsigned char *p, size_t n, size_t *used)
-{
-	size_t run = plain_run(r, p, n);
-	struct slice text = slice_make(p, run);
-	*used = run;
-	if (run < n && p[run] == '"') {
-		*used = run + 1;
-		int rc = end_string(r, text);
-		r->here.column++;
-		return rc;
-	}
-	buf_append_slice(&r->token, text);
-	if (run == n) {
-		return 0;
-	}
-	*used = run + 1;
-	if (p[run] >= 0x80) {
-		return utf8_begin(r, p[run]);
-	}
-	int rc = string_byte(r, p[run]);
-	r->here.column++;
-	return rc;
-}
-
 /* One byte in every state but IN_STRING and IN_UTF8. */
 static int plain_byte(struct json_reader *r, unsigned char c, bool *taken)
 {
 	switch (r->state) {
-	case IN_ESCAPE: return escape_byte(r, c);
-	case IN_HEX: return hex_byte(r, c);
+	case IN_ESCAPE:
+	case IN_HEX:
 	case IN_PAIR_BACKSLASH:
-	case IN_PAIR_U: return pair_byte(r, c);
+	case IN_PAIR_U: return json_escape_byte(r, c);
 	case IN_WORD: return word_byte(r, c);
 	default: break;
 	}
@@ -669,11 +363,11 @@ static int plain_byte(struct json_reader *r, unsigned char c, bool *taken)
 static int step(struct json_reader *r, const unsigned char *p, size_t n, size_t *used)
 {
 	if (r->state == IN_STRING) {
-		return string_step(r, p, n, used);
+		return json_string_step(r, p, n, used);
 	}
 	*used = 1;
 	if (r->state == IN_UTF8) {
-		return utf8_byte(r, p[0]);
+		return json_utf8_byte(r, p[0]);
 	}
 	bool between = r->state <= AT_END && r->state != AT_BOM2 && r->state != AT_BOM3;
 	if (between && is_space(p[0])) {
@@ -708,7 +402,7 @@ int json_feed(struct json_reader *r, struct slice text, struct err *err)
 
 /* ---- the end ---- */
 
-static bool number_complete(enum state s)
+static bool number_complete(enum json_state s)
 {
 	return s == IN_ZERO || s == IN_INTEGER || s == IN_FRACTION || s == IN_EXPONENT;
 }
@@ -775,38 +469,4 @@ unsigned json_depth(const struct json_reader *r)
 struct json_pos json_here(const struct json_reader *r)
 {
 	return r->here;
-}
-
-/* ---- writing ---- */
-
-static void quote_special(struct buf *out, unsigned char c)
-{
-	static const char from[] = "\"\\\b\f\n\r\t";
-	static const char to[] = "\"\\bfnrt";
-	const char *at = c != '\0' ? strchr(from, c) : NULL;
-	if (at == NULL) {
-		buf_printf(out, "\\u%04x", c);
-		return;
-	}
-	const char text[2] = {'\\', to[at - from]};
-	buf_append(out, text, 2);
-}
-
-void json_quote(struct buf *out, struct slice s)
-{
-	size_t done = 0;
-	buf_putc(out, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		if (c >= 0x20 && c != '"' && c != '\\') {
-			continue;
-		}
-		buf_append(out, s.p + done, i - done);
-		quote_special(out, c);
-		done = i + 1;
-	}
-	if (s.n > done) {
-		buf_append(out, s.p + done, s.n - done);
-	}
-	buf_putc(out, '"');
 }

@@ -25,9 +25,7 @@ static bool continuation(unsigned char c, unsigned char low, unsigned char high)
 	return c >= low && c <= high;
 }
 
-/* Length by the first byte, and what the second may be: it is there that
- * overlong forms, surrogates and numbers past U+10FFFF show. */
-static unsigned lead(unsigned char c, unsigned char *low, unsigned char *high)
+unsigned utf8_lead(unsigned char c, unsigned char *low, unsigned char *high)
 {
 	*low = 0x80;
 	*high = 0xbf;
@@ -57,7 +55,7 @@ unsigned utf8_sequence(const unsigned char *p, size_t n)
 	if (n == 0) {
 		return 0;
 	}
-	unsigned want = lead(p[0], &low, &high);
+	unsigned want = utf8_lead(p[0], &low, &high);
 	if (want <= 1) {
 		return want;
 	}
@@ -257,7 +255,7 @@ static bool lower_hex(char c, unsigned char *out)
 
 static bool parse_hex(const char *p, struct buf *out)
 {
-	for (unsigned i = 0; i < NAME_HASH_BYTES; i++) {
+	for (size_t i = 0; i < NAME_HASH_BYTES; i++) {
 		unsigned char high;
 		unsigned char low;
 		if (!lower_hex(p[2 * i], &high) || !lower_hex(p[2 * i + 1], &low)) {

@@ -56,5 +56,8 @@ void name_escape(struct slice key, struct buf *out);
 /* Length of the valid UTF-8 sequence at p (1..4), 0 if p begins none. */
 unsigned utf8_sequence(const unsigned char *p, size_t n);
 bool utf8_valid(struct slice s);
+/* Length by the first byte alone (0: none begins with it), and what the second
+ * byte may be: there overlong forms, surrogates and numbers past U+10FFFF show. */
+unsigned utf8_lead(unsigned char first, unsigned char *low, unsigned char *high);
 
 #endif

@@ -98,7 +98,6 @@ static int settle_number(struct settle *s, struct ddb_node *node, const struct d
 
 static int settle_binary(struct settle *s, struct ddb_node *node, const struct ddb_node *from)
 {
-	char shown[DDB_EXCERPT_MAX];
 	if (from->json != JSON_EV_STRING) {
 		return refuse_kind(s, from, "a string of base64");
 	}
@@ -108,6 +107,7 @@ static int settle_binary(struct settle *s, struct ddb_node *node, const struct d
 		return no_memory(s);
 	}
 	if (expected != NULL) {
+		char shown[DDB_EXCERPT_MAX];
 		return refuse(s, from->at, "expected %s, found \"%s\"", expected,
 			ddb_excerpt(from->text, shown));
 	}
@@ -143,11 +143,11 @@ static bool begins_with_dollar(struct slice name)
 /* "$$x" in the plain form is the attribute "$x". */
 static int undouble(struct settle *s, struct ddb_node *node)
 {
-	char shown[DDB_EXCERPT_MAX];
 	if (s->form != DDB_PLAIN || !begins_with_dollar(node->name)) {
 		return 0;
 	}
 	if (node->name.n < 2 || node->name.p[1] != '$') {
+		char shown[DDB_EXCERPT_MAX];
 		return refuse(s, node->name_at,
 			"found the member name \"%s\"; $ss, $ns, $bs, $b and $n stand alone in an "
 			"object inside an item, and a name that begins with $ is written with $$",
@@ -377,7 +377,7 @@ static int refuse_types(struct settle *s, const struct ddb_node *node, unsigned 
 			"Supplied AttributeValue is empty, must contain exactly one of the "
 			"supported datatypes");
 	}
-	while (type_named(c->name) >= 0) {
+	while (c->next != NULL && type_named(c->name) >= 0) {
 		c = c->next;
 	}
 	return refuse(s, c->name_at,
@@ -479,16 +479,14 @@ int ddb_item_settle(struct ddb_tree *t, struct ddb_node *root, enum ddb_form for
 	struct ddb_item **out, struct err *err)
 {
 	struct settle s = {.arena = &t->arena, .form = form, .err = err};
-	struct ddb_item *item = NULL;
 	int rc = t->too_big ? ddb_item_refuse_size(0, err) : settle_root(&s, root);
-	if (rc == 0) {
-		item = malloc(sizeof(*item));
-		rc = item == NULL ? no_memory(&s) : 0;
-	}
-	if (rc == 0) {
+	struct ddb_item *item = rc == 0 ? malloc(sizeof(*item)) : NULL;
+	if (item != NULL) {
 		*item = (struct ddb_item){.arena = t->arena, .root = *root};
 		t->arena = (struct arena){0};
 		*out = item;
+	} else if (rc == 0) {
+		rc = no_memory(&s);
 	}
 	buf_free(&s.scratch);
 	ddb_tree_reset(t);

@@ -109,7 +109,6 @@ static int encode_number_text(
 {
 	struct ddb_decimal d;
 	char canonical[DDB_NUMBER_TEXT_MAX];
-	char shown[DDB_EXCERPT_MAX];
 	enum ddb_number_fault fault = ddb_decimal_parse(text, &d);
 	if (fault == DDB_NUMBER_SYNTAX) {
 		return ddb_key_refuse_type(def, DDB_S, err);
@@ -119,6 +118,7 @@ static int encode_number_text(
 	}
 	size_t n = ddb_decimal_print(&d, canonical);
 	if (!slice_equal(text, slice_make(canonical, n))) {
+		char shown[DDB_EXCERPT_MAX];
 		return err_set(err, EINVAL,
 			"key %s: expected the number in canonical form, %.*s, found %s", def->name,
 			(int)n, canonical, ddb_excerpt(text, shown));
@@ -131,10 +131,10 @@ static int encode_binary(const struct ddb_key_def *def, bool range, struct slice
 	struct buf *out, struct err *err)
 {
 	struct buf bytes = BUF_INIT;
-	char shown[DDB_EXCERPT_MAX];
 	const char *expected = base64_decode(BASE64_URL, text, &bytes);
 	int rc = buf_check(&bytes, err);
 	if (rc == 0 && expected != NULL) {
+		char shown[DDB_EXCERPT_MAX];
 		rc = err_set(err, EINVAL, "key %s: expected %s, as its type is B, found %s",
 			def->name, expected, ddb_excerpt(text, shown));
 	}
