@@ -135,7 +135,9 @@ static int set_member(struct ddb_item *item, struct ddb_node *node, const struct
 	if (rc == 0 && !arena_copy(&item->arena, text, &node->text)) {
 		rc = err_set(err, ENOMEM, "out of memory");
 	}
-	node->type = def->type;
+	if (rc == 0) {
+		node->type = def->type;
+	}
 	return rc;
 }
 

@@ -23,7 +23,6 @@ static void check_key(struct slice key, const struct name_rules *rules, unsigned
 {
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	CLEANUP(buf_free) struct buf back = BUF_INIT;
-	unsigned char hash[NAME_HASH_BYTES];
 	unsigned got;
 	name_print(key, rules, form, &name);
 	require(name.n > 0 && name.n <= NAME_MAX_BYTES && name.p[0] != '.');
@@ -32,6 +31,7 @@ static void check_key(struct slice key, const struct name_rules *rules, unsigned
 	enum name_kind kind = name_parse(buf_slice(&name), rules, &got, &back);
 	require((kind == NAME_KEY || kind == NAME_HASHED) && got == form);
 	if (kind == NAME_HASHED) {
+		unsigned char hash[NAME_HASH_BYTES];
 		require(name_is_long(key, rules));
 		name_hash(key, hash);
 		require(slice_equal(buf_slice(&back), slice_make(hash, sizeof(hash))));

@@ -8,6 +8,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/json.h"
 #include "engines/dynamodb/item.h"
+#include "tests/unit/random.h"
 
 static void free_item(struct ddb_item **item)
 {
@@ -649,20 +650,20 @@ static void random_text(struct buf *out)
 	static const char *const parts[] = {"a", "$", "$ss", "\\\"", "\\u0000", "\xc3\xa9", "S",
 		"N", "M", "Item", "\\n", "\xf0\x9f\x98\x80", " ", "%"};
 	buf_putc(out, '"');
-	for (int n = rand() % 4; n > 0; n--) {
-		buf_puts(out, parts[(size_t)rand() % (sizeof(parts) / sizeof(parts[0]))]);
+	for (int n = rng() % 4; n > 0; n--) {
+		buf_puts(out, parts[(size_t)rng() % (sizeof(parts) / sizeof(parts[0]))]);
 	}
 	buf_putc(out, '"');
 }
 
 static void random_number(struct buf *out)
 {
-	buf_printf(out, "%s%d", rand() % 3 == 0 ? "-" : "", rand() % 1000);
-	if (rand() % 3 == 0) {
-		buf_printf(out, ".%d", rand() % 100000);
+	buf_printf(out, "%s%d", rng() % 3 == 0 ? "-" : "", rng() % 1000);
+	if (rng() % 3 == 0) {
+		buf_printf(out, ".%d", rng() % 100000);
 	}
-	if (rand() % 3 == 0) {
-		buf_printf(out, "e%d", rand() % 200 - 100);
+	if (rng() % 3 == 0) {
+		buf_printf(out, "e%d", rng() % 200 - 100);
 	}
 }
 
@@ -672,7 +673,7 @@ static void random_value(struct buf *out, unsigned depth);
  * called Item or S now and then. */
 static void random_map(struct buf *out, unsigned depth)
 {
-	int n = rand() % 5;
+	int n = rng() % 5;
 	buf_puts(out, "{");
 	for (int i = 0; i < n; i++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
@@ -691,7 +692,7 @@ static void random_map(struct buf *out, unsigned depth)
 static void random_list(struct buf *out, unsigned depth)
 {
 	buf_puts(out, "{\"L\":[");
-	for (int n = rand() % 4, i = 0; i < n; i++) {
+	for (int n = rng() % 4, i = 0; i < n; i++) {
 		buf_puts(out, i > 0 ? "," : "");
 		random_value(out, depth + 1);
 	}
@@ -703,7 +704,7 @@ static void random_value(struct buf *out, unsigned depth)
 	static const char *const sets[] = {"{\"SS\":[\"b\",\"\",\"a\"]}",
 		"{\"NS\":[\"3\",\"1e5\",\"-2\"]}", "{\"BS\":[\"AAA=\",\"\"]}", "{\"B\":\"/+8=\"}",
 		"{\"BOOL\":true}", "{\"BOOL\":false}", "{\"NULL\":true}"};
-	switch (rand() % (depth < 6 ? 5 : 3)) {
+	switch (rng() % (depth < 6 ? 5 : 3)) {
 	case 0:
 		buf_puts(out, "{\"S\":");
 		random_text(out);
@@ -714,7 +715,7 @@ static void random_value(struct buf *out, unsigned depth)
 		random_number(out);
 		buf_puts(out, "\"}");
 		break;
-	case 2: buf_puts(out, sets[rand() % 7]); break;
+	case 2: buf_puts(out, sets[rng() % 7]); break;
 	case 3: random_list(out, depth); break;
 	default:
 		buf_puts(out, "{\"M\":");
@@ -744,7 +745,7 @@ static void check_round_trips(const struct ddb_item *item)
 
 START_TEST(test_random_round_trips)
 {
-	srand(1234);
+	rng_seed(1234);
 	for (int i = 0; i < 4000; i++) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		/* in a wrapper, since an item may itself look like one */
@@ -762,14 +763,14 @@ START_TEST(test_random_damage)
 {
 	const char *text = "{\"a\":{\"$ss\":[\"x\",\"y\"]},\"b\":[1.5e3,{\"$b\":\"aGk=\"},null],"
 			   "\"c\":{\"d\":{\"$n\":\"7\"}},\"$$e\":true}";
-	srand(77);
+	rng_seed(77);
 	for (int i = 0; i < 20000; i++) {
 		CLEANUP(buf_free) struct buf b = BUF_INIT;
 		CLEANUP(free_item) struct ddb_item *item = NULL;
 		struct err err = {0};
 		buf_puts(&b, text);
-		for (int n = 1 + rand() % 3; n > 0; n--) {
-			b.p[(size_t)rand() % b.n] = text[(size_t)rand() % strlen(text)];
+		for (int n = 1 + rng() % 3; n > 0; n--) {
+			b.p[(size_t)rng() % b.n] = text[(size_t)rng() % strlen(text)];
 		}
 		int rc = ddb_item_parse(DDB_PLAIN, buf_slice(&b), &item, &err);
 		ck_assert_int_eq(rc, -err.code);

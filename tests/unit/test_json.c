@@ -8,6 +8,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/json.h"
 #include "engines/common/name.h"
+#include "tests/unit/random.h"
 
 /* ---- events as text ---- */
 
@@ -258,6 +259,7 @@ END_TEST
 
 START_TEST(test_word_refusals)
 {
+	check_refused("t\r", "line 1, column 2: expected 'r' of true, found a carriage return");
 	check_refused("trux", "line 1, column 4: expected 'e' of true, found 'x'");
 	check_refused("falsy", "line 1, column 5: expected 'e' of false, found 'y'");
 	check_refused("nil", "line 1, column 2: expected 'u' of null, found 'i'");
@@ -351,11 +353,7 @@ static bool can_end(struct slice text)
 	static const char *const tails[] = {"", "0", "\"", "0\"", "00\"", "000\"", "0000\"", "n\"",
 		"\\udc00\"", "udc00\"", "dc00\"", "c00\"", "\x80\"", "\x80\x80\"", "\x80\x80\x80\"",
 		"\xbf\"", "\x90\x80\x80\"", "\xa0\x80\"", "rue", "ue", "e", "alse", "lse", "se",
-		"ull", "ll", "l",
-		"\xbb\xbf"
-		"0",
-		"\xbf"
-		"0"};
+		"ull", "ll", "l", "\273\2770", "\2770"};
 	static const char *const more[] = {"", ":0", "0", "\"\":0"};
 	for (unsigned i = 0; i < sizeof(tails) / sizeof(tails[0]) * 4; i++) {
 		CLEANUP(buf_free) struct buf b = BUF_INIT;
@@ -385,13 +383,13 @@ START_TEST(test_refuses_at_the_first_byte)
 {
 	static const char alphabet[] =
 		"{}[],:\"\\ue0d8cf1-+.trulsn \n\xc3\xa9\xed\xa0\xf0\x90\x80\xef\xbb\xbf";
-	srand(99);
+	rng_seed(99);
 	for (int i = 0; i < 6000; i++) {
 		char text[24];
 		size_t n = 0;
 		struct json_reader *r = json_reader_new(NULL, NULL, 0, false);
 		while (n < sizeof(text)) {
-			text[n] = alphabet[(size_t)rand() % (sizeof(alphabet) - 1)];
+			text[n] = alphabet[(size_t)rng() % (sizeof(alphabet) - 1)];
 			if (json_feed(r, slice_make(text + n, 1), NULL) != 0) {
 				break;
 			}
@@ -407,7 +405,7 @@ END_TEST
 
 START_TEST(test_random_chunks)
 {
-	srand(5);
+	rng_seed(5);
 	const char *text = "[{\"na\\u006de\": \"v\xc3\xa4lue \\ud83d\\ude00 \xf0\x9f\x98\x80\\n\", "
 			   "\"n\": -12.50e-3}, [true, false, null], \"\"]";
 	CLEANUP(buf_free) struct buf whole = BUF_INIT;
@@ -416,7 +414,7 @@ START_TEST(test_random_chunks)
 		CLEANUP(buf_free) struct buf out = BUF_INIT;
 		struct json_reader *r = json_reader_new(note, &out, 0, false);
 		for (size_t at = 0; at < strlen(text);) {
-			size_t n = (size_t)rand() % 9;
+			size_t n = (size_t)rng() % 9;
 			n = n > strlen(text) - at ? strlen(text) - at : n;
 			ck_assert_int_eq(json_feed(r, slice_make(text + at, n), NULL), 0);
 			at += n;

@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/name.h"
+#include "tests/unit/random.h"
 
 static const char *const item_suffixes[] = {".json", ".ddb.json"};
 static const struct name_rules item_rules = {item_suffixes, 2};
@@ -245,56 +246,57 @@ END_TEST
 /* A name that is exactly at the limit and must also escape a suffix's dot. */
 START_TEST(test_long_by_suffix_escape)
 {
-	char key[250];
-	memset(key, 'k', sizeof(key));
-	memcpy(key + 244, ".ddb", 4);
+	CLEANUP(buf_free) struct buf key = BUF_INIT;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
-	name_print(slice_make(key, 248), &item_rules, 0, &name); /* 253 + 2 */
+	for (int i = 0; i < 244; i++) {
+		buf_putc(&key, 'k');
+	}
+	buf_puts(&key, ".ddb");
+	name_print(buf_slice(&key), &item_rules, 0, &name); /* 253 + 2 */
 	ck_assert_uint_eq(name.n, 255);
-	memmove(key + 2, key, 248);
-	key[0] = key[1] = 'k';
-	check_long(slice_make(key, 250), &item_rules, 0);
+	buf_clear(&key);
+	for (int i = 0; i < 245; i++) {
+		buf_putc(&key, 'k');
+	}
+	buf_puts(&key, ".ddb");
+	check_long(buf_slice(&key), &item_rules, 0);
 }
 END_TEST
 
 /* ---- at random ---- */
 
-static struct slice random_key(char *out, size_t max)
+static void random_key(struct buf *out)
 {
 	static const char *const parts[] = {"%", "/", ".", ".ddb", ".json", "a", "\xc3", "\xa9",
 		"~", "%~", "\xf0\x9f\x98\x80", "2E", "\n", "\xed\xa0\x80", ".hash", ".list", ".c",
 		".b"};
-	size_t n = 0;
-	unsigned count = (unsigned)rand() % 12;
-	for (unsigned i = 0; i < count; i++) {
-		const char *p = parts[(size_t)rand() % (sizeof(parts) / sizeof(parts[0]))];
-		if (rand() % 8 == 0) {
-			out[n++] = (char)rand();
-		} else if (n + strlen(p) < max) {
-			memcpy(out + n, p, strlen(p));
-			n += strlen(p);
+	buf_clear(out);
+	for (int n = rng() % 12; n > 0; n--) {
+		if (rng() % 8 == 0) {
+			buf_putc(out, (char)rng());
+		} else {
+			buf_puts(out, parts[(size_t)rng() % (sizeof(parts) / sizeof(parts[0]))]);
 		}
 	}
-	return slice_make(out, n);
 }
 
 START_TEST(test_random_keys)
 {
 	const struct name_rules *all[] = {
 		&item_rules, &cache_rules, &nested_rules, &NAME_RULES_DIR};
-	srand(20240607);
+	rng_seed(20240607);
 	for (int i = 0; i < 40000; i++) {
-		char bytes[128];
-		struct slice key = random_key(bytes, sizeof(bytes) - 1);
 		const struct name_rules *rules = all[i % 4];
-		unsigned form = (unsigned)rand() % rules->n;
+		unsigned form = (unsigned)rng() % rules->n;
+		CLEANUP(buf_free) struct buf key = BUF_INIT;
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		CLEANUP(buf_free) struct buf back = BUF_INIT;
 		unsigned got;
-		name_print(key, rules, form, &name);
+		random_key(&key);
+		name_print(buf_slice(&key), rules, form, &name);
 		ck_assert_int_eq(name_parse(buf_slice(&name), rules, &got, &back), NAME_KEY);
 		ck_assert_uint_eq(got, form);
-		ck_assert(slice_equal(buf_slice(&back), key));
+		ck_assert(slice_equal(buf_slice(&back), buf_slice(&key)));
 	}
 }
 END_TEST
@@ -302,18 +304,17 @@ END_TEST
 /* Whatever is accepted as a name is the one name of its key. */
 START_TEST(test_random_names)
 {
-	srand(7);
+	rng_seed(7);
 	for (int i = 0; i < 40000; i++) {
-		char bytes[140];
-		struct slice start = random_key(bytes, 128);
-		memcpy(bytes + start.n, ".json", 5);
-		struct slice name = slice_make(bytes, start.n + 5);
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		CLEANUP(buf_free) struct buf key = BUF_INIT;
 		CLEANUP(buf_free) struct buf again = BUF_INIT;
 		unsigned form;
-		if (name_parse(name, &item_rules, &form, &key) == NAME_KEY) {
+		random_key(&name);
+		buf_puts(&name, ".json");
+		if (name_parse(buf_slice(&name), &item_rules, &form, &key) == NAME_KEY) {
 			name_print(buf_slice(&key), &item_rules, form, &again);
-			ck_assert(slice_equal(buf_slice(&again), name));
+			ck_assert(slice_equal(buf_slice(&again), buf_slice(&name)));
 		}
 	}
 }
@@ -324,14 +325,10 @@ START_TEST(test_utf8)
 	ck_assert(utf8_valid(KEY("")));
 	ck_assert(utf8_valid(KEY(
 		"a\0b\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
-	static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2",
-		"\xc2"
-		"a",
+	static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2g",
 		"\xe0\x9f\xbf", "\xe0\xa0", "\xed\xa0\x80", "\xed\xbf\xbf", "\xef\xbf",
 		"\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xfe",
-		"\xff",
-		"\xe2\x82"
-		"a"};
+		"\xff", "\xe2\x82g"};
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_msg(!utf8_valid(slice_of(bad[i])), "sequence %u", i);
 	}

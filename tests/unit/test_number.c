@@ -7,6 +7,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/dynamodb/base64.h"
 #include "engines/dynamodb/number.h"
+#include "tests/unit/random.h"
 
 #define DIGITS38 "12345678901234567890123456789012345678"
 #define MINUS38	 "-" DIGITS38
@@ -321,13 +322,13 @@ __extension__ typedef __int128 wide;
 /* An integer of up to 38 digits: what order should be is then known exactly. */
 static wide random_integer(char text[48])
 {
-	unsigned n = 1 + (unsigned)rand() % (rand() % 2 != 0 ? 38 : 3);
+	unsigned n = 1 + (unsigned)rng() % (rng() % 2 != 0 ? 38 : 3);
 	wide v = 0;
 	char *p = text;
-	bool negative = rand() % 2 != 0;
+	bool negative = rng() % 2 != 0;
 	*p++ = negative ? '-' : '+';
 	for (unsigned i = 0; i < n; i++) {
-		unsigned digit = rand() % 3 == 0 ? 0 : (unsigned)rand() % 10;
+		unsigned digit = rng() % 3 == 0 ? 0 : (unsigned)rng() % 10;
 		v = v * 10 + (int)digit;
 		*p++ = (char)('0' + digit);
 	}
@@ -338,7 +339,7 @@ static wide random_integer(char text[48])
 START_TEST(test_random_order)
 {
 	struct ddb_key_def def = key_def(DDB_N);
-	srand(31);
+	rng_seed(31);
 	for (int i = 0; i < 20000; i++) {
 		char ta[48];
 		char tb[48];
@@ -349,7 +350,7 @@ START_TEST(test_random_order)
 		wide a = random_integer(ta);
 		wide b = random_integer(tb);
 		/* shifting both by a power of ten changes neither order nor sameness */
-		int shift = rand() % 200 - 120;
+		int shift = rng() % 200 - 120;
 		snprintf(ta + strlen(ta), 8, "e%d", shift > 87 ? 87 : shift);
 		snprintf(tb + strlen(tb), 8, "e%d", shift > 87 ? 87 : shift);
 		ck_assert_int_eq(ddb_number_canonical(slice_of(ta), &ca, NULL), 0);
@@ -367,12 +368,12 @@ END_TEST
 
 START_TEST(test_random_base64)
 {
-	srand(12);
+	rng_seed(12);
 	for (int i = 0; i < 5000; i++) {
 		char bytes[40];
-		size_t n = (size_t)rand() % sizeof(bytes);
+		size_t n = (size_t)rng() % sizeof(bytes);
 		for (size_t k = 0; k < n; k++) {
-			bytes[k] = (char)rand();
+			bytes[k] = (char)rng();
 		}
 		for (int kind = BASE64_PADDED; kind <= BASE64_URL; kind++) {
 			CLEANUP(buf_free) struct buf text = BUF_INIT;
