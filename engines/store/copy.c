@@ -92,9 +92,7 @@ static int copy_to(struct copy *c, const char *path, struct err *err)
 	if (rc == 0) {
 		rc = temp_publish(temp.p, path, c->s->label, err);
 	}
-	if (rc != 0) {
-		temp_remove(temp.p);
-	}
+	temp_remove(temp.p);
 	return rc;
 }
 

@@ -159,8 +159,6 @@ int store_create(struct store *s, const struct store_config *config, struct err 
 	if (rc == 0) {
 		rc = temp_publish(temp.p, s->path, s->label, err);
 	}
-	if (rc != 0) {
-		temp_remove(temp.p);
-	}
+	temp_remove(temp.p);
 	return rc;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -105,16 +106,26 @@ static int create_or_check(struct store *s, const struct store_config *config, s
 	return store_create(s, config, err);
 }
 
+/* The row with the new mode comes before its commit, so the answer counts only
+ * once the statement is done. */
 static int use_wal(const struct store *s, sqlite3 *db, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &stmt, NULL);
-	if (rc != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW) {
+	char mode[16] = "";
+	int rc = SQLITE_DONE;
+	if (sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &stmt, NULL) == SQLITE_OK) {
+		while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+			snprintf(mode, sizeof(mode), "%s", sqlite3_column_text(stmt, 0));
+		}
+	}
+	if (stmt == NULL || rc != SQLITE_DONE) {
 		rc = store_sql_error(db, s->label, err);
-	} else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") != 0) {
+	} else if (strcmp(mode, "wal") != 0) {
 		rc = err_set(err, EIO,
 			"%s: the file system of %s has no shared memory for a write-ahead log",
 			s->label, s->path);
+	} else {
+		rc = 0;
 	}
 	sqlite3_finalize(stmt);
 	return rc;

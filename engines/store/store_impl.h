@@ -201,7 +201,7 @@ int temp_create(const char *path, struct buf *out, const char *label, struct err
 /* fsyncs the finished temporary database, gives it its name, which must be
  * free, and fsyncs the directory. */
 int temp_publish(const char *temp, const char *path, const char *label, struct err *err);
-/* Removes it with everything SQLite may have put beside it. */
+/* Removes whatever bears the temporary name, and what SQLite may have put beside. */
 void temp_remove(const char *temp);
 /* Size of the file `path` + `suffix`, -1 if there is none. */
 int64_t sibling_size(const char *path, const char *suffix);
@@ -256,9 +256,13 @@ void wal_close(struct store *s);
 /* Makes the commits so far survive power loss. Any thread. */
 int wal_sync(struct store *s, struct err *err);
 /* The following on the writer thread. */
+/* The same, after a failed one by a checkpoint; with nothing open. */
+int wal_sync_by_writer(struct store_txn *t, struct err *err);
 void wal_sync_periodic(struct store_txn *t);
 /* After a commit of `hook_frames`, before the tap: fills in the frames. */
 void wal_commit_frames(struct store_txn *t, struct store_commit *out);
+/* Before a transaction begins. */
+void wal_make_way(struct store_txn *t);
 bool wal_checkpoint_due(const struct store_txn *t);
 /* The following with nothing open. */
 void wal_maintain(struct store_txn *t);

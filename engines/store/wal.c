@@ -132,19 +132,18 @@ static void all_is_durable(struct store *s)
 	s->flush.suspect = false;
 }
 
+int wal_sync_by_writer(struct store_txn *t, struct err *err)
+{
+	int rc = is_suspect(t->s) ? wal_checkpoint_all(t, err) : 0;
+	return rc != 0 ? rc : wal_sync(t->s, err);
+}
+
 void wal_sync_periodic(struct store_txn *t)
 {
 	struct err err = {0};
-	bool settled = !is_suspect(t->s);
-	if (!settled && !t->open) {
-		settled = wal_checkpoint_all(t, &err) == 0;
-	}
-	if (settled && wal_sync(t->s, &err) == 0) {
-		t->fsync_at = 0;
-		return;
-	}
-	t->fsync_at = clock_monotonic() + SECOND_NS;
-	if (err.code != 0) {
+	bool done = wal_sync_by_writer(t, &err) == 0;
+	t->fsync_at = done ? 0 : clock_monotonic() + SECOND_NS;
+	if (!done) {
 		log_warn("%s", err.msg);
 	}
 }
@@ -214,6 +213,15 @@ bool wal_checkpoint_due(const struct store_txn *t)
 	/* The log was begun anew since. */
 	uint32_t tried = t->last_frame < t->tried_frames ? 0 : t->tried_frames;
 	return t->last_frame - tried >= PASSIVE_FRAMES;
+}
+
+/* SQLite begins the log anew with the first write after a whole checkpoint, if
+ * no reader is in it. An idle one's transaction is old after this write anyway. */
+void wal_make_way(struct store_txn *t)
+{
+	if (t->last_frame >= PASSIVE_FRAMES) {
+		pool_release(t->s);
+	}
 }
 
 static int choose_mode(const struct store_txn *t, int64_t now)

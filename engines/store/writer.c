@@ -144,7 +144,7 @@ static int session_begin(struct store_txn *t, struct err *err)
 		rc = commit_with(t, false, t->version + VERSION_BLOCK, time, err);
 	}
 	if (rc == 0 && t->s->sync != STORE_SYNC_CLOSE) {
-		rc = wal_sync(t->s, err);
+		rc = wal_sync_by_writer(t, err);
 	}
 	t->session = rc == 0;
 	return rc;
@@ -177,6 +177,7 @@ static int txn_begin(struct store_txn *t, struct err *err)
 		return 0;
 	}
 	int rc = t->session ? 0 : session_begin(t, err);
+	wal_make_way(t);
 	if (rc == 0) {
 		rc = conn_run(&t->conn, OWN_BEGIN, err);
 	}
@@ -285,13 +286,15 @@ bool writer_is_idle(const struct store_txn *t)
 static void upkeep(struct store_txn *t)
 {
 	int64_t now = clock_monotonic();
-	if (t->fsync_at != 0 && now >= t->fsync_at) {
+	bool fsync_due = t->fsync_at != 0 && now >= t->fsync_at;
+	bool checkpoint_due = wal_checkpoint_due(t);
+	if (t->open && (fsync_due || checkpoint_due)) {
+		txn_commit(t);
+	}
+	if (fsync_due) {
 		wal_sync_periodic(t);
 	}
-	if (wal_checkpoint_due(t)) {
-		if (t->open) {
-			txn_commit(t);
-		}
+	if (checkpoint_due) {
 		wal_maintain(t);
 	}
 	if (t->session && !t->open && now >= t->idle_since + IDLE_NS) {
