@@ -72,7 +72,7 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 	[BACKUP_MOVE] = "UPDATE backups SET table_name = ?2 WHERE table_name = ?1",
 	[BACKUP_CLASH] = "SELECT a.name FROM backups a JOIN backups b ON a.name = b.name"
 			 " WHERE a.table_name = ?1 AND b.table_name = ?2 LIMIT 1",
-	[MTIME_GET] = "SELECT mtime FROM state",
+	[MTIME_GET] = "SELECT mtime, (SELECT count(*) FROM tables) FROM state",
 	[MTIME_SET] = "UPDATE state SET mtime = ?1",
 	[LAST_ID] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence",
 };
@@ -159,26 +159,25 @@ static int begin(struct ddb_db *db, enum catalog_sql n, struct store_reader **r,
 	return *stmt != NULL ? 0 : -err->code;
 }
 
-static int read_int(struct ddb_db *db, enum catalog_sql n, int64_t *out, struct err *err)
+static int last_id(struct ddb_db *db, uint64_t *out, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(db, n, &r, &stmt, err);
+	int rc = begin(db, LAST_ID, &r, &stmt, err);
 	if (rc == 0) {
 		rc = store_step(stmt, err);
 	}
 	if (rc == 1) {
-		*out = sqlite3_column_int64(stmt, 0);
+		*out = sql_column_uint(stmt, 0);
 	}
-	return rc == 0 ? err_set(err, EIO, "the table catalog is damaged: a row is missing")
-		       : (rc < 0 ? rc : 0);
+	return rc < 0 ? rc : 0;
 }
 
 int ddb_catalog_open(struct ddb_db *db, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	int64_t last = 0;
+	uint64_t last = 0;
 
 	buf_printf(&path, "%s/catalog.db", db->dir);
 	struct store_config config = {
@@ -195,15 +194,27 @@ int ddb_catalog_open(struct ddb_db *db, struct err *err)
 	};
 	int rc = store_open(&config, &db->catalog, err);
 	if (rc == 0) {
-		rc = read_int(db, LAST_ID, &last, err);
+		rc = last_id(db, &last, err);
 	}
-	db->next_id = (uint64_t)last + 1;
+	db->next_id = last + 1;
 	return rc;
 }
 
-int ddb_catalog_mtime(struct ddb_db *db, int64_t *out, struct err *err)
+int ddb_catalog_children(struct ddb_db *db, struct ddb_children *out, struct err *err)
 {
-	return read_int(db, MTIME_GET, out, err);
+	READER r = NULL;
+	STMT stmt = NULL;
+
+	int rc = begin(db, MTIME_GET, &r, &stmt, err);
+	if (rc == 0) {
+		rc = store_step(stmt, err);
+	}
+	if (rc == 1) {
+		out->mtime_ns = sqlite3_column_int64(stmt, 0);
+		out->n = sql_column_uint(stmt, 1);
+	}
+	return rc == 0 ? err_set(err, EIO, "the table catalog is damaged: its state is missing")
+		       : (rc < 0 ? rc : 0);
 }
 
 int ddb_catalog_table(struct ddb_db *db, struct slice name, struct ddb_table_def *out,

@@ -296,6 +296,13 @@ const struct engine_ops dynamodb_sqlite_ops = {
 	.view_open = dynamodb_sqlite_view_open,
 	.view_create = dynamodb_sqlite_view_create,
 	.view_remove = dynamodb_sqlite_view_remove,
+	.export_open = dynamodb_sqlite_export_open,
+	.export_read = dynamodb_sqlite_export_read,
+	.export_close = dynamodb_sqlite_export_close,
+	.import_open = dynamodb_sqlite_import_open,
+	.import_feed = dynamodb_sqlite_import_feed,
+	.import_finish = dynamodb_sqlite_import_finish,
+	.import_abort = dynamodb_sqlite_import_abort,
 	.sync = dynamodb_sqlite_sync,
 	.bytes = dynamodb_sqlite_bytes,
 };

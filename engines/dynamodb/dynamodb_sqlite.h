@@ -56,6 +56,12 @@ struct ddb_backup_def {
 	uint64_t on_disk; /* of the file */
 };
 
+/* A directory's list of children: when it last changed, about how long it is. */
+struct ddb_children {
+	int64_t mtime_ns;
+	uint64_t n;
+};
+
 /* ---- in memory ---- */
 
 struct ddb_db;
@@ -104,7 +110,7 @@ struct ddb_db {
 
 /* EIO a damaged one; it is created when there is none and no table's file either. */
 int ddb_catalog_open(struct ddb_db *db, struct err *err);
-int ddb_catalog_mtime(struct ddb_db *db, int64_t *out, struct err *err);
+int ddb_catalog_children(struct ddb_db *db, struct ddb_children *out, struct err *err);
 int ddb_catalog_table(struct ddb_db *db, struct slice name, struct ddb_table_def *out,
 	struct err *err); /* ENOENT */
 /* Up to `max` tables with names behind `after`, in byte order. */
@@ -223,9 +229,8 @@ struct ddb_totals {
 	uint64_t bytes;
 };
 int ddb_store_totals(struct store *s, struct ddb_totals *out, struct err *err);
-/* When the table's list of children last changed. */
-int ddb_store_mtime(
-	struct store *s, const struct ddb_key_schema *schema, int64_t *out, struct err *err);
+int ddb_store_children(struct store *s, const struct ddb_key_schema *schema,
+	struct ddb_children *out, struct err *err);
 
 /* The table's store, opened when need be. EIO a damaged one. */
 int ddb_table_store(struct ddb_table *t, struct store **out, struct err *err);
@@ -260,6 +265,8 @@ struct ddb_part {
 };
 
 int ddb_part_load(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err);
+/* The partition of the next id: 1, 0 at the end. */
+int ddb_part_next(struct ddb_txn *x, int64_t after, struct ddb_part *out, struct err *err);
 int ddb_part_add(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err);
 int ddb_part_save(struct ddb_txn *x, struct ddb_part *part, struct err *err);
 int ddb_part_drop(struct ddb_txn *x, const struct ddb_part *part, struct err *err);
@@ -277,6 +284,9 @@ struct ddb_stored {
 };
 
 int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice sk,
+	struct ddb_stored *out, struct err *err);
+/* The item behind `sk`, which becomes its key: 1, 0 at the end. */
+int ddb_stored_next(struct ddb_txn *x, const struct ddb_part *part, struct buf *sk,
 	struct ddb_stored *out, struct err *err);
 /* Makes the row stand where `old` does (or nothing); `old` becomes what stands now.
  * The same text changes nothing. */
@@ -335,6 +345,8 @@ int dynamodb_sqlite_find_hashed(void *ctx, const struct epath *path,
 int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, struct buf *out,
 	struct engine_info *info, struct err *err);
 
+/* What is stored there; version 0: nothing. */
+int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err *err);
 /* The plain text of an item and what is stored of it. ENOENT. */
 int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
 	struct ddb_stored *out, struct err *err);
@@ -348,6 +360,9 @@ int ddb_drop_row(
 	const struct epath *path, const struct ddb_place *place, uint64_t expect, struct err *err);
 int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err);
+int dynamodb_sqlite_check(void *ctx, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct err *err);
+int dynamodb_sqlite_check_key(void *ctx, const struct epath *path, struct err *err);
 int dynamodb_sqlite_remove(void *ctx, const struct epath *path, uint64_t expect, struct err *err);
 int dynamodb_sqlite_mkdir(void *ctx, const struct epath *path, struct err *err);
 int dynamodb_sqlite_rmdir(void *ctx, const struct epath *path, struct err *err);

@@ -31,15 +31,9 @@ static void bind_hash(struct ddb_txn *x, sqlite3_stmt *stmt, int index, enum ddb
 
 /* ---- partitions ---- */
 
-int ddb_part_load(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err)
+static int part_step(sqlite3_stmt *stmt, struct ddb_part *out, struct err *err)
 {
-	STMT stmt = prepare(x, PART_FIND, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
 	*out = (struct ddb_part){0};
-	store_bind_slice(stmt, 1, pk);
 	int rc = store_step(stmt, err);
 	if (rc == 1) {
 		out->id = sqlite3_column_int64(stmt, 0);
@@ -47,7 +41,30 @@ int ddb_part_load(struct ddb_txn *x, struct slice pk, struct ddb_part *out, stru
 		out->bytes = sql_column_uint(stmt, 2);
 		out->mtime_ns = sqlite3_column_int64(stmt, 3);
 	}
+	return rc;
+}
+
+int ddb_part_load(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err)
+{
+	STMT stmt = prepare(x, PART_FIND, err);
+
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	store_bind_slice(stmt, 1, pk);
+	int rc = part_step(stmt, out, err);
 	return rc < 0 ? rc : 0;
+}
+
+int ddb_part_next(struct ddb_txn *x, int64_t after, struct ddb_part *out, struct err *err)
+{
+	STMT stmt = prepare(x, PART_WALK, err);
+
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	sqlite3_bind_int64(stmt, 1, after);
+	return part_step(stmt, out, err);
 }
 
 int ddb_part_add(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err)
@@ -147,6 +164,38 @@ int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice
 		out->doc_id = sqlite3_column_int64(stmt, 5);
 	}
 	return rc < 0 ? rc : 0;
+}
+
+int ddb_stored_next(struct ddb_txn *x, const struct ddb_part *part, struct buf *sk,
+	struct ddb_stored *out, struct err *err)
+{
+	STMT stmt = prepare(x, ITEM_NEXT, err);
+
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	sqlite3_bind_int64(stmt, 1, part->id);
+	store_bind_slice(stmt, 2, buf_slice(sk));
+	int rc = store_step(stmt, err);
+	if (rc != 1) {
+		return rc;
+	}
+	*out = (struct ddb_stored){
+		.version = sql_column_uint(stmt, 0),
+		.mtime_ns = sqlite3_column_int64(stmt, 1),
+		.psize = sql_column_uint(stmt, 2),
+		.tsize = sql_column_uint(stmt, 3),
+		.bytes = sql_column_uint(stmt, 4),
+		.doc_id = sqlite3_column_int64(stmt, 5),
+	};
+	/* The bound bytes are sk's own: they may change only now. */
+	CLEANUP(buf_free) struct buf next = BUF_INIT;
+	buf_append_slice(&next, store_column_slice(stmt, 6));
+	sqlite3_reset(stmt);
+	buf_clear(sk);
+	buf_append_slice(sk, buf_slice(&next));
+	rc = buf_check(sk, err);
+	return rc < 0 ? rc : 1;
 }
 
 /* 1 when the stored text is this one. */

@@ -5,12 +5,13 @@
 
 #define TABLES_AT_ONCE 32
 
-static void dir_info(int64_t mtime_ns, struct engine_info *out)
+static void dir_info(const struct ddb_children *children, struct engine_info *out)
 {
 	*out = (struct engine_info){
 		.kind = ENGINE_DIR,
-		.version = mtime_ns != 0 ? (uint64_t)mtime_ns : 1,
-		.mtime_ns = mtime_ns,
+		.version = children->mtime_ns != 0 ? (uint64_t)children->mtime_ns : 1,
+		.size = children->n,
+		.mtime_ns = children->mtime_ns,
 	};
 }
 
@@ -23,14 +24,6 @@ static struct ddb_stored stored_row(sqlite3_stmt *stmt)
 		.psize = sql_column_uint(stmt, 2),
 		.tsize = sql_column_uint(stmt, 3),
 	};
-}
-
-static void item_row(sqlite3_stmt *stmt, const struct ddb_table *t, unsigned form,
-	struct engine_info *out)
-{
-	struct ddb_stored stored = stored_row(stmt);
-
-	ddb_stored_info(&stored, t, form, out);
 }
 
 static int begin(struct ddb_table *t, uint64_t key, enum ddb_table_sql n, struct store_reader **r,
@@ -57,9 +50,18 @@ static uint64_t place_key(const struct ddb_place *p)
 
 /* ---- partitions ---- */
 
-/* ENOENT; *id and *mtime_ns of the partition. */
-static int part_find(const struct epath *path, const struct ddb_place *p, int64_t *id,
-	int64_t *mtime_ns, struct err *err)
+/* What PART_COLUMNS names. */
+static struct ddb_children part_row(sqlite3_stmt *stmt)
+{
+	return (struct ddb_children){
+		.mtime_ns = sqlite3_column_int64(stmt, 3),
+		.n = sql_column_uint(stmt, 1),
+	};
+}
+
+/* ENOENT. */
+static int part_find(const struct epath *path, const struct ddb_place *p,
+	struct ddb_children *out, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
@@ -71,8 +73,7 @@ static int part_find(const struct epath *path, const struct ddb_place *p, int64_
 	store_bind_slice(stmt, 1, buf_slice(&p->pk));
 	rc = store_step(stmt, err);
 	if (rc == 1) {
-		*id = sqlite3_column_int64(stmt, 0);
-		*mtime_ns = sqlite3_column_int64(stmt, 3);
+		*out = part_row(stmt);
 	}
 	return rc == 0 ? ddb_no_path(path, err) : (rc < 0 ? rc : 0);
 }
@@ -87,18 +88,18 @@ int ddb_table_info(struct ddb_db *db, const struct ddb_table_def *def, struct en
 	TABLE t = NULL;
 	struct store *s;
 	struct err why = {0};
-	int64_t mtime_ns = def->mtime_ns;
+	struct ddb_children children = {.mtime_ns = def->mtime_ns};
 
 	if (!ddb_table_if_open(db, def->id, &t) && def->dirty) {
 		ddb_table_get(db, slice_of(def->name), &t, &why);
 	}
 	if (t != NULL && ddb_table_store(t, &s, &why) == 0) {
-		int rc = ddb_store_mtime(s, &t->schema, &mtime_ns, err);
+		int rc = ddb_store_children(s, &t->schema, &children, err);
 		if (rc < 0) {
 			return rc;
 		}
 	}
-	dir_info(mtime_ns, out);
+	dir_info(&children, out);
 	return 0;
 }
 
@@ -112,13 +113,13 @@ static int stat_table(struct ddb_db *db, struct slice name, struct engine_info *
 		return rc < 0 ? rc : ddb_table_info(db, &def, out, err);
 	}
 	TABLE t = NULL;
-	int64_t mtime_ns = 0;
+	struct ddb_children children;
 	int rc = ddb_table_get(db, name, &t, err);
 	if (rc == 0) {
-		rc = ddb_store_mtime(atomic_load(&t->store), &t->schema, &mtime_ns, err);
+		rc = ddb_store_children(atomic_load(&t->store), &t->schema, &children, err);
 	}
 	if (rc == 0) {
-		dir_info(mtime_ns, out);
+		dir_info(&children, out);
 	}
 	return rc;
 }
@@ -131,8 +132,7 @@ int dynamodb_sqlite_level(void *ctx, const struct epath *path, struct engine_lev
 	struct ddb_db *db = ctx;
 	struct ddb_look look = {.typed = db->typed, .fixed = db->only != NULL};
 	PLACE p = {0};
-	int64_t id;
-	int64_t mtime_ns;
+	struct ddb_children children;
 
 	int rc = ddb_place_find(db, path, false, &p, err);
 	if (rc < 0) {
@@ -142,7 +142,7 @@ int dynamodb_sqlite_level(void *ctx, const struct epath *path, struct engine_lev
 		return err_set(err, ENOTDIR, "an item is a file");
 	}
 	if (p.kind == DDB_PART) {
-		rc = part_find(path, &p, &id, &mtime_ns, err);
+		rc = part_find(path, &p, &children, err);
 	}
 	if (rc == 0) {
 		ddb_level(p.kind, p.table != NULL ? &p.table->schema : NULL, &look, out);
@@ -154,22 +154,21 @@ int dynamodb_sqlite_level(void *ctx, const struct epath *path, struct engine_lev
 
 static int stat_service(struct ddb_db *db, struct engine_info *out, struct err *err)
 {
-	int64_t mtime_ns = 0;
+	struct ddb_children children = {.n = 1};
 	int rc = 0;
 
 	if (db->only != NULL) {
-		mtime_ns = db->only->created_ns;
+		children.mtime_ns = db->only->created_ns;
 	} else {
-		rc = ddb_catalog_mtime(db, &mtime_ns, err);
+		rc = ddb_catalog_children(db, &children, err);
 	}
 	if (rc == 0) {
-		dir_info(mtime_ns, out);
+		dir_info(&children, out);
 	}
 	return rc;
 }
 
-static int stat_item(const struct epath *path, const struct ddb_place *p, unsigned form,
-	struct engine_info *out, struct err *err)
+int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
@@ -181,18 +180,30 @@ static int stat_item(const struct epath *path, const struct ddb_place *p, unsign
 	store_bind_slice(stmt, 1, buf_slice(&p->pk));
 	store_bind_slice(stmt, 2, buf_slice(&p->sk));
 	rc = store_step(stmt, err);
-	if (rc == 1) {
-		item_row(stmt, p->table, form, out);
+	*out = rc == 1 ? stored_row(stmt) : (struct ddb_stored){0};
+	return rc < 0 ? rc : 0;
+}
+
+static int stat_item(const struct epath *path, const struct ddb_place *p, unsigned form,
+	struct engine_info *out, struct err *err)
+{
+	struct ddb_stored stored;
+
+	int rc = ddb_stat_item(p, &stored, err);
+	if (rc == 0 && stored.version == 0) {
+		return ddb_no_path(path, err);
 	}
-	return rc == 0 ? ddb_no_path(path, err) : (rc < 0 ? rc : 0);
+	if (rc == 0) {
+		ddb_stored_info(&stored, p->table, form, out);
+	}
+	return rc;
 }
 
 int dynamodb_sqlite_stat(void *ctx, const struct epath *path, unsigned form,
 	struct engine_info *out, struct err *err)
 {
 	PLACE p = {0};
-	int64_t id;
-	int64_t mtime_ns;
+	struct ddb_children children;
 
 	if (path->depth == 0) {
 		return stat_service(ctx, out, err);
@@ -207,9 +218,9 @@ int dynamodb_sqlite_stat(void *ctx, const struct epath *path, unsigned form,
 	if (p.kind == DDB_ITEM) {
 		return stat_item(path, &p, form, out, err);
 	}
-	rc = part_find(path, &p, &id, &mtime_ns, err);
+	rc = part_find(path, &p, &children, err);
 	if (rc == 0) {
-		dir_info(mtime_ns, out);
+		dir_info(&children, out);
 	}
 	return rc;
 }
@@ -290,9 +301,11 @@ static int emit_rows(sqlite3_stmt *stmt, enum ddb_kind kind, const struct listin
 			return rc;
 		}
 		if (kind == DDB_PART) {
-			dir_info(sqlite3_column_int64(stmt, 3), &info);
+			struct ddb_children children = part_row(stmt);
+			dir_info(&children, &info);
 		} else {
-			item_row(stmt, l->table, l->form, &info);
+			struct ddb_stored stored = stored_row(stmt);
+			ddb_stored_info(&stored, l->table, l->form, &info);
 		}
 		if (l->emit(l->arg, buf_slice(&text), &info) != 0) {
 			return 0;

@@ -10,39 +10,6 @@ struct move {
 	unsigned flags;
 };
 
-/* The item behind `sk`, which becomes its key: 1, 0 at the end. */
-static int next_item(struct ddb_txn *x, const struct ddb_part *part, struct buf *sk,
-	struct ddb_stored *out, struct err *err)
-{
-	STMT stmt = store_txn_stmt(x->t, ITEM_NEXT, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	sqlite3_bind_int64(stmt, 1, part->id);
-	store_bind_slice(stmt, 2, buf_slice(sk));
-	int rc = store_step(stmt, err);
-	if (rc != 1) {
-		return rc;
-	}
-	*out = (struct ddb_stored){
-		.version = sql_column_uint(stmt, 0),
-		.mtime_ns = sqlite3_column_int64(stmt, 1),
-		.psize = sql_column_uint(stmt, 2),
-		.tsize = sql_column_uint(stmt, 3),
-		.bytes = sql_column_uint(stmt, 4),
-		.doc_id = sqlite3_column_int64(stmt, 5),
-	};
-	/* The bound bytes are sk's own: they may change only now. */
-	CLEANUP(buf_free) struct buf next = BUF_INIT;
-	buf_append_slice(&next, store_column_slice(stmt, 6));
-	sqlite3_reset(stmt);
-	buf_clear(sk);
-	buf_append_slice(sk, buf_slice(&next));
-	rc = buf_check(sk, err);
-	return rc < 0 ? rc : 1;
-}
-
 /* What re-keying one item after the other needs. */
 struct work {
 	struct buf sk;
@@ -91,7 +58,7 @@ static int take_key(struct ddb_txn *x, struct ddb_part *part, const struct ddb_p
 	if (rc < 0) {
 		return rc;
 	}
-	while ((rc = next_item(x, part, &w.sk, &stored, err)) == 1) {
+	while ((rc = ddb_stored_next(x, part, &w.sk, &stored, err)) == 1) {
 		rc = rekey_item(x, part, to->hash_text, &stored, &w, err);
 		if (rc < 0) {
 			return rc;

@@ -31,13 +31,13 @@ struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *d
 static void settle(struct ddb_table *t, struct store *s)
 {
 	struct err err = {0};
-	int64_t mtime_ns = 0;
+	struct ddb_children children = {0};
 	bool dirty = atomic_load(&t->dirty) && !t->db->read_only && !t->dead;
 
-	int rc = dirty ? ddb_store_mtime(s, &t->schema, &mtime_ns, &err) : 0;
+	int rc = dirty ? ddb_store_children(s, &t->schema, &children, &err) : 0;
 	store_close(s);
 	if (dirty && rc == 0) {
-		rc = ddb_catalog_mark(t->db, t->id, false, mtime_ns, &err);
+		rc = ddb_catalog_mark(t->db, t->id, false, children.mtime_ns, &err);
 	}
 	if (rc < 0) {
 		log_warn("dynamodb: table %s: %s", t->name, err.msg);

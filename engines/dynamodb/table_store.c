@@ -47,7 +47,8 @@ static const char *const table_sql[N_TABLE_SQL] = {
 	[PART_LEFT] = "SELECT 1 FROM parts WHERE n = 0 AND kept <> ?1 AND pk <> x'' LIMIT 1",
 	[PART_PURGE] = "DELETE FROM parts WHERE n = 0 AND kept <> ?1 AND pk <> x''",
 	[PART_WALK] = PART_COLUMNS "WHERE id > ?1 ORDER BY id LIMIT 1",
-	[STATE_GET] = "SELECT mtime FROM state",
+	/* The number of partitions is about that: counting them would read them all. */
+	[STATE_GET] = "SELECT mtime, (SELECT max(id) - 1 FROM parts) FROM state",
 	[STATE_SET] = "UPDATE state SET mtime = ?1",
 	[TOTALS] = "SELECT count(*) FILTER (WHERE pk <> x''), coalesce(sum(n), 0),"
 		   " coalesce(sum(bytes), 0) FROM parts",
@@ -180,8 +181,8 @@ int ddb_store_totals(struct store *s, struct ddb_totals *out, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
-int ddb_store_mtime(struct store *s, const struct ddb_key_schema *schema, int64_t *out,
-	struct err *err)
+int ddb_store_children(struct store *s, const struct ddb_key_schema *schema,
+	struct ddb_children *out, struct err *err)
 {
 	READER r = NULL;
 
@@ -198,7 +199,8 @@ int ddb_store_mtime(struct store *s, const struct ddb_key_schema *schema, int64_
 	}
 	rc = store_step(stmt, err);
 	if (rc == 1) {
-		*out = sqlite3_column_int64(stmt, schema->has_range ? 0 : 3);
+		out->mtime_ns = sqlite3_column_int64(stmt, schema->has_range ? 0 : 3);
+		out->n = sql_column_uint(stmt, 1);
 	}
 	return rc == 0 ? err_set(err, EIO, "a table's file is damaged: its state is missing")
 		       : (rc < 0 ? rc : 0);

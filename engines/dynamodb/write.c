@@ -70,6 +70,18 @@ static int make_row(const struct ddb_place *p, unsigned form, struct slice text,
 	return rc;
 }
 
+/* A path where a text could become an item, and the row it would be. */
+static int prepare(void *ctx, const struct epath *path, unsigned form, struct slice text,
+	struct ddb_place *p, struct ddb_row *row, struct err *other_key, struct err *err)
+{
+	int rc = ddb_place_find(ctx, path, true, p, err);
+
+	if (rc == 0 && p->kind != DDB_ITEM) {
+		return err_set(err, EISDIR, "this is a directory");
+	}
+	return rc < 0 ? rc : make_row(p, form, text, row, other_key, err);
+}
+
 int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err)
 {
@@ -78,19 +90,37 @@ int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, st
 	struct err other_key = {0};
 	struct ddb_stored stored;
 
-	int rc = ddb_place_find(ctx, path, true, &p, err);
-	if (rc < 0) {
-		return rc;
-	}
-	if (p.kind != DDB_ITEM) {
-		return err_set(err, EISDIR, "this is a directory");
-	}
-	rc = make_row(&p, form, text, &row, &other_key, err);
+	int rc = prepare(ctx, path, form, text, &p, &row, &other_key, err);
 	rc = rc < 0 ? rc : ddb_put_row(&p, &row, expect, &other_key, &stored, err);
 	if (rc == 0 && out != NULL) {
 		ddb_stored_info(&stored, p.table, form, out);
 	}
 	return rc;
+}
+
+/* What put_fn would say, as things stand. */
+int dynamodb_sqlite_check(void *ctx, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct err *err)
+{
+	PLACE p = {0};
+	CLEANUP(ddb_row_free) struct ddb_row row = {0};
+	struct err other_key = {0};
+	struct ddb_stored stored = {0};
+
+	int rc = prepare(ctx, path, form, text, &p, &row, &other_key, err);
+	rc = rc < 0 ? rc : ddb_stat_item(&p, &stored, err);
+	rc = rc < 0 ? rc : ddb_stored_expect(&stored, p.table, expect, err);
+	if (rc == 0 && stored.version != 0 && other_key.code != 0) {
+		return err_set(err, EINVAL, "%s", other_key.msg);
+	}
+	return rc;
+}
+
+int dynamodb_sqlite_check_key(void *ctx, const struct epath *path, struct err *err)
+{
+	PLACE p = {0};
+
+	return ddb_place_find(ctx, path, true, &p, err);
 }
 
 /* ---- remove ---- */
