@@ -77,7 +77,8 @@ enum ddb_key_match ddb_item_match_key(const struct ddb_item *item,
 	struct err *detail /* on OTHER: a sentence with attribute, found, expected; code EINVAL */);
 
 /* Sets the key members to these key texts, in place where they stand, else in
- * front (hash first). The texts were accepted by ddb_key_encode. */
+ * front (hash first; the range key goes behind a hash key that stands first).
+ * The texts were accepted by ddb_key_encode. */
 int ddb_item_set_key(struct ddb_item *item, const struct ddb_key_schema *schema,
 	struct slice hash_text, struct slice range_text, struct err *err);
 
@@ -101,11 +102,11 @@ void ddb_item_render(const struct ddb_item *item, enum ddb_form form, bool inden
 
 /* Reads the import forms, telling them apart by themselves: an array of items,
  * items one after another (JSON lines), {"Item": {...}} lines (typed), and
- * {"Table": [{"PutRequest": {"Item": {...}}}, ...], ...} (typed). Bare items
- * are taken in `bare`. */
+ * {"Table": [{"PutRequest": {"Item": {...}}}, ...], ...} or an array of such
+ * requests (typed). Bare items are taken in `bare`. */
 struct ddb_stream;
 
-/* Called for each item; the callee owns it. `number` counts from 1, pos is
+/* Called for each item; the callee owns it. `number` counts from 1, line is
  * where it began. When the item itself is not acceptable (but the JSON around
  * it is), item is NULL and bad says why. Non-zero stops the stream. */
 typedef int ddb_stream_fn(void *arg, struct ddb_item *item, uint64_t number, unsigned long line,

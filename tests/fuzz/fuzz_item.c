@@ -76,6 +76,32 @@ static void check_item(enum ddb_form form, struct slice text)
 	}
 }
 
+/* The text as a key of each type: what is accepted comes back, byte for byte. */
+static void check_key_text(struct slice text)
+{
+	for (int type = DDB_S; type <= DDB_B; type++) {
+		struct ddb_key_def def = {"pk", (enum ddb_type)type};
+		CLEANUP(buf_free) struct buf stored = BUF_INIT;
+		CLEANUP(buf_free) struct buf back = BUF_INIT;
+		if (ddb_key_encode(&def, true, text, &stored, NULL) == 0) {
+			ddb_key_text(&def, buf_slice(&stored), &back);
+			require(slice_equal(buf_slice(&back), text));
+		}
+	}
+}
+
+static void check_number(struct slice text)
+{
+	CLEANUP(buf_free) struct buf once = BUF_INIT;
+	CLEANUP(buf_free) struct buf twice = BUF_INIT;
+	if (ddb_number_canonical(text, &once, NULL) == 0) {
+		require(ddb_number_canonical(buf_slice(&once), &twice, NULL) == 0);
+		require(slice_equal(buf_slice(&once), buf_slice(&twice)));
+		require(ddb_number_size(buf_slice(&once)) <= 22);
+		check_key_text(buf_slice(&once));
+	}
+}
+
 static int take(void *arg, struct ddb_item *item, uint64_t number, unsigned long line,
 	const struct err *bad, struct err *err)
 {
@@ -116,6 +142,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
 	enum ddb_form form = p[0] & 1 ? DDB_TYPED : DDB_PLAIN;
 	struct slice text = slice_make(p + 1, n - 1);
 	check_item(form, text);
+	check_key_text(text);
+	check_number(text);
 	require(check_stream(form, text, n) == check_stream(form, text, 1 + p[0] / 2 % 16));
 	return 0;
 }
