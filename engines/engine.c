@@ -182,6 +182,29 @@ int engine_read(struct engine *e, const struct epath *path, unsigned form, struc
 
 /* ---- writing ---- */
 
+int engine_check(struct engine *e, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_CHECK, path, err);
+	assert(path->depth > 0);
+	int r = engine_refuse_write(e, err);
+	if (r == 0 && e->ops->check != NULL) {
+		r = e->ops->check(e->ctx, path, form, text, expect, err);
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_check_key(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_CHECK, path, err);
+	assert(path->depth > 0);
+	int r = engine_refuse_write(e, err);
+	if (r == 0 && e->ops->check_key != NULL) {
+		r = e->ops->check_key(e->ctx, path, err);
+	}
+	return probe_end(&p, r, err);
+}
+
 int engine_write(struct engine *e, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err)
 {

@@ -42,7 +42,8 @@ enum engine_kind { ENGINE_DIR, ENGINE_FILE };
 struct engine_info {
 	enum engine_kind kind;
 	uint64_t version; /* moves with every change of the content, never comes again; not 0 */
-	uint64_t size;	  /* of a file: exactly the bytes read() gives in the form asked for */
+	uint64_t size;	  /* of a file: exactly the bytes read() gives in the form asked for; of a
+			   * directory: about how many children it lists, 0 when not known */
 	int64_t mtime_ns; /* of the last change; of a directory: of its list of children */
 };
 
@@ -171,6 +172,15 @@ struct engine_ops {
 	bool (*draft_complete)(const void *draft);
 	void (*draft_free)(void *draft);
 
+	/* What write() would refuse of this text and why, without storing anything.
+	 * Called while a file is being written, each time its text could be whole, so
+	 * that write(2) can tell. Default: 0. */
+	int (*check)(void *ctx, const struct epath *path, unsigned form, struct slice text,
+		uint64_t expect, struct err *err);
+	/* Whether an item could have this key: asked when a file of a new name is
+	 * made. EINVAL with what is wrong. Default: 0. */
+	int (*check_key)(void *ctx, const struct epath *path, struct err *err);
+
 	/* PUT: the text becomes the content, durably as config.sync says, if the
 	 * stored version equals `expect` (or ANY; ABSENT: must not exist). Text that
 	 * says what is stored already changes nothing and gives the old info.
@@ -274,6 +284,9 @@ int engine_draft_feed(struct engine_draft *d, struct slice more, struct err *err
 bool engine_draft_complete(const struct engine_draft *d);
 void engine_draft_free(struct engine_draft *d);
 
+int engine_check(struct engine *e, const struct epath *path, unsigned form, struct slice text,
+	uint64_t expect, struct err *err);
+int engine_check_key(struct engine *e, const struct epath *path, struct err *err);
 int engine_write(struct engine *e, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err);
 int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err);

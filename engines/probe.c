@@ -13,6 +13,7 @@ static const char *const probe_names[PROBE_N] = {
 	[PROBE_LIST] = "list",
 	[PROBE_FIND_HASHED] = "find_hashed",
 	[PROBE_READ] = "read",
+	[PROBE_CHECK] = "check",
 	[PROBE_WRITE] = "write",
 	[PROBE_REMOVE] = "remove",
 	[PROBE_RENAME] = "rename",
