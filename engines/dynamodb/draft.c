@@ -1,8 +1,7 @@
 /* A draft knows only whether its text is, or can still become, one JSON value:
  * what the item says is checked when it is whole. */
-#include "engines/dynamodb/draft.h"
-
 #include "engines/common/json.h"
+#include "engines/dynamodb/dynamodb.h"
 
 void *ddb_draft_new(void *ctx, const struct epath *path, unsigned form)
 {

@@ -90,9 +90,10 @@ void ddb_time_text(int64_t ns, char out[DDB_TIME_MAX]);
 
 /* Everything a store keeps of an item, computed before anything is locked. */
 struct ddb_row {
-	struct buf pk;		 /* stored key bytes; empty in a table without range key */
-	struct buf sk;		 /* stored bytes of the range key, else of the hash key */
-	struct buf doc;		 /* the plain text, indented: what .json reads */
+	struct buf pk;	/* stored key bytes; empty in a table without range key */
+	struct buf sk;	/* stored bytes of the range key, else of the hash key */
+	struct buf doc; /* the plain text, indented: what .json reads */
+	struct buf scratch;
 	uint64_t psize, tsize;	 /* of the indented text, plain and typed */
 	uint64_t cpsize, ctsize; /* of the one-line text, plain and typed */
 	uint64_t bytes;		 /* as the service counts an item */
@@ -117,5 +118,12 @@ bool ddb_long_hash(const struct ddb_key_schema *schema, enum ddb_kind kind, stru
 int ddb_doc_typed(struct slice doc, bool indent, struct buf *out, struct err *err);
 /* The one-line form: white space between tokens left out. */
 void ddb_doc_compact(struct slice doc, struct buf *out);
+
+/* ---- drafts (engine_ops.draft_*): JSON, the same in both forms ---- */
+
+void *ddb_draft_new(void *ctx, const struct epath *path, unsigned form);
+int ddb_draft_feed(void *draft, struct slice more, struct err *err);
+bool ddb_draft_complete(const void *draft);
+void ddb_draft_free(void *draft);
 
 #endif

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "engines/common/log.h"
-#include "engines/dynamodb/draft.h"
 
 /* ---- what lies in the directory ---- */
 
@@ -283,6 +282,8 @@ const struct engine_ops dynamodb_sqlite_ops = {
 	.draft_feed = ddb_draft_feed,
 	.draft_complete = ddb_draft_complete,
 	.draft_free = ddb_draft_free,
+	.check = dynamodb_sqlite_check,
+	.check_key = dynamodb_sqlite_check_key,
 	.write = dynamodb_sqlite_write,
 	.remove = dynamodb_sqlite_remove,
 	.rename = dynamodb_sqlite_rename,

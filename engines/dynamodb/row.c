@@ -31,23 +31,43 @@ bool ddb_long_hash(const struct ddb_key_schema *schema, enum ddb_kind kind, stru
 	return true;
 }
 
+/* The bytes of a string that begins at p (a quote), its quotes counted. */
+static size_t string_length(const char *p, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && p[i] != '"') {
+		i += p[i] == '\\' ? 2 : 1;
+	}
+	return i < n ? i + 1 : n;
+}
+
+/* The bytes of the text's one-line form: all but white space between tokens. */
+static uint64_t compact_size(struct slice doc)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < doc.n;) {
+		char c = doc.p[i];
+		size_t n = c == '"' ? string_length(doc.p + i, doc.n - i) : 1;
+		size += c != ' ' && c != '\n' ? n : 0;
+		i += n;
+	}
+	return size;
+}
+
 /* The sizes of the other three texts are stored so that stat and exports know
  * them without the document. */
 static void row_render(struct ddb_row *row, const struct ddb_item *item)
 {
-	CLEANUP(buf_free) struct buf scratch = BUF_INIT;
-
 	ddb_item_render(item, DDB_PLAIN, true, &row->doc);
 	row->psize = row->doc.n;
-	ddb_item_render(item, DDB_TYPED, true, &scratch);
-	row->tsize = scratch.n;
-	buf_clear(&scratch);
-	ddb_item_render(item, DDB_TYPED, false, &scratch);
-	row->ctsize = scratch.n;
-	buf_clear(&scratch);
-	ddb_item_render(item, DDB_PLAIN, false, &scratch);
-	row->cpsize = scratch.n;
-	row->doc.failed |= scratch.failed;
+	row->cpsize = compact_size(buf_slice(&row->doc));
+	buf_clear(&row->scratch);
+	ddb_item_render(item, DDB_TYPED, true, &row->scratch);
+	row->tsize = row->scratch.n;
+	row->ctsize = compact_size(buf_slice(&row->scratch));
+	row->doc.failed |= row->scratch.failed;
 }
 
 int ddb_row_make(struct ddb_row *row, const struct ddb_key_schema *schema,
@@ -75,6 +95,7 @@ void ddb_row_free(struct ddb_row *row)
 	buf_free(&row->pk);
 	buf_free(&row->sk);
 	buf_free(&row->doc);
+	buf_free(&row->scratch);
 }
 
 int ddb_doc_typed(struct slice doc, bool indent, struct buf *out, struct err *err)
@@ -88,17 +109,6 @@ int ddb_doc_typed(struct slice doc, bool indent, struct buf *out, struct err *er
 	ddb_item_render(item, DDB_TYPED, indent, out);
 	ddb_item_free(item);
 	return buf_check(out, err);
-}
-
-/* The bytes of a string that begins at p (a quote), its quotes counted. */
-static size_t string_length(const char *p, size_t n)
-{
-	size_t i = 1;
-
-	while (i < n && p[i] != '"') {
-		i += p[i] == '\\' ? 2 : 1;
-	}
-	return i < n ? i + 1 : n;
 }
 
 /* Works on the bytes instead of parsing: an export spends its time here. */
