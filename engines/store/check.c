@@ -101,7 +101,7 @@ static int read_header(struct checked *c, unsigned char *header, struct err *err
 
 static int check_header(struct checked *c, struct err *err)
 {
-	unsigned char h[HEADER_BYTES];
+	unsigned char h[HEADER_BYTES] = {0};
 	int rc = read_header(c, h, err);
 	if (rc != 0) {
 		return rc;

@@ -20,8 +20,7 @@ static int copy_pages(const struct copy *c, struct err *err)
 	if (b == NULL) {
 		return store_sql_error(c->to, c->s->label, err);
 	}
-	int rc;
-	while ((rc = sqlite3_backup_step(b, PAGES_A_STEP)) == SQLITE_OK) {
+	while (sqlite3_backup_step(b, PAGES_A_STEP) == SQLITE_OK) {
 		if (c->progress != NULL) {
 			int total = sqlite3_backup_pagecount(b);
 			c->progress(c->arg, (uint64_t)(total - sqlite3_backup_remaining(b)),
@@ -30,8 +29,7 @@ static int copy_pages(const struct copy *c, struct err *err)
 	}
 	uint64_t total = (uint64_t)sqlite3_backup_pagecount(b);
 	/* Puts the error, whichever side it came from, into `to`. */
-	rc = sqlite3_backup_finish(b);
-	if (rc != SQLITE_OK) {
+	if (sqlite3_backup_finish(b) != SQLITE_OK) {
 		return store_sql_error(c->to, c->s->label, err);
 	}
 	if (c->progress != NULL) {

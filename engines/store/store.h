@@ -56,7 +56,11 @@ struct store_commit {
 struct store_tap {
 	/* 0, or -errno with err set: the commit stands in the database, but its
 	 * writers are told of the failure. NULL: no tap. Called on the writer
-	 * thread; must not call the store. */
+	 * thread, or by store_close() for its last commit, never by two at once;
+	 * must not call the store. The store commits a few times for itself (before
+	 * the first write, when idle, at the end): those are told like any other.
+	 * What store_open() writes (a new file, what a killed daemon left in the
+	 * log) is not told: the base of a page log is the opened store. */
 	int (*committed)(void *arg, const struct store_commit *commit, struct err *err);
 	void *arg;
 };
@@ -65,7 +69,7 @@ struct store_config {
 	const char *path;       /* the database file; borrowed for the call */
 	const char *label;      /* names the store in messages ("table Users"); copied */
 	uint32_t application_id; /* refused when the file bears another */
-	uint32_t schema_version; /* refused when the file bears a higher one */
+	uint32_t schema_version; /* refused when the file bears a higher one; a lower is taken */
 	const char *schema;     /* SQL that creates the tables in a new file */
 	/* Statements by number, prepared once per connection on first use. The
 	 * array outlives the store. */
@@ -78,11 +82,12 @@ struct store_config {
 	const char *vfs; /* NULL: SQLite's own; tests name a failing one */
 };
 
-/* Opens or creates. Checks the file before use: that it is SQLite, its
- * application id and schema version, its size against its header, and
- * `PRAGMA quick_check`. A damaged file is refused with EIO and a sentence that
- * says what was found and that nothing was changed; ENOENT, ENOSPC, EACCES as
- * they are. */
+/* Opens or creates (as PATH.XXXXXX.part, renamed when whole). Checks the file
+ * before use: that it is SQLite, its application id and schema version (another
+ * or a newer one: EINVAL), its size against its header, and `PRAGMA
+ * quick_check` (left out above 256 MiB when it was closed cleanly). A damaged
+ * file is refused with EIO and a sentence that says what was found and that
+ * nothing was changed; ENOENT, ENOSPC, EACCES as they are. */
 int store_open(const struct store_config *config, struct store **out, struct err *err);
 
 /* Commits what waits, checkpoints, closes. NULL is fine. No reader or write may
@@ -123,7 +128,8 @@ sqlite3 *store_txn_db(struct store_txn *t);
 
 /* ---- the whole ---- */
 
-/* Makes every acknowledged write survive power loss. */
+/* Makes every acknowledged write survive power loss. With INTERVAL, also where
+ * the loss of acknowledged writes (their COMMIT failed) is told, once. */
 int store_sync(struct store *s, struct err *err);
 
 /* Bytes on disk: database, WAL. */

@@ -28,7 +28,28 @@
 #define RESTART_BUSY_MS 20
 #define CLOSE_BUSY_MS	200
 
-/* ---- durability ---- */
+/* ---- which frames a commit wrote ---- */
+
+/* SQLite changes the salts in the log's header when it begins the log anew. */
+static bool wal_begun_anew(struct store_txn *t)
+{
+	unsigned char salt[sizeof(t->wal_salt)];
+	if (t->wal_fd < 0 || pread(t->wal_fd, salt, sizeof(salt), 16) != sizeof(salt) ||
+		memcmp(salt, t->wal_salt, sizeof(salt)) == 0) {
+		return false;
+	}
+	memcpy(t->wal_salt, salt, sizeof(salt));
+	return true;
+}
+
+void wal_commit_frames(struct store_txn *t, struct store_commit *out)
+{
+	out->first_frame = wal_begun_anew(t) ? 1 : t->last_frame + 1;
+	out->last_frame = t->hook_frames;
+	t->last_frame = t->hook_frames;
+}
+
+/* ---- opening ---- */
 
 static int open_handle(struct store *s, const char *name, struct err *err)
 {
@@ -61,8 +82,11 @@ int wal_open(struct store *s, struct err *err)
 		return rc;
 	}
 	t->wal_fd = open(s->wal_path, O_RDONLY | O_CLOEXEC);
-	return t->wal_fd >= 0 ? 0
-			      : err_errno(err, "%s: %s cannot be opened", s->label, s->wal_path);
+	if (t->wal_fd < 0) {
+		return err_errno(err, "%s: %s cannot be opened", s->label, s->wal_path);
+	}
+	wal_begun_anew(t);
+	return 0;
 }
 
 void wal_close(struct store *s)
@@ -77,6 +101,8 @@ void wal_close(struct store *s)
 		s->txn.wal_fd = -1;
 	}
 }
+
+/* ---- durability ---- */
 
 /* Under flush.lock, which is released during the fsync. */
 static void sync_round(struct store *s)
@@ -166,23 +192,6 @@ int store_sync(struct store *s, struct err *err)
 	return rc != 0 ? rc : wal_sync(s, err);
 }
 
-/* ---- which frames a commit wrote ---- */
-
-void wal_commit_frames(struct store_txn *t, struct store_commit *out)
-{
-	uint32_t first = t->last_frame + 1;
-	unsigned char salt[sizeof(t->wal_salt)];
-	/* SQLite changes the salts in the header when it begins the log anew. */
-	if (t->wal_fd >= 0 && pread(t->wal_fd, salt, sizeof(salt), 16) == sizeof(salt) &&
-		memcmp(salt, t->wal_salt, sizeof(salt)) != 0) {
-		memcpy(t->wal_salt, salt, sizeof(salt));
-		first = 1;
-	}
-	out->first_frame = first;
-	out->last_frame = t->hook_frames;
-	t->last_frame = t->hook_frames;
-}
-
 /* ---- checkpoints ---- */
 
 /* SQLite's code. *complete: all that was committed is in the database. */
@@ -200,6 +209,8 @@ static int checkpoint(struct store_txn *t, int mode, int busy_ms, bool *complete
 	}
 	if (rc == SQLITE_OK && mode != SQLITE_CHECKPOINT_PASSIVE) {
 		t->last_frame = 0;
+	} else if (n_log >= 0) {
+		t->last_frame = (uint32_t)n_log;
 	}
 	t->tried_frames = t->last_frame;
 	return rc;

@@ -1,14 +1,12 @@
 /* Many threads: group commit, acknowledged writes are seen, copies under load,
- * the log and its tap, kill -9. */
+ * the log and its tap. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -396,148 +394,6 @@ START_TEST(test_long_reader_only_delays)
 }
 END_TEST
 
-/* ---- kill -9 ---- */
-
-/* What a writer was told, before the next write: fits a pipe's atomic size. */
-struct ack {
-	uint32_t thread;
-	uint32_t value;
-	uint64_t version;
-	int64_t time;
-};
-
-static int ack_pipe[2];
-
-static int put_stamped(struct store_txn *t, void *arg, struct err *err)
-{
-	struct ack *a = arg;
-	char key[16];
-	snprintf(key, sizeof(key), "t%u", a->thread);
-	sqlite3_stmt *stmt = store_txn_stmt(t, FX_PUT, err);
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	a->version = store_txn_version(t);
-	a->time = store_txn_time(t);
-	store_bind_slice(stmt, 1, slice_of(key));
-	sqlite3_bind_int64(stmt, 2, a->value);
-	store_bind_slice(stmt, 3, slice_make(key, sizeof(key)));
-	return store_step(stmt, err);
-}
-
-static void *write_until_killed(void *arg)
-{
-	uint32_t first = *(uint32_t *)arg;
-	struct ack a = {.thread = first % 4, .value = first / 4};
-	for (;;) {
-		a.value++;
-		if (store_write(f.s, NULL, 0, put_stamped, &a, NULL) != 0 ||
-			write(ack_pipe[1], &a, sizeof(a)) != sizeof(a)) {
-			_exit(1);
-		}
-	}
-	return NULL;
-}
-
-static void child(const uint32_t *value)
-{
-	uint32_t first[4];
-	pthread_t t;
-	struct err err = {0};
-	f.config.tap = (struct store_tap){0};
-	if (store_open(&f.config, &f.s, &err) != 0) {
-		_exit(2);
-	}
-	for (uint32_t i = 0; i < 4; i++) {
-		first[i] = value[i] * 4 + i;
-		pthread_create(&t, NULL, write_until_killed, &first[i]);
-	}
-	pthread_join(t, NULL);
-}
-
-struct seen {
-	uint32_t value[4];
-	uint64_t version;
-	int64_t time;
-	unsigned n;
-};
-
-static bool cmp_newer(const struct ack *a, const struct seen *before)
-{
-	return a->version > before->version && a->time > before->time;
-}
-
-/* Reads the acknowledgements of one round; kills the child after `n`. */
-static void collect(struct seen *seen, pid_t pid, unsigned n)
-{
-	struct ack a;
-	struct seen before = *seen;
-	unsigned got = 0;
-	while (read(ack_pipe[0], &a, sizeof(a)) == sizeof(a)) {
-		if (++got == n) {
-			kill(pid, SIGKILL);
-		}
-		ck_assert(cmp_newer(&a, &before));
-		ck_assert_uint_eq(a.value, seen->value[a.thread] + 1);
-		seen->value[a.thread] = a.value;
-		seen->version = a.version > seen->version ? a.version : seen->version;
-		seen->time = a.time > seen->time ? a.time : seen->time;
-	}
-	ck_assert_uint_ge(got, n);
-	seen->n += got;
-}
-
-/* Each thread may be ahead by the one write that was not told any more. */
-static void compare(struct seen *seen)
-{
-	struct err err = {0};
-	fixture_open(&f);
-	for (unsigned i = 0; i < 4; i++) {
-		char key[16];
-		snprintf(key, sizeof(key), "t%u", i);
-		int64_t v = fixture_get(f.s, key, &err);
-		ck_assert_int_ge(v, seen->value[i]);
-		ck_assert_int_le(v, seen->value[i] + 1);
-		seen->value[i] = (uint32_t)v;
-	}
-	fixture_close(&f);
-}
-
-static void kill_rounds(enum store_sync sync, int rounds)
-{
-	struct seen seen = {0};
-	fixture_init(&f, sync);
-	for (int round = 0; round < rounds; round++) {
-		ck_assert_int_eq(pipe(ack_pipe), 0);
-		pid_t pid = fork();
-		if (pid == 0) {
-			close(ack_pipe[0]);
-			child(seen.value);
-			_exit(3);
-		}
-		close(ack_pipe[1]);
-		collect(&seen, pid, 10 + (unsigned)round * 23);
-		close(ack_pipe[0]);
-		int status;
-		waitpid(pid, &status, 0);
-		ck_assert(WIFSIGNALED(status));
-		compare(&seen);
-	}
-	fixture_end(&f);
-}
-
-START_TEST(test_kill_9_loses_nothing_close)
-{
-	kill_rounds(STORE_SYNC_CLOSE, 10);
-}
-END_TEST
-
-START_TEST(test_kill_9_loses_nothing_fsync)
-{
-	kill_rounds(STORE_SYNC_FSYNC, 10);
-}
-END_TEST
-
 static void add_tests(TCase *tc)
 {
 	tcase_add_test(tc, test_what_waits_goes_under_one_commit);
@@ -550,8 +406,6 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, test_copy_under_writers_is_of_one_moment);
 	tcase_add_test(tc, test_log_is_begun_anew);
 	tcase_add_test(tc, test_long_reader_only_delays);
-	tcase_add_test(tc, test_kill_9_loses_nothing_close);
-	tcase_add_test(tc, test_kill_9_loses_nothing_fsync);
 }
 
 int main(void)
