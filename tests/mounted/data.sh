@@ -92,7 +92,7 @@ test_movie_files_in_batches() {
 	for file in "$DATA"/movie_files/movies_*.json; do
 		cat "$file" >"$DDB/Batches/.import/upsert/json"
 	done
-	check_eq files "$(cat "$DATA"/movie_files/movies_*.json | jq -c '.[][].PutRequest.Item | [.year, .title]' | sort -u | wc -l)" \
+	check_eq files "$(cat "$DATA"/movie_files/movies_*.json | jq -c '.[].PutRequest.Item | [.year, .title]' | sort -u | wc -l)" \
 		"$(find "$DDB/Batches" -type f | wc -l)"
 }
 

@@ -167,9 +167,11 @@ test_string_keys_list_in_byte_order() {
 }
 
 test_key_type_in_the_item_must_match_the_table() {
+	echo '{"n": 1}' >a.json
 	refused a.json '{"sk": 5}' 'Type mismatch for key sk expected: S actual: N'
 	make_table Numbers3 pk:S sk:N
 	mkdir "$DDB/Numbers3/p"
+	echo '{"n": 1}' >"$DDB/Numbers3/p/5.json"
 	refused "$DDB/Numbers3/p/5.json" '{"sk": "5"}' 'Type mismatch for key sk expected: N actual: S'
 }
 
@@ -222,7 +224,7 @@ test_schema_of_a_table_makes_its_twin() {
 
 test_bad_schema_is_refused_with_a_reason() {
 	mkdir "$DDB/BadSchema"
-	refused "$DDB/BadSchema/.schema" '{"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": []}' 'no definition'
+	refused "$DDB/BadSchema/.schema" '{"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "other", "AttributeType": "S"}]}' 'no definition'
 	refused "$DDB/BadSchema/.schema" '{"KeySchema": ' 'line'
 }
 
@@ -463,7 +465,8 @@ test_import_append_refuses_items_that_are_there() {
 	echo '{"n": 1}' >a.json
 	local p
 	p=$(basename "$D")
-	fails bash -c 'printf "%s\n" "$2" "$3" >"$1/.import/append/jsonl"' _ "$T" "{\"pk\":\"$p\",\"sk\":\"new\"}" "{\"pk\":\"$p\",\"sk\":\"a\",\"n\":2}"
+	printf '%s\n' "{\"pk\":\"$p\",\"sk\":\"new\"}" "{\"pk\":\"$p\",\"sk\":\"a\",\"n\":2}" >"$WORK/rows"
+	fails cp "$WORK/rows" "$T/.import/append/jsonl"
 	check_eq n 1 "$(jq .n a.json)"
 	check_eq "one transaction" a.json "$(ls)"
 	check_has .errors "$(tail -2 "$T/.errors")" '2'
@@ -489,8 +492,8 @@ test_import_replace_drops_the_rest() {
 test_import_with_bad_rows_changes_nothing_and_names_them() {
 	local p
 	p=$(basename "$D")
-	fails bash -c 'printf "%s\n" "$2" "$3" "$4" >"$1/.import/append/jsonl"' _ "$T" \
-		"{\"pk\":\"$p\",\"sk\":\"a\"}" "{\"pk\":\"$p\",\"sk\":5}" "{\"pk\":\"$p\"}"
+	printf '%s\n' "{\"pk\":\"$p\",\"sk\":\"a\"}" "{\"pk\":\"$p\",\"sk\":5}" "{\"pk\":\"$p\"}" >"$WORK/rows"
+	fails cp "$WORK/rows" "$T/.import/append/jsonl"
 	check_eq listing "" "$(ls)"
 	check_has .errors "$(tail -3 "$T/.errors")" 'Type mismatch for key sk expected: S actual: N'
 }

@@ -101,7 +101,7 @@ def cmd_every_byte(directory):
 
 def cmd_directory_bytes(table):
     """The same for partitions, which are directories."""
-    for key in [chr(i) for i in range(1, 128)] + ["é", "a/b/c", ".", "..", "日本", "-n", " "]:
+    for key in [chr(i) for i in range(1, 128)] + ["é", "a/b/c", "..", "日本", "-n", "  "]:
         path = os.path.join(table, escape(key))
         os.mkdir(path)
         write_whole(os.path.join(path, "x.json"), b"{}\n")

@@ -118,7 +118,7 @@ test_schema_is_json_with_the_keys() {
 
 test_dbmount_directory_tells_of_the_daemon() {
 	check_has listing "$(ls "$MNT/.dbmount")" '^version$'
-	check_eq version "$("$DBMOUNT" --version)" "$(cat "$MNT/.dbmount/version")"
+	check_eq version "$("$DBMOUNT" --version)" "$(head -1 "$MNT/.dbmount/version")"
 	check_has config "$(cat "$MNT/.dbmount/config")" '^sync=close$'
 	cat "$MNT/.dbmount/errors" "$MNT/.dbmount/log" >"$WORK/x"
 }
