@@ -1,0 +1,86 @@
+#include "tests/engine/profiles.h"
+
+#include "engines/dynamodb/dynamodb.h"
+#include "tests/engine/toy.h"
+
+/* Texts of many lengths, so that sizes differ. */
+static void json_document(unsigned n, struct buf *out)
+{
+	buf_printf(out, "{\"n\": %u, \"pad\": \"%.*s\", \"list\": [1, {\"a\": null}]}", n,
+		(int)(n % 23), "abcdefghijklmnopqrstuvw");
+}
+
+/* A table whose items are its only level. */
+static int make_hash_only(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct buf out = BUF_INIT;
+	struct buf line = BUF_INIT;
+	struct epath root = {0};
+	buf_puts(&line, "create-table ");
+	buf_append_slice(&line, path->key[0]);
+	buf_puts(&line, " id:S");
+	int r = engine_command(e, &root, buf_slice(&line), &out, err);
+	buf_free(&line);
+	buf_free(&out);
+	return r;
+}
+
+static const char *const string_keys[] = {"a", "b", "B", "a/b", ".hidden", "..", "%41", "%", "x y",
+	"\"q\"", "-n", "tab\there", "new\nline", "a.json", "a.ddb", "a.line", "a.ddb.json",
+	"\xc3\xa9t\xc3\xa9", "\xf0\x9f\x98\x80", "~", "%~", "README", NULL};
+
+const struct profile profiles[] = {
+	{
+		.name = "dynamodb/sqlite",
+		.ops = &dynamodb_sqlite_ops,
+		.depth = 3,
+		.container = {"Users", "user-1"},
+		.beside = {"Others", "user-2"},
+		.implied = 2,
+		.far = true,
+		.document = json_document,
+		.invalid = "{\"n\": 1, oops",
+		.unfinished = "{\"n\": 1, ",
+		.other_key = "{\"sk\": \"zzz\", \"n\": 5}",
+		.keys = string_keys,
+		.long_key = 1000,
+		.too_long_key = 1025,
+		.dir_key = "Fresh",
+		.on_sqlite = true,
+	},
+	{
+		.name = "dynamodb/sqlite without sort key",
+		.ops = &dynamodb_sqlite_ops,
+		.depth = 2,
+		.container = {"Flat"},
+		.beside = {"Flat2"},
+		.implied = 2,
+		.far = true,
+		.make = make_hash_only,
+		.document = json_document,
+		.invalid = "{\"n\": 1, oops",
+		.unfinished = "{\"n\": 1, ",
+		.other_key = "{\"id\": \"zzz\", \"n\": 5}",
+		.keys = string_keys,
+		.long_key = 2000,
+		.too_long_key = 2049,
+		.dir_key = "Fresh",
+		.on_sqlite = true,
+	},
+	{
+		.name = "toy/memory",
+		.ops = &toy_memory_ops,
+		.depth = 2,
+		.container = {"box"},
+		.beside = {"other box"},
+		.implied = 2,
+		.document = json_document,
+		.invalid = "{\"n\": 1, oops",
+		.unfinished = "{\"n\": 1, ",
+		.keys = string_keys,
+		.long_key = 500,
+		.too_long_key = 601,
+		.dir_key = "fresh",
+	},
+};
+const unsigned n_profiles = sizeof(profiles) / sizeof(profiles[0]);

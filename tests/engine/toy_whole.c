@@ -1,0 +1,456 @@
+/* What the toy does with a box as a whole: status, schema, commands, snapshots,
+ * export, import. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engines/common/cleanup.h"
+#include "tests/engine/toy_impl.h"
+
+#define EXPORT_PIECE 1000
+
+/* ---- about ---- */
+
+int toy_status(void *ctx, const struct epath *path, json_t *out, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	LOCKED(&t->lock);
+	int r = toy_at_directory(t, path, &at, err);
+	if (r != 0) {
+		return r;
+	}
+	size_t n = path->depth == 0 ? t->tree.n : t->tree.boxes[at.box].n;
+	r = json_object_set_new(
+		out, path->depth == 0 ? "boxes" : "items", json_integer((json_int_t)n));
+	return r == 0 ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+int toy_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	LOCKED(&t->lock);
+	int r = toy_at_directory(t, path, &at, err);
+	if (r == 0) {
+		buf_puts(out, "toy\n");
+	}
+	return r;
+}
+
+int toy_schema_write(void *ctx, const struct epath *path, struct slice text, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	LOCKED(&t->lock);
+	int r = toy_at_directory(t, path, &at, err);
+	if (r == 0 && !slice_is(text, "toy\n")) {
+		r = err_set(err, EINVAL, "the schema of a box is 'toy'");
+	}
+	return r;
+}
+
+/* ---- commands ---- */
+
+static int run_count(void *ctx, struct engine_call *call, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	LOCKED(&t->lock);
+	int r = toy_at_box(t, call->path, &at, err);
+	if (r == 0) {
+		buf_printf(call->out, "%zu\n", t->tree.boxes[at.box].n);
+	}
+	return r;
+}
+
+static int run_fill(void *ctx, struct engine_call *call, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	unsigned long n = strtoul(call->argv[1], NULL, 10);
+	if (n == 0) {
+		return err_set(
+			err, EINVAL, "fill %s: a number of items is expected", call->argv[1]);
+	}
+	for (unsigned long i = 0; i < n; i++) {
+		CLEANUP(buf_free) struct buf key = BUF_INIT;
+		struct engine_info info;
+		buf_printf(&key, "filled-%06lu", i);
+		call->progress(call, i, n, "items");
+		LOCKED(&t->lock);
+		int r = toy_at_box(t, call->path, &at, err);
+		if (r == 0) {
+			r = toy_put(t, &t->tree.boxes[at.box], buf_slice(&key), slice_of("{}\n"),
+				ENGINE_VERSION_ANY, &info, 0, err);
+		}
+		if (r != 0) {
+			return r;
+		}
+	}
+	if (t->host.changed != NULL) {
+		t->host.changed(t->host.arg, "toy", call->path);
+	}
+	return 0;
+}
+
+const struct engine_command toy_commands[] = {
+	{"count", "", "how many items the box holds", 1 << 1, 0, 0, run_count},
+	{"fill", "N", "makes N items", 1 << 1, 1, 1, run_fill},
+	{NULL, NULL, NULL, 0, 0, 0, NULL},
+};
+
+/* ---- snapshots ---- */
+
+static int refuse_kind(enum engine_view_kind kind, struct err *err)
+{
+	if (kind == ENGINE_VIEW_SNAPSHOT) {
+		return 0;
+	}
+	return err_set(err, ENOTSUP, "toy has no such views, only snapshots");
+}
+
+static bool is_of_box(const struct toy_snapshot *s, struct slice box)
+{
+	return s->tree.n == 1 && slice_equal(buf_slice(&s->tree.boxes[0].key), box);
+}
+
+static struct toy_snapshot *find_snapshot(struct toy *t, struct slice box, struct slice name)
+{
+	for (size_t i = 0; i < t->n_snapshots; i++) {
+		struct toy_snapshot *s = &t->snapshots[i];
+		if (is_of_box(s, box) && slice_equal(buf_slice(&s->name), name)) {
+			return s;
+		}
+	}
+	return NULL;
+}
+
+/* The snapshot of this box with the next name in byte order. */
+static struct toy_snapshot *next_snapshot(
+	struct toy *t, struct slice box, const struct slice *after)
+{
+	struct toy_snapshot *next = NULL;
+	for (size_t i = 0; i < t->n_snapshots; i++) {
+		struct toy_snapshot *s = &t->snapshots[i];
+		if (!is_of_box(s, box) ||
+			(after != NULL && slice_compare(buf_slice(&s->name), *after) <= 0)) {
+			continue;
+		}
+		if (next == NULL ||
+			slice_compare(buf_slice(&s->name), buf_slice(&next->name)) < 0) {
+			next = s;
+		}
+	}
+	return next;
+}
+
+int toy_view_list(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	const struct slice *after, engine_emit *emit, void *arg, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	LOCKED(&t->lock);
+	int r = refuse_kind(kind, err);
+	r = r == 0 ? toy_at_box(t, path, &at, err) : r;
+	if (r != 0) {
+		return r;
+	}
+	const struct toy_snapshot *s;
+	struct slice last;
+	while ((s = next_snapshot(t, path->key[0], after)) != NULL) {
+		struct engine_info info;
+		toy_box_info(&s->tree.boxes[0], &info);
+		last = buf_slice(&s->name);
+		after = &last;
+		if (emit(arg, last, &info) != 0) {
+			break;
+		}
+	}
+	return 0;
+}
+
+int toy_view_open(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, void **view, struct err *err)
+{
+	struct toy *t = ctx;
+	LOCKED(&t->lock);
+	int r = refuse_kind(kind, err);
+	if (r != 0) {
+		return r;
+	}
+	const struct toy_snapshot *s = find_snapshot(t, path->key[0], name);
+	if (s == NULL) {
+		return toy_not_there(err);
+	}
+	struct toy *v = calloc(1, sizeof(*v));
+	if (v == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	pthread_mutex_init(&v->lock, NULL);
+	v->host = t->host;
+	if (!toy_copy_tree(&v->tree, &s->tree)) {
+		toy_close(v);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	*view = v;
+	return 0;
+}
+
+int toy_view_create(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	LOCKED(&t->lock);
+	int r = refuse_kind(kind, err);
+	r = r == 0 ? toy_at_box(t, path, &at, err) : r;
+	if (r != 0) {
+		return r;
+	}
+	if (find_snapshot(t, path->key[0], name) != NULL) {
+		return err_set(err, EEXIST, "the snapshot is there already");
+	}
+	struct toy_snapshot *all = realloc(t->snapshots, (t->n_snapshots + 1) * sizeof(*all));
+	if (all == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	t->snapshots = all;
+	struct toy_snapshot *s = &all[t->n_snapshots++];
+	*s = (struct toy_snapshot){0};
+	buf_append_slice(&s->name, name);
+	return toy_copy_box(&s->tree, &t->tree.boxes[at.box])
+		       ? 0
+		       : err_set(err, ENOMEM, "out of memory");
+}
+
+int toy_view_remove(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, struct err *err)
+{
+	struct toy *t = ctx;
+	LOCKED(&t->lock);
+	int r = refuse_kind(kind, err);
+	if (r != 0) {
+		return r;
+	}
+	struct toy_snapshot *s = find_snapshot(t, path->key[0], name);
+	if (s == NULL) {
+		return toy_not_there(err);
+	}
+	buf_free(&s->name);
+	toy_tree_free(&s->tree);
+	*s = t->snapshots[--t->n_snapshots];
+	return 0;
+}
+
+/* ---- export ---- */
+
+struct stream {
+	struct buf text;
+	size_t at;
+};
+
+static void export_item(const struct toy_item *item, struct buf *out)
+{
+	json_error_t why;
+	json_auto_t *value = json_loadb(item->text.p, item->text.n, JSON_ALLOW_NUL, &why);
+	json_auto_t *line =
+		json_pack("[s#, O]", item->key.n > 0 ? item->key.p : "", (int)item->key.n, value);
+	char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
+	if (text == NULL) {
+		out->failed = true;
+		return;
+	}
+	buf_puts(out, text);
+	buf_putc(out, '\n');
+	free(text);
+}
+
+int toy_export_open(void *ctx, const struct epath *path, const char *format, void **stream,
+	uint64_t *size, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	if (strcmp(format, "jsonl") != 0) {
+		return err_set(err, EINVAL, "unknown format %s; known is jsonl", format);
+	}
+	struct stream *s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	LOCKED(&t->lock);
+	int r = toy_at_box(t, path, &at, err);
+	for (size_t i = 0; r == 0 && i < t->tree.boxes[at.box].n; i++) {
+		export_item(&t->tree.boxes[at.box].items[i], &s->text);
+	}
+	r = r == 0 ? buf_check(&s->text, err) : r;
+	if (r != 0) {
+		toy_export_close(s);
+		return r;
+	}
+	*size = s->text.n;
+	*stream = s;
+	return 0;
+}
+
+int toy_export_read(void *stream, struct buf *out, struct err *err)
+{
+	struct stream *s = stream;
+	size_t n = s->text.n - s->at;
+	(void)err;
+	n = n < EXPORT_PIECE ? n : EXPORT_PIECE;
+	buf_append(out, s->text.p + s->at, n);
+	s->at += n;
+	return 0;
+}
+
+void toy_export_close(void *stream)
+{
+	struct stream *s = stream;
+	buf_free(&s->text);
+	free(s);
+}
+
+/* ---- import ---- */
+
+struct sink {
+	struct toy *t;
+	struct toy_tree tree; /* the box as it will be */
+	char mode;	      /* 'a' 'u' 'r' */
+	struct buf key;
+	struct buf text;
+};
+
+static void sink_free(struct sink *k)
+{
+	toy_tree_free(&k->tree);
+	buf_free(&k->key);
+	buf_free(&k->text);
+	free(k);
+}
+
+int toy_import_open(void *ctx, const struct epath *path, const char *mode, const char *format,
+	void **sink, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	if (strcmp(format, "jsonl") != 0) {
+		return err_set(err, EINVAL, "unknown format %s; known is jsonl", format);
+	}
+	if (strcmp(mode, "append") != 0 && strcmp(mode, "upsert") != 0 &&
+		strcmp(mode, "replace") != 0) {
+		return err_set(
+			err, EINVAL, "unknown mode %s; known are append, upsert, replace", mode);
+	}
+	LOCKED(&t->lock);
+	int r = toy_at_box(t, path, &at, err);
+	if (r != 0) {
+		return r;
+	}
+	struct sink *k = calloc(1, sizeof(*k));
+	if (k == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	k->t = t;
+	k->mode = mode[0];
+	buf_append_slice(&k->key, path->key[0]);
+	*sink = k;
+	return 0;
+}
+
+int toy_import_feed(void *sink, struct slice text, struct err *err)
+{
+	struct sink *k = sink;
+	buf_append_slice(&k->text, text);
+	return buf_check(&k->text, err);
+}
+
+static int bad_line(unsigned n, const char *what, struct buf *report, struct err *err)
+{
+	buf_printf(report, "line %u: %s\n", n, what);
+	return err_set(err, EINVAL, "line %u: %s; nothing was loaded", n, what);
+}
+
+/* One line into `b`; `old` says what was there before. */
+static int import_line(struct sink *k, struct toy_box *b, const struct toy_box *old,
+	struct slice line, unsigned n, struct buf *report, struct err *err)
+{
+	json_error_t why;
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	json_auto_t *pair = json_loadb(line.p, line.n, JSON_ALLOW_NUL, &why);
+	const char *key = NULL;
+	size_t key_n = 0;
+	json_t *value = NULL;
+	if (pair == NULL || json_unpack(pair, "[s%, o]", &key, &key_n, &value) != 0 ||
+		!json_is_object(value)) {
+		return bad_line(n, "[KEY, OBJECT] is expected", report, err);
+	}
+	size_t i;
+	if (k->mode == 'a' && toy_find_item(old, slice_make(key, key_n), &i)) {
+		return bad_line(n, "the item is there already", report, err);
+	}
+	char *dumped = json_dumps(value, JSON_INDENT(2));
+	if (dumped == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	buf_printf(&text, "%s\n", dumped);
+	free(dumped);
+	struct engine_info info;
+	return toy_put(k->t, b, slice_make(key, key_n), buf_slice(&text), ENGINE_VERSION_ANY, &info,
+		0, err);
+}
+
+static int import_lines(
+	struct sink *k, const struct toy_box *old, struct buf *report, struct err *err)
+{
+	struct slice rest = buf_slice(&k->text);
+	struct toy_box *b = toy_add_box(&k->tree, 0, buf_slice(&k->key));
+	unsigned n = 0;
+	if (b != NULL && k->mode != 'r') {
+		toy_drop_box(&k->tree, 0);
+		b = toy_copy_box(&k->tree, old) ? &k->tree.boxes[0] : NULL;
+	}
+	if (b == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	while (rest.n > 0) {
+		const char *end = memchr(rest.p, '\n', rest.n);
+		size_t len = end != NULL ? (size_t)(end - rest.p) : rest.n;
+		int r = import_line(k, b, old, slice_make(rest.p, len), ++n, report, err);
+		if (r != 0) {
+			return r;
+		}
+		len += end != NULL;
+		rest = slice_make(rest.p + len, rest.n - len);
+	}
+	toy_touch(k->t, b);
+	buf_printf(report, "%u items loaded\n", n);
+	return 0;
+}
+
+int toy_import_finish(void *sink, struct buf *report, struct err *err)
+{
+	struct sink *k = sink;
+	struct toy *t = k->t;
+	size_t i;
+	int r = 0;
+	{
+		LOCKED(&t->lock);
+		if (!toy_find_box(&t->tree, buf_slice(&k->key), &i)) {
+			r = toy_not_there(err);
+		} else {
+			r = import_lines(k, &t->tree.boxes[i], report, err);
+		}
+		if (r == 0) {
+			struct toy_box old = t->tree.boxes[i];
+			t->tree.boxes[i] = k->tree.boxes[0];
+			k->tree.boxes[0] = old;
+		}
+	}
+	sink_free(k);
+	return r;
+}
+
+void toy_import_abort(void *sink)
+{
+	sink_free(sink);
+}
