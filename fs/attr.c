@@ -81,7 +81,8 @@ static void attr_of_side(struct mount *m, struct node *n, const struct stat *st,
 	out->st.st_ctim = st->st_ctim;
 	out->st.st_atim = st->st_atim;
 	out->st.st_blocks = st->st_blocks;
-	out->timeout = 0;
+	/* Scratch files change by requests only; refused texts come and go. */
+	out->timeout = n->row == NULL ? TIMEOUT_FOREVER : 0;
 }
 
 static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, struct err *err)

@@ -125,13 +125,20 @@ void handle_tell_twins(struct mount *m, struct node *dir, const struct node_path
 	}
 }
 
+/* The file that was being made is an item now, or never will be. */
 static void settle_pending(struct handle *h)
 {
 	struct item *it = h->state;
-	if (it->pending) {
-		LOCKED(&h->m->nodes.lock);
-		h->node->n_pending--;
-		it->pending = false;
+	if (!it->pending) {
+		return;
+	}
+	pthread_mutex_lock(&h->m->nodes.lock);
+	h->node->n_pending--;
+	pthread_mutex_unlock(&h->m->nodes.lock);
+	it->pending = false;
+	if (!it->committed) {
+		notify_node(h->m->notify, h->node);
+		notify_name(h->m->notify, h->node->parent, h->node->name);
 	}
 }
 

@@ -14,9 +14,11 @@
  *
  * READDIRPLUS entries with attributes cost the kernel an inode each (1 KB and
  * 4 us): worth it when the entries will be looked at, ruinous for `ls -f` of a
- * million. So directories of up to FULL_MAX children get them, larger ones only
- * while somebody is looking up their children; else an entry says "no
- * attributes" (nodeid 0), which costs nothing. */
+ * million. So directories of up to FULL_MAX children get them. Of a larger one
+ * only the first reply does, but for one entry in it: whoever stats what it reads
+ * (ls -l, find -size) must look that one up by name, and then every later reply
+ * is full; whoever does not (ls -f) gets entries that say "no attributes"
+ * (nodeid 0) and cost nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,7 @@
 
 #define FULL_MAX     20000
 #define LOOKED_UP_NS INT64_C(1000000000)
+#define PROBE_ENTRY  16 /* of the first reply: the one without attributes */
 #define PAGES_KEPT   3
 
 enum phase { PHASE_DOTS, PHASE_SERVICES, PHASE_ROWS, PHASE_KEYS, PHASE_SIDE, PHASE_END };
@@ -62,7 +65,7 @@ struct listing {
 	uint64_t cookie; /* of the entry `place` is behind; 0 at the start */
 	struct page pages[PAGES_KEPT];
 	unsigned page; /* the one being filled */
-	bool small;    /* few enough children for full entries */
+	bool full;     /* few enough children, or somebody who stats them */
 };
 
 /* One reply being filled, or (buf NULL) a search for `wanted`. */
@@ -76,6 +79,7 @@ struct filler {
 	size_t used;
 	bool plus;
 	bool full;
+	bool probe; /* full, but for PROBE_ENTRY */
 	bool stop;
 	uint32_t wanted;
 	uint64_t wanted_ordinal; /* stop there when the hash is not found; 0: search */
@@ -170,7 +174,8 @@ static bool add_plus(struct filler *f, const struct entry *e, uint64_t cookie)
 		return false;
 	}
 	struct fuse_entry_param p = {0};
-	if (!f->full || e->info == NULL || !make_full(f, e, &p)) {
+	bool full = f->full || (f->probe && f->l->place.ordinal != PROBE_ENTRY);
+	if (!full || e->info == NULL || !make_full(f, e, &p)) {
 		p.attr.st_ino = e->spec == NULL
 					? f->l->node->ino
 					: node_child_ino(f->l->node, e->name, e->name_len);
@@ -437,9 +442,10 @@ static void next_page(struct listing *l)
 	buf_clear(&l->pages[l->page].keys);
 }
 
-static bool wants_attributes(const struct listing *l)
+static bool wants_attributes(struct listing *l)
 {
-	return l->small || monotonic_ns() - l->node->child_lookup_ns < LOOKED_UP_NS;
+	l->full = l->full || monotonic_ns() - l->node->child_lookup_ns < LOOKED_UP_NS;
+	return l->full;
 }
 
 static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing *l, bool plus)
@@ -452,6 +458,7 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 	struct filler f = {.m = m, .req = req, .l = l, .buf = buf, .size = size, .plus = plus};
 	if (rc == 0) {
 		f.full = plus && wants_attributes(l);
+		f.probe = plus && off == 0;
 		next_page(l);
 		rc = list_on(&f, &err);
 	}
@@ -508,7 +515,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	pthread_mutex_init(&l->lock, NULL);
 	l->node = n;
-	l->small = children <= FULL_MAX;
+	l->full = children <= FULL_MAX;
 	node_ref(&m->nodes, n);
 	fi->fh = (uintptr_t)l;
 	/* What reserved directories list changes without anybody's telling. */

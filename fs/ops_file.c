@@ -131,9 +131,10 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	struct fuse_entry_param e = {
 		.ino = node_number(m, node),
 		.attr = a.st,
-		.attr_timeout = 0,
-		/* Nothing is there before the commit, which may fail. */
-		.entry_timeout = node->type == NODE_SIDE ? TIMEOUT_FOREVER : 0,
+		/* Until the first write it is as it is now, and a write makes the kernel
+		 * ask. A name that comes to nothing is taken back (settle_pending()). */
+		.attr_timeout = TIMEOUT_FOREVER,
+		.entry_timeout = TIMEOUT_FOREVER,
 	};
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		handle_free(h);

@@ -24,7 +24,8 @@ static void fill_entry(struct mount *m, struct node *n, const struct attr *a,
 	 * not told when the item goes; what a view shows goes with the view. */
 	bool other_form = n->type == NODE_KEY && n->kind == ENGINE_FILE &&
 			  n->form != n->listed_form;
-	if (n->n_pending > 0 || other_form || n->type == NODE_RESERVED) {
+	bool rejected = n->type == NODE_SIDE && n->row != NULL;
+	if (n->n_pending > 0 || other_form || rejected || n->type == NODE_RESERVED) {
 		e->entry_timeout = 0;
 	}
 }
@@ -81,6 +82,11 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 			dir->child_lookup_ns = monotonic_ns();
 		}
 		reply_found(req, dir, name, &f);
+	} else if (rc == -ENOENT && f.scratch_name && !engine_read_only(dir->engine)) {
+		/* No such scratch file: editors ask again and again. One comes into being
+		 * by a request only, so the kernel may remember that there is none. */
+		struct fuse_entry_param none = {.entry_timeout = TIMEOUT_FOREVER};
+		fuse_reply_entry(req, &none);
 	} else if (rc != -ENOENT || !f.named || !reply_pending(req, dir, name)) {
 		reply_done(req, "lookup", dir, name, rc, &err);
 	}

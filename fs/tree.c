@@ -96,6 +96,7 @@ static int key_of_name(const struct node_path *where, const struct engine_level 
 	} else if (kind == NAME_KEY) {
 		buf_append_slice(&f->key, buf_slice(&raw));
 	} else {
+		f->scratch_name = kind == NAME_OTHER;
 		return -ENOENT;
 	}
 	f->named = true;
@@ -127,6 +128,7 @@ static int find_in_data(struct mount *m, struct node *dir, const char *name, str
 	}
 	if (name[0] == '.') {
 		rc = find_reserved(m, dir, name, &level, f);
+		f->scratch_name = !reserved_known(name);
 	} else {
 		rc = find_key(&where, &level, name, f, err);
 	}

@@ -30,6 +30,7 @@ static void trim_partial_utf8(char *s)
 	s[n] = '\0';
 }
 
+__attribute__((format(printf, 2, 0)))
 static void set_message(struct err *err, const char *fmt, va_list ap)
 {
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
