@@ -495,7 +495,9 @@ test_import_with_bad_rows_changes_nothing_and_names_them() {
 	printf '%s\n' "{\"pk\":\"$p\",\"sk\":\"a\"}" "{\"pk\":\"$p\",\"sk\":5}" "{\"pk\":\"$p\"}" >"$WORK/rows"
 	fails cp "$WORK/rows" "$T/.import/append/jsonl"
 	check_eq listing "" "$(ls)"
-	check_has .errors "$(tail -3 "$T/.errors")" 'Type mismatch for key sk expected: S actual: N'
+	check_has "the bad rows" "$(cat "$T/.control")" 'item 2, line 2: .*Type mismatch for key sk expected: S actual: N'
+	check_has "the bad rows" "$(cat "$T/.control")" 'item 3, line 3: .*Missing the key sk in the item'
+	check_has .errors "$(tail -1 "$T/.errors")" '2 of 3 items'
 }
 
 test_import_of_broken_json_names_line_and_column() {

@@ -152,7 +152,7 @@ test_too_long_keys_are_refused_with_the_services_words() {
 	key=$(printf 'k%.0s' $(seq 1025))
 	echo "{\"pk\":\"p\",\"sk\":\"$key\"}" >"$WORK/rows"
 	fails cp "$WORK/rows" "$T/.import/append/jsonl"
-	check_has .errors "$(tail -3 "$T/.errors")" 'exceeded the size limit of 1024 bytes'
+	check_has "the bad row" "$(cat "$T/.control")" 'exceeded the size limit of 1024 bytes'
 }
 
 test_names_with_newlines_survive_find_print0_and_xargs() {
