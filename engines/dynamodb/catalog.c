@@ -1,9 +1,11 @@
-/* What tables and backups there are. Every change is durable when it returns,
+/* What tables and backups there are: the file, its statements, tables read. Every change is durable when it returns,
  * whatever the mount's sync setting: these are rare, and files depend on them. */
-#include "engines/dynamodb/dynamodb_sqlite.h"
+#include "engines/dynamodb/catalog_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CATALOG_APPLICATION_ID 0x44446263 /* "DDbc" */
 #define CATALOG_SCHEMA_VERSION 1
@@ -22,28 +24,6 @@ static const char catalog_schema[] =
 	" UNIQUE(table_name, name)) STRICT;"
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), mtime INTEGER NOT NULL) STRICT;"
 	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000);";
-
-enum catalog_sql {
-	TABLE_FIND,
-	TABLE_NEXT,
-	TABLE_HAS,
-	TABLE_ADD,
-	TABLE_DROP,
-	TABLE_RENAME,
-	TABLE_PROTECT,
-	TABLE_MARK,
-	BACKUP_FIND,
-	BACKUP_NEXT,
-	BACKUP_HAS,
-	BACKUP_ADD,
-	BACKUP_DROP,
-	BACKUP_MOVE,
-	BACKUP_CLASH,
-	MTIME_GET,
-	MTIME_SET,
-	LAST_ID,
-	N_CATALOG_SQL
-};
 
 #define KEY_COLUMNS "hash_name, hash_type, range_name, range_type, deletion_protection, created"
 #define TABLE_COLUMNS "SELECT id, name, " KEY_COLUMNS ", mtime, dirty FROM tables "
@@ -79,7 +59,7 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 
 /* ---- rows to structs and back ---- */
 
-static void column_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
+void catalog_column_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 
@@ -90,7 +70,7 @@ static void column_key(sqlite3_stmt *stmt, int column, struct ddb_key_def *out)
 {
 	const char *type = (const char *)sqlite3_column_text(stmt, column + 1);
 
-	column_text(stmt, column, out->name, sizeof(out->name));
+	catalog_column_text(stmt, column, out->name, sizeof(out->name));
 	out->type = DDB_S;
 	for (enum ddb_type t = DDB_S; t <= DDB_B; t++) {
 		if (type != NULL && strcmp(type, ddb_type_names[t]) == 0) {
@@ -100,7 +80,7 @@ static void column_key(sqlite3_stmt *stmt, int column, struct ddb_key_def *out)
 }
 
 /* The columns from `column` on that KEY_COLUMNS names, but the last two. */
-static void column_schema(sqlite3_stmt *stmt, int column, struct ddb_key_schema *out)
+void catalog_column_schema(sqlite3_stmt *stmt, int column, struct ddb_key_schema *out)
 {
 	*out = (struct ddb_key_schema){0};
 	column_key(stmt, column, &out->hash);
@@ -110,7 +90,7 @@ static void column_schema(sqlite3_stmt *stmt, int column, struct ddb_key_schema 
 	}
 }
 
-static void bind_schema(sqlite3_stmt *stmt, int index, const struct ddb_key_schema *schema)
+void catalog_bind_schema(sqlite3_stmt *stmt, int index, const struct ddb_key_schema *schema)
 {
 	sql_bind_text(stmt, index, slice_of(schema->hash.name));
 	sql_bind_text(stmt, index + 1, slice_of(ddb_type_names[schema->hash.type]));
@@ -123,32 +103,17 @@ static void bind_schema(sqlite3_stmt *stmt, int index, const struct ddb_key_sche
 static void table_row(sqlite3_stmt *stmt, struct ddb_table_def *out)
 {
 	out->id = sql_column_uint(stmt, 0);
-	column_text(stmt, 1, out->name, sizeof(out->name));
-	column_schema(stmt, 2, &out->schema);
+	catalog_column_text(stmt, 1, out->name, sizeof(out->name));
+	catalog_column_schema(stmt, 2, &out->schema);
 	out->deletion_protection = sqlite3_column_int(stmt, 6) != 0;
 	out->created_ns = sqlite3_column_int64(stmt, 7);
 	out->mtime_ns = sqlite3_column_int64(stmt, 8);
 	out->dirty = sqlite3_column_int(stmt, 9) != 0;
 }
 
-static void backup_row(sqlite3_stmt *stmt, struct ddb_backup_def *out)
-{
-	out->id = sql_column_uint(stmt, 0);
-	column_text(stmt, 1, out->name, sizeof(out->name));
-	column_schema(stmt, 2, &out->schema);
-	out->deletion_protection = sqlite3_column_int(stmt, 6) != 0;
-	out->created_ns = sqlite3_column_int64(stmt, 7);
-	out->items = sql_column_uint(stmt, 8);
-	out->bytes = sql_column_uint(stmt, 9);
-	out->on_disk = sql_column_uint(stmt, 10);
-	column_text(stmt, 11, out->table, sizeof(out->table));
-	out->table_created_ns = sqlite3_column_int64(stmt, 12);
-}
-
 /* ---- reading ---- */
 
-/* A reader and a statement on it, in one step. */
-static int begin(struct ddb_db *db, enum catalog_sql n, struct store_reader **r,
+int catalog_begin(struct ddb_db *db, enum catalog_sql n, struct store_reader **r,
 	sqlite3_stmt **stmt, struct err *err)
 {
 	int rc = store_read_begin(db->catalog, STORE_ALL_KEYS, r, err);
@@ -164,7 +129,7 @@ static int last_id(struct ddb_db *db, uint64_t *out, struct err *err)
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(db, LAST_ID, &r, &stmt, err);
+	int rc = catalog_begin(db, LAST_ID, &r, &stmt, err);
 	if (rc == 0) {
 		rc = store_step(stmt, err);
 	}
@@ -180,6 +145,9 @@ int ddb_catalog_open(struct ddb_db *db, struct err *err)
 	uint64_t last = 0;
 
 	buf_printf(&path, "%s/catalog.db", db->dir);
+	if (db->read_only && access(buf_cstr(&path), F_OK) < 0 && errno == ENOENT) {
+		return 0;
+	}
 	struct store_config config = {
 		.path = buf_cstr(&path),
 		.label = "the table catalog",
@@ -205,7 +173,11 @@ int ddb_catalog_children(struct ddb_db *db, struct ddb_children *out, struct err
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(db, MTIME_GET, &r, &stmt, err);
+	if (db->catalog == NULL) {
+		*out = (struct ddb_children){0};
+		return 0;
+	}
+	int rc = catalog_begin(db, MTIME_GET, &r, &stmt, err);
 	if (rc == 0) {
 		rc = store_step(stmt, err);
 	}
@@ -223,7 +195,10 @@ int ddb_catalog_table(struct ddb_db *db, struct slice name, struct ddb_table_def
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(db, TABLE_FIND, &r, &stmt, err);
+	if (db->catalog == NULL) {
+		return ddb_no_table(name, err);
+	}
+	int rc = catalog_begin(db, TABLE_FIND, &r, &stmt, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -235,13 +210,14 @@ int ddb_catalog_table(struct ddb_db *db, struct slice name, struct ddb_table_def
 	return rc == 0 ? ddb_no_table(name, err) : (rc < 0 ? rc : 0);
 }
 
-int ddb_catalog_tables(struct ddb_db *db, struct slice after, struct ddb_table_def *out,
+/* Reads up to `max` tables with names behind `after`. */
+static int read_batch(struct ddb_db *db, struct slice after, struct ddb_table_def *out,
 	unsigned max, unsigned *n, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(db, TABLE_NEXT, &r, &stmt, err);
+	int rc = catalog_begin(db, TABLE_NEXT, &r, &stmt, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -254,12 +230,49 @@ int ddb_catalog_tables(struct ddb_db *db, struct slice after, struct ddb_table_d
 	return rc;
 }
 
+#define TABLES_AT_ONCE 32
+
+static int each_of_batches(struct ddb_db *db, struct slice after, struct ddb_table_def *batch,
+	ddb_table_fn *fn, void *arg, struct err *err)
+{
+	char last[DDB_NAME_MAX + 1];
+	unsigned n = TABLES_AT_ONCE;
+	int rc = 0;
+
+	while (rc == 0 && n == TABLES_AT_ONCE) {
+		rc = read_batch(db, after, batch, TABLES_AT_ONCE, &n, err);
+		for (unsigned i = 0; rc == 0 && i < n; i++) {
+			rc = fn(arg, &batch[i], err);
+		}
+		if (rc == 0 && n > 0) {
+			memcpy(last, batch[n - 1].name, sizeof(last));
+			after = slice_of(last);
+		}
+	}
+	return rc;
+}
+
+int ddb_catalog_each(struct ddb_db *db, struct slice after, ddb_table_fn *fn, void *arg,
+	struct err *err)
+{
+	if (db->catalog == NULL) {
+		return 0;
+	}
+	struct ddb_table_def *batch = calloc(TABLES_AT_ONCE, sizeof(*batch));
+	if (batch == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = each_of_batches(db, after, batch, fn, arg, err);
+	free(batch);
+	return rc < 0 ? rc : 0;
+}
+
 int ddb_catalog_has(struct ddb_db *db, char kind, uint64_t id, bool *out, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(db, kind == 't' ? TABLE_HAS : BACKUP_HAS, &r, &stmt, err);
+	int rc = catalog_begin(db, kind == 't' ? TABLE_HAS : BACKUP_HAS, &r, &stmt, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -269,66 +282,12 @@ int ddb_catalog_has(struct ddb_db *db, char kind, uint64_t id, bool *out, struct
 	return rc < 0 ? rc : 0;
 }
 
-int ddb_catalog_backup(struct ddb_db *db, struct slice table, struct slice name,
-	struct ddb_backup_def *out, struct err *err)
-{
-	CLEANUP(buf_free) struct buf shown = BUF_INIT;
-	READER r = NULL;
-	STMT stmt = NULL;
-
-	int rc = begin(db, BACKUP_FIND, &r, &stmt, err);
-	if (rc < 0) {
-		return rc;
-	}
-	sql_bind_text(stmt, 1, table);
-	sql_bind_text(stmt, 2, name);
-	rc = store_step(stmt, err);
-	if (rc == 1) {
-		backup_row(stmt, out);
-	}
-	if (rc != 0) {
-		return rc < 0 ? rc : 0;
-	}
-	name_escape(name, &shown);
-	return err_set(err, ENOENT, "Backup not found: %s of table %.*s", buf_cstr(&shown),
-		(int)table.n, table.p);
-}
-
-int ddb_catalog_backups(struct ddb_db *db, struct slice table, struct slice after,
-	ddb_backup_fn *fn, void *arg, struct err *err)
-{
-	READER r = NULL;
-	STMT stmt = NULL;
-	struct ddb_backup_def def;
-
-	int rc = begin(db, BACKUP_NEXT, &r, &stmt, err);
-	if (rc < 0) {
-		return rc;
-	}
-	sql_bind_text(stmt, 1, table);
-	sql_bind_text(stmt, 2, after);
-	while ((rc = store_step(stmt, err)) == 1) {
-		backup_row(stmt, &def);
-		const char *shown = (const char *)sqlite3_column_text(stmt, 13);
-		if (fn(arg, &def, slice_of(shown != NULL ? shown : "")) != 0) {
-			return 0;
-		}
-	}
-	return rc;
-}
-
 /* ---- writing ---- */
 
-static sqlite3_stmt *prepare(struct store_txn *t, enum catalog_sql n, struct err *err)
-{
-	return store_txn_stmt(t, n, err);
-}
-
-/* A statement that takes an id and perhaps a number. */
-static int run_id(struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t value,
+int catalog_run_id(struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t value,
 	struct err *err)
 {
-	sqlite3_stmt *stmt = prepare(t, n, err);
+	sqlite3_stmt *stmt = store_txn_stmt(t, n, err);
 
 	if (stmt == NULL) {
 		return -err->code;
@@ -338,233 +297,4 @@ static int run_id(struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t 
 		sqlite3_bind_int64(stmt, 2, value);
 	}
 	return sql_run(stmt, err);
-}
-
-/* The service's directory changes when tables come and go. */
-static int touch(struct store_txn *t, struct err *err)
-{
-	return run_id(t, MTIME_SET, (uint64_t)store_txn_time(t), 0, err);
-}
-
-static int add_table(struct store_txn *t, const struct ddb_table_def *def, struct err *err)
-{
-	STMT find = prepare(t, TABLE_FIND, err);
-	sqlite3_stmt *add = prepare(t, TABLE_ADD, err);
-
-	if (find == NULL || add == NULL) {
-		return -err->code;
-	}
-	sql_bind_text(find, 1, slice_of(def->name));
-	int rc = store_step(find, err);
-	if (rc != 0) {
-		return rc < 0 ? rc : err_set(err, EEXIST, "Table already exists: %s", def->name);
-	}
-	sql_bind_uint(add, 1, def->id);
-	sql_bind_text(add, 2, slice_of(def->name));
-	bind_schema(add, 3, &def->schema);
-	sqlite3_bind_int(add, 7, def->deletion_protection);
-	sqlite3_bind_int64(add, 8, def->created_ns);
-	sqlite3_bind_int64(add, 9, def->mtime_ns);
-	sqlite3_bind_int(add, 10, def->dirty);
-	return sql_run(add, err);
-}
-
-struct replace {
-	uint64_t drop;
-	const struct ddb_table_def *def;
-};
-
-static int replace_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	const struct replace *p = arg;
-	int rc = 0;
-
-	if (p->drop != 0) {
-		rc = run_id(t, TABLE_DROP, p->drop, 0, err);
-	}
-	if (rc == 0 && p->def != NULL) {
-		rc = add_table(t, p->def, err);
-	}
-	return rc < 0 ? rc : touch(t, err);
-}
-
-int ddb_catalog_replace(struct ddb_db *db, uint64_t drop, const struct ddb_table_def *def,
-	struct err *err)
-{
-	struct replace p = {drop, def};
-
-	return store_write(db->catalog, NULL, 0, replace_fn, &p, err);
-}
-
-static int rename_id(struct store_txn *t, uint64_t id, struct slice name, struct err *err)
-{
-	sqlite3_stmt *stmt = prepare(t, TABLE_RENAME, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	sql_bind_uint(stmt, 1, id);
-	sql_bind_text(stmt, 2, name);
-	return sql_run(stmt, err);
-}
-
-static int move_backups(struct store_txn *t, struct slice from, struct slice to, struct err *err)
-{
-	sqlite3_stmt *stmt = prepare(t, BACKUP_MOVE, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	sql_bind_text(stmt, 1, from);
-	sql_bind_text(stmt, 2, to);
-	return sql_run(stmt, err);
-}
-
-/* Backups outlive their table, so the new name may have some already. */
-static int check_backups(struct store_txn *t, struct slice from, struct slice to, struct err *err)
-{
-	STMT stmt = prepare(t, BACKUP_CLASH, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	sql_bind_text(stmt, 1, from);
-	sql_bind_text(stmt, 2, to);
-	int rc = store_step(stmt, err);
-	if (rc != 1) {
-		return rc;
-	}
-	return err_set(err, EEXIST,
-		"table %.*s cannot become %.*s: both have a backup named %s; delete one of them",
-		(int)from.n, from.p, (int)to.n, to.p, sqlite3_column_text(stmt, 0));
-}
-
-/* No table bears it: it is too short. Stands in while two names change places. */
-static const struct slice nobody = {"-", 1};
-
-static int exchange_names(struct store_txn *t, const struct ddb_catalog_move *m, struct err *err)
-{
-	struct slice from = slice_of(m->from->name);
-	int rc = rename_id(t, m->over, nobody, err);
-
-	rc = rc < 0 ? rc : rename_id(t, m->from->id, m->to, err);
-	rc = rc < 0 ? rc : rename_id(t, m->over, from, err);
-	rc = rc < 0 ? rc : move_backups(t, m->to, nobody, err);
-	rc = rc < 0 ? rc : move_backups(t, from, m->to, err);
-	return rc < 0 ? rc : move_backups(t, nobody, from, err);
-}
-
-static int rename_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	const struct ddb_catalog_move *m = arg;
-	struct slice from = slice_of(m->from->name);
-	int rc = 0;
-
-	if (m->exchange) {
-		rc = exchange_names(t, m, err);
-		return rc < 0 ? rc : touch(t, err);
-	}
-	if (m->over != 0) {
-		rc = run_id(t, TABLE_DROP, m->over, 0, err);
-	}
-	rc = rc < 0 ? rc : check_backups(t, from, m->to, err);
-	rc = rc < 0 ? rc : rename_id(t, m->from->id, m->to, err);
-	rc = rc < 0 ? rc : move_backups(t, from, m->to, err);
-	return rc < 0 ? rc : touch(t, err);
-}
-
-int ddb_catalog_rename(struct ddb_db *db, const struct ddb_catalog_move *move, struct err *err)
-{
-	return store_write(db->catalog, NULL, 0, rename_fn, (void *)move, err);
-}
-
-struct protect {
-	uint64_t id;
-	bool on;
-};
-
-static int protect_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	const struct protect *p = arg;
-
-	return run_id(t, TABLE_PROTECT, p->id, p->on, err);
-}
-
-int ddb_catalog_protect(struct ddb_db *db, uint64_t id, bool on, struct err *err)
-{
-	struct protect p = {id, on};
-
-	return store_write(db->catalog, NULL, 0, protect_fn, &p, err);
-}
-
-struct mark {
-	uint64_t id;
-	bool dirty;
-	int64_t mtime_ns;
-};
-
-static int mark_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	const struct mark *m = arg;
-	sqlite3_stmt *stmt = prepare(t, TABLE_MARK, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	sql_bind_uint(stmt, 1, m->id);
-	sqlite3_bind_int(stmt, 2, m->dirty);
-	sqlite3_bind_int64(stmt, 3, m->mtime_ns);
-	return sql_run(stmt, err);
-}
-
-int ddb_catalog_mark(struct ddb_db *db, uint64_t id, bool dirty, int64_t mtime_ns, struct err *err)
-{
-	struct mark m = {id, dirty, mtime_ns};
-
-	return store_write(db->catalog, NULL, 0, mark_fn, &m, err);
-}
-
-static int add_backup_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	const struct ddb_backup_def *def = arg;
-	STMT find = prepare(t, BACKUP_FIND, err);
-	sqlite3_stmt *add = prepare(t, BACKUP_ADD, err);
-
-	if (find == NULL || add == NULL) {
-		return -err->code;
-	}
-	sql_bind_text(find, 1, slice_of(def->table));
-	sql_bind_text(find, 2, slice_of(def->name));
-	int rc = store_step(find, err);
-	if (rc != 0) {
-		return rc < 0 ? rc
-			      : err_set(err, EEXIST, "Backup already exists: %s of table %s",
-					def->name, def->table);
-	}
-	sql_bind_uint(add, 1, def->id);
-	sql_bind_text(add, 2, slice_of(def->name));
-	bind_schema(add, 3, &def->schema);
-	sqlite3_bind_int(add, 7, def->deletion_protection);
-	sqlite3_bind_int64(add, 8, def->created_ns);
-	sql_bind_uint(add, 9, def->items);
-	sql_bind_uint(add, 10, def->bytes);
-	sql_bind_uint(add, 11, def->on_disk);
-	sql_bind_text(add, 12, slice_of(def->table));
-	sqlite3_bind_int64(add, 13, def->table_created_ns);
-	return sql_run(add, err);
-}
-
-int ddb_catalog_add_backup(struct ddb_db *db, const struct ddb_backup_def *def, struct err *err)
-{
-	return store_write(db->catalog, NULL, 0, add_backup_fn, (void *)def, err);
-}
-
-static int drop_backup_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	return run_id(t, BACKUP_DROP, *(const uint64_t *)arg, 0, err);
-}
-
-int ddb_catalog_drop_backup(struct ddb_db *db, uint64_t id, struct err *err)
-{
-	return store_write(db->catalog, NULL, 0, drop_backup_fn, &id, err);
 }

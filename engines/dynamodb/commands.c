@@ -97,6 +97,7 @@ static int run_backup(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc
 		    : ddb_catalog_backup(ctx, table_of(call), slice_of(call->argv[1]), &def, err);
 	if (rc == 0) {
+		ddb_changed(ctx, call->path);
 		buf_printf(call->out, "backup %s: %llu item%s, %llu bytes\n", def.name,
 			(unsigned long long)def.items, def.items == 1 ? "" : "s",
 			(unsigned long long)def.on_disk);
@@ -112,6 +113,7 @@ static int run_delete_backup(void *ctx, struct engine_call *call, struct err *er
 	int rc = backup_arg(call, call->argv[1], &table, &name, err);
 	rc = rc < 0 ? rc : ddb_backup_delete(ctx, table, name, err);
 	if (rc == 0) {
+		ddb_changed(ctx, call->path);
 		buf_printf(call->out, "backup %s deleted\n", call->argv[1]);
 	}
 	return rc;

@@ -57,31 +57,25 @@ static int leave_fn(struct ddb_txn *x, void *arg, struct err *err)
 			(unsigned long long)totals.parts, totals.parts == 1 ? "" : "s",
 			(unsigned long long)totals.items, totals.items == 1 ? "" : "s");
 	}
-	x->table->gone = true;
-	return 0;
-}
-
-static int table_leave(struct ddb_table *t, enum leaving how, struct err *err)
-{
-	return ddb_table_write(t, NULL, 0, leave_fn, &how, err);
-}
-
-static int stay_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	struct ddb_table *table = arg;
-
-	(void)t;
-	(void)err;
-	table->gone = false;
+	atomic_store(&x->table->gone, true);
 	return 0;
 }
 
 /* The step did not happen after all. */
 static void table_stay(struct ddb_table *t)
 {
-	struct err err = {0};
+	atomic_store(&t->gone, false);
+}
 
-	store_write(atomic_load(&t->store), NULL, 0, stay_fn, t, &err);
+/* Under db->ddl. */
+static int table_leave(struct ddb_table *t, enum leaving how, struct err *err)
+{
+	int rc = ddb_table_write(t, NULL, 0, leave_fn, &how, err);
+
+	if (rc < 0) {
+		table_stay(t);
+	}
+	return rc;
 }
 
 /* ---- create ---- */
@@ -180,7 +174,7 @@ int ddb_delete_table(struct ddb_db *db, struct slice name, bool only_empty, stru
 	rc = ddb_catalog_replace(db, def.id, NULL, err);
 	if (rc == 0) {
 		ddb_table_dropped(db, def.id);
-	} else if (atomic_load(&t->store) != NULL) {
+	} else {
 		table_stay(t);
 	}
 	return rc;

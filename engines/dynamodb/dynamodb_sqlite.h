@@ -80,7 +80,7 @@ struct ddb_table {
 	pthread_mutex_t opening;
 	_Atomic(struct store *) store; /* set once, under opening */
 	atomic_bool dirty;	       /* the catalog says so; set under opening */
-	bool gone;		       /* removed or redefined; only on the table's writer thread */
+	atomic_bool gone; /* being removed or redefined; set on its writer thread, under db->ddl */
 };
 
 TAILQ_HEAD(ddb_table_list, ddb_table);
@@ -108,14 +108,17 @@ struct ddb_db {
 
 /* ---- catalog.c ---- */
 
-/* EIO a damaged one; it is created when there is none and no table's file either. */
+/* EIO a damaged one. It is created when there is none, but for a read-only mount,
+ * which then shows no tables. */
 int ddb_catalog_open(struct ddb_db *db, struct err *err);
 int ddb_catalog_children(struct ddb_db *db, struct ddb_children *out, struct err *err);
 int ddb_catalog_table(struct ddb_db *db, struct slice name, struct ddb_table_def *out,
 	struct err *err); /* ENOENT */
-/* Up to `max` tables with names behind `after`, in byte order. */
-int ddb_catalog_tables(struct ddb_db *db, struct slice after, struct ddb_table_def *out,
-	unsigned max, unsigned *n, struct err *err);
+/* Calls for each table with a name behind `after`, in byte order, outside of any
+ * transaction. Negative fails, positive stops. */
+typedef int ddb_table_fn(void *arg, const struct ddb_table_def *def, struct err *err);
+int ddb_catalog_each(
+	struct ddb_db *db, struct slice after, ddb_table_fn *fn, void *arg, struct err *err);
 /* Drops the row `drop` (0: none) and adds `def` (NULL: none), as one. EEXIST. */
 int ddb_catalog_replace(
 	struct ddb_db *db, uint64_t drop, const struct ddb_table_def *def, struct err *err);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define PIECE_BYTES (128 * 1024)
+#define PIECE_BYTES ((size_t)128 * 1024)
 
 struct export {
 	struct ddb_place place;

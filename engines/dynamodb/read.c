@@ -1,10 +1,6 @@
 /* Levels, stats, lists, content. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
-#include <stdlib.h>
-
-#define TABLES_AT_ONCE 32
-
 static void dir_info(const struct ddb_children *children, struct engine_info *out)
 {
 	*out = (struct engine_info){
@@ -113,7 +109,7 @@ static int stat_table(struct ddb_db *db, struct slice name, struct engine_info *
 		return rc < 0 ? rc : ddb_table_info(db, &def, out, err);
 	}
 	TABLE t = NULL;
-	struct ddb_children children;
+	struct ddb_children children = {0};
 	int rc = ddb_table_get(db, name, &t, err);
 	if (rc == 0) {
 		rc = ddb_store_children(atomic_load(&t->store), &t->schema, &children, err);
@@ -132,7 +128,7 @@ int dynamodb_sqlite_level(void *ctx, const struct epath *path, struct engine_lev
 	struct ddb_db *db = ctx;
 	struct ddb_look look = {.typed = db->typed, .fixed = db->only != NULL};
 	PLACE p = {0};
-	struct ddb_children children;
+	struct ddb_children children = {0};
 
 	int rc = ddb_place_find(db, path, false, &p, err);
 	if (rc < 0) {
@@ -203,7 +199,7 @@ int dynamodb_sqlite_stat(void *ctx, const struct epath *path, unsigned form,
 	struct engine_info *out, struct err *err)
 {
 	PLACE p = {0};
-	struct ddb_children children;
+	struct ddb_children children = {0};
 
 	if (path->depth == 0) {
 		return stat_service(ctx, out, err);
@@ -228,43 +224,27 @@ int dynamodb_sqlite_stat(void *ctx, const struct epath *path, unsigned form,
 /* ---- list ---- */
 
 struct listing {
+	struct ddb_db *db;
 	const struct ddb_table *table;
 	unsigned form;
 	engine_emit *emit;
 	void *arg;
 };
 
-/* The tables are read a few at a time: telling their mtime may open some. */
-static int list_tables(struct ddb_db *db, const struct slice *after, const struct listing *l,
+/* Outside of any transaction: telling a table's mtime may open it. */
+static int emit_table(void *arg, const struct ddb_table_def *def, struct err *err)
+{
+	const struct listing *l = arg;
+	struct engine_info info;
+
+	int rc = ddb_table_info(l->db, def, &info, err);
+	return rc < 0 ? rc : l->emit(l->arg, slice_of(def->name), &info) != 0;
+}
+
+static int list_tables(struct ddb_db *db, const struct slice *after, struct listing *l,
 	struct err *err)
 {
-	CLEANUP(cleanup_free)
-	struct ddb_table_def *defs = calloc(TABLES_AT_ONCE, sizeof(*defs));
-	struct engine_info info;
-	char last[DDB_NAME_MAX + 1];
-	struct slice from = after != NULL ? *after : slice_of("");
-	unsigned n = TABLES_AT_ONCE;
-
-	if (defs == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	while (n == TABLES_AT_ONCE) {
-		int rc = ddb_catalog_tables(db, from, defs, TABLES_AT_ONCE, &n, err);
-		for (unsigned i = 0; rc == 0 && i < n; i++) {
-			rc = ddb_table_info(db, &defs[i], &info, err);
-			if (rc == 0 && l->emit(l->arg, slice_of(defs[i].name), &info) != 0) {
-				return 0;
-			}
-		}
-		if (rc < 0) {
-			return rc;
-		}
-		if (n > 0) {
-			memcpy(last, defs[n - 1].name, sizeof(last));
-			from = slice_of(last);
-		}
-	}
-	return 0;
+	return ddb_catalog_each(db, after != NULL ? *after : slice_of(""), emit_table, l, err);
 }
 
 static int list_only(struct ddb_db *db, const struct slice *after, const struct listing *l,
@@ -384,7 +364,7 @@ int dynamodb_sqlite_list(void *ctx, const struct epath *path, const struct slice
 	if (rc < 0) {
 		return rc;
 	}
-	struct listing l = {p.table, form, emit, arg};
+	struct listing l = {db, p.table, form, emit, arg};
 	if (p.kind == DDB_SERVICE) {
 		return db->only != NULL ? list_only(db, after, &l, err)
 					: list_tables(db, after, &l, err);

@@ -28,7 +28,7 @@ static json_t *definition(const struct ddb_key_def *key)
 		ddb_type_names[key->type]);
 }
 
-static json_t *element(const struct ddb_key_def *key, const char *type)
+static json_t *key_element(const struct ddb_key_def *key, const char *type)
 {
 	return json_pack("{s:s, s:s}", "AttributeName", key->name, "KeyType", type);
 }
@@ -45,10 +45,10 @@ static json_t *definitions(const struct ddb_key_schema *schema)
 
 static json_t *key_schema(const struct ddb_key_schema *schema)
 {
-	json_t *list = json_pack("[o]", element(&schema->hash, "HASH"));
+	json_t *list = json_pack("[o]", key_element(&schema->hash, "HASH"));
 
 	if (schema->has_range) {
-		json_array_append_new(list, element(&schema->range, "RANGE"));
+		json_array_append_new(list, key_element(&schema->range, "RANGE"));
 	}
 	return list;
 }

@@ -11,7 +11,7 @@
 
 #include "engines/common/cleanup.h"
 
-#define RUN_BYTES (16 * 1024 * 1024)
+#define RUN_BYTES   ((size_t)16 * 1024 * 1024)
 
 struct head {
 	uint64_t number, line;
@@ -143,7 +143,7 @@ static int write_all(int fd, struct slice text, struct err *err)
 	return 0;
 }
 
-#define WRITE_BYTES (256 * 1024)
+#define WRITE_BYTES ((size_t)256 * 1024)
 
 static int write_run(struct ddb_spool *s, struct err *err)
 {

@@ -1,10 +1,6 @@
 /* `.status` and `.schema`: what is there, in the service's words. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
-#include <stdlib.h>
-
-#define TABLES_AT_ONCE 32
-
 static int no_memory(struct err *err)
 {
 	return err_set(err, ENOMEM, "out of memory");
@@ -21,70 +17,53 @@ static int add(json_t *out, json_t *more, struct err *err)
 /* ---- the service ---- */
 
 struct service {
+	struct ddb_db *db;
 	struct ddb_totals totals;
 	uint64_t tables;
 	json_t *damaged;
 };
 
+static int totals_of(struct ddb_db *db, struct slice name, struct ddb_totals *out, struct err *err)
+{
+	TABLE t = NULL;
+	struct store *s = NULL;
+
+	int rc = ddb_table_get(db, name, &t, err);
+	rc = rc < 0 ? rc : ddb_table_store(t, &s, err);
+	return rc < 0 ? rc : ddb_store_totals(s, out, err);
+}
+
 /* A damaged table is told by name: the others still count. */
-static int add_table(struct ddb_db *db, struct slice name, struct service *all, struct err *err)
+static int count_table(struct service *all, struct slice name, struct err *err)
 {
 	struct ddb_totals totals = {0};
-	struct store *s;
 	struct err why = {0};
-	TABLE t = NULL;
 
-	all->tables++;
-	int rc = ddb_table_get(db, name, &t, &why);
-	rc = rc < 0 ? rc : ddb_table_store(t, &s, &why);
-	rc = rc < 0 ? rc : ddb_store_totals(s, &totals, &why);
+	int rc = totals_of(all->db, name, &totals, &why);
 	if (rc == -ENOENT) {
-		all->tables--;
 		return 0;
 	}
-	if (rc < 0) {
-		json_t *text = json_stringn(name.p, name.n);
-		return json_array_append_new(all->damaged, text) == 0 ? 0 : no_memory(err);
-	}
+	all->tables++;
 	all->totals.items += totals.items;
 	all->totals.bytes += totals.bytes;
+	if (rc < 0 && json_array_append_new(all->damaged, json_stringn(name.p, name.n)) < 0) {
+		return no_memory(err);
+	}
 	return 0;
 }
 
-static int count_all(struct ddb_db *db, struct service *all, struct err *err)
+static int count_def(void *arg, const struct ddb_table_def *def, struct err *err)
 {
-	CLEANUP(cleanup_free)
-	struct ddb_table_def *defs = calloc(TABLES_AT_ONCE, sizeof(*defs));
-	char last[DDB_NAME_MAX + 1] = "";
-	unsigned n = TABLES_AT_ONCE;
-
-	if (defs == NULL) {
-		return no_memory(err);
-	}
-	if (db->only != NULL) {
-		return add_table(db, slice_of(db->only->name), all, err);
-	}
-	while (n == TABLES_AT_ONCE) {
-		int rc = ddb_catalog_tables(db, slice_of(last), defs, TABLES_AT_ONCE, &n, err);
-		for (unsigned i = 0; rc == 0 && i < n; i++) {
-			rc = add_table(db, slice_of(defs[i].name), all, err);
-		}
-		if (rc < 0) {
-			return rc;
-		}
-		if (n > 0) {
-			memcpy(last, defs[n - 1].name, sizeof(last));
-		}
-	}
-	return 0;
+	return count_table(arg, slice_of(def->name), err);
 }
 
 static int status_service(struct ddb_db *db, json_t *out, struct err *err)
 {
 	json_auto_t *damaged = json_array();
-	struct service all = {.damaged = damaged};
+	struct service all = {.db = db, .damaged = damaged};
 
-	int rc = count_all(db, &all, err);
+	int rc = db->only != NULL ? count_table(&all, slice_of(db->only->name), err)
+				  : ddb_catalog_each(db, slice_of(""), count_def, &all, err);
 	if (rc < 0) {
 		return rc;
 	}

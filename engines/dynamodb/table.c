@@ -207,6 +207,8 @@ static void close_idle(struct ddb_table *t)
 	pthread_mutex_lock(&db->lock);
 	TAILQ_REMOVE(&db->tables, t, link);
 	db->n_tables--;
+	/* Its row was marked clean: one read before that must not be adopted. */
+	db->epoch++;
 	pthread_cond_broadcast(&db->closed);
 	pthread_mutex_unlock(&db->lock);
 	table_free(t);

@@ -312,7 +312,7 @@ static int run_write(struct store_txn *t, void *arg, struct err *err)
 	struct write_call *call = arg;
 	struct ddb_txn x = {.t = t, .table = call->table};
 
-	if (call->table->gone) {
+	if (atomic_load(&call->table->gone)) {
 		return err_set(err, ENOENT,
 			"Requested resource not found: the table was removed or defined anew "
 			"meanwhile");
@@ -324,7 +324,7 @@ int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, 
 	void *arg, struct err *err)
 {
 	struct write_call call = {t, fn, arg};
-	struct store *s;
+	struct store *s = NULL;
 
 	if (t->db->read_only) {
 		return err_set(err, EROFS, "this tree is read-only");

@@ -57,7 +57,7 @@ int dynamodb_sqlite_view_list(void *ctx, const struct epath *path, enum engine_v
 	const struct slice *after, engine_emit *emit, void *arg, struct err *err)
 {
 	struct listing l = {emit, arg};
-	struct slice table;
+	struct slice table = {0};
 
 	int rc = views_of(ctx, path, kind, &table, err);
 	if (rc < 0) {
@@ -98,8 +98,8 @@ int dynamodb_sqlite_view_open(void *ctx, const struct epath *path, enum engine_v
 {
 	const struct ddb_db *db = ctx;
 	struct ddb_backup_def backup;
-	struct slice table;
-	struct slice backup_name;
+	struct slice table = {0};
+	struct slice backup_name = {0};
 	struct err why = {0};
 
 	int rc = views_of(ctx, path, kind, &table, err);
@@ -134,8 +134,8 @@ int dynamodb_sqlite_view_create(void *ctx, const struct epath *path, enum engine
 	struct slice name, struct err *err)
 {
 	static const struct ddb_progress silent;
-	struct slice table;
-	struct slice backup;
+	struct slice table = {0};
+	struct slice backup = {0};
 
 	int rc = views_of(ctx, path, kind, &table, err);
 	rc = rc < 0 ? rc : name_parts(path, name, &table, &backup, err);
@@ -145,8 +145,8 @@ int dynamodb_sqlite_view_create(void *ctx, const struct epath *path, enum engine
 int dynamodb_sqlite_view_remove(void *ctx, const struct epath *path, enum engine_view_kind kind,
 	struct slice name, struct err *err)
 {
-	struct slice table;
-	struct slice backup;
+	struct slice table = {0};
+	struct slice backup = {0};
 
 	int rc = views_of(ctx, path, kind, &table, err);
 	rc = rc < 0 ? rc : name_parts(path, name, &table, &backup, err);

@@ -602,6 +602,26 @@ START_TEST(read_only)
 }
 END_TEST
 
+START_TEST(read_only_without_anything)
+{
+	char path[64];
+	void *view;
+	engine_down();
+	snprintf(path, sizeof(path), "%s/catalog.db", site);
+	ck_assert_int_eq(unlink(path), 0);
+	config.read_only = true;
+	engine_up();
+	expect_list(ROOT, "");
+	ck_assert(!exists(PATH("Users")));
+	ck_assert_int_eq(info_of(ROOT).mtime_ns, 0);
+	FAILS(ENOENT, OPS->view_open(
+			      ctx, ROOT, ENGINE_VIEW_SNAPSHOT, slice_of("Users:one"), &view, &err));
+	json_auto_t *status = status_of(ctx, ROOT);
+	ck_assert_int_eq(number_in(status, "tables"), 0);
+	FAILS(EROFS, OPS->mkdir(ctx, PATH("Users"), &err));
+}
+END_TEST
+
 static void free_answer(void)
 {
 	buf_free(&answer);
@@ -634,6 +654,7 @@ static Suite *suite(void)
 	tcase_add_test(c, leftovers_are_removed_at_open);
 	tcase_add_test(c, settings);
 	tcase_add_test(c, read_only);
+	tcase_add_test(c, read_only_without_anything);
 	suite_add_tcase(s, c);
 	return s;
 }
