@@ -1,0 +1,350 @@
+/* The wrapper by itself, over ops that do next to nothing. That real engines
+ * keep the contract is tests/engine/'s. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "tests/unit/fake_engine.h"
+
+/* ---- opening ---- */
+
+static void assert_open_refused(const struct engine_ops *bad, const char *text)
+{
+	struct engine_config config = {.dir = "/nowhere"};
+	struct engine *none = NULL;
+	assert_refused(engine_open(bad, &config, &none, fresh()), EINVAL, text);
+	ck_assert_ptr_null(none);
+}
+
+START_TEST(test_an_incomplete_table_is_refused_by_name)
+{
+	struct engine_ops bad = bare_ops;
+	bad.list = NULL;
+	assert_open_refused(&bad, "engine fake/none lacks list");
+	bad = bare_ops;
+	bad.service = NULL;
+	assert_open_refused(&bad, "engine (unnamed)/none lacks service");
+	bad = bare_ops;
+	bad.summary = NULL;
+	assert_open_refused(&bad, "engine fake/none lacks summary");
+	bad = ops;
+	bad.export_close = NULL;
+	assert_open_refused(&bad, "engine fake/none lacks export_close");
+	bad = ops;
+	bad.view_list = NULL;
+	assert_open_refused(&bad, "engine fake/none lacks view_list");
+}
+END_TEST
+
+static int run_nothing(void *ctx, struct engine_call *call, struct err *err)
+{
+	(void)ctx;
+	(void)call;
+	(void)err;
+	return 0;
+}
+
+START_TEST(test_a_bad_table_of_commands_is_refused)
+{
+	static const struct engine_command unsorted[] = {
+		{"b", "", "help", 1, 0, 0, run_nothing},
+		{"a", "", "help", 1, 0, 0, run_nothing},
+		{NULL, NULL, NULL, 0, 0, 0, NULL},
+	};
+	static const struct engine_command nowhere[] = {
+		{"b", "", "help", 0, 0, 0, run_nothing},
+		{NULL, NULL, NULL, 0, 0, 0, NULL},
+	};
+	struct engine_ops bad = bare_ops;
+	bad.commands = unsorted;
+	assert_open_refused(
+		&bad, "engine fake/none: the commands are not sorted: b stands before a");
+	bad.commands = nowhere;
+	assert_open_refused(&bad, "engine fake/none: the command b is not whole");
+}
+END_TEST
+
+START_TEST(test_a_bad_setting)
+{
+	const struct engine_setting setting = {"x", "y"};
+	struct engine_config config = {.dir = "/nowhere", .settings = &setting, .n_settings = 1};
+	struct engine *none = NULL;
+	assert_refused(
+		engine_open(&ops, &config, &none, fresh()), EINVAL, "fake has no setting 'x'");
+}
+END_TEST
+
+START_TEST(test_the_registry)
+{
+	const struct engine_ops *previous = NULL;
+	ck_assert_ptr_null(engine_find("nothing", NULL));
+	ck_assert_ptr_null(engine_find("dynamodb", "nothing"));
+	for (const struct engine_ops *const *p = engine_registry; *p != NULL; p++) {
+		ck_assert_ptr_eq(engine_find((*p)->service, (*p)->backend), *p);
+		if (previous != NULL) {
+			int c = strcmp(previous->service, (*p)->service);
+			ck_assert(
+				c < 0 || (c == 0 && strcmp(previous->backend, (*p)->backend) < 0));
+		}
+		previous = *p;
+	}
+}
+END_TEST
+
+/* ---- defaults ---- */
+
+START_TEST(test_what_is_absent_has_its_default)
+{
+	struct buf buf = BUF_INIT;
+	struct engine_info info;
+	struct engine_import *import = NULL;
+	struct engine_export *export = NULL;
+	struct engine *view = NULL;
+	uint64_t size;
+	unsigned char hash[NAME_HASH_BYTES] = {0};
+	json_auto_t *status = json_object();
+	engine_unref(e);
+	ops = bare_ops;
+	open_engine(false);
+	assert_refused(
+		engine_find_hashed(e, &root, hash, &buf, fresh()), ENOENT, "no key has this hash");
+	assert_refused(engine_write(e, &two, 0, slice_of("x"), 0, &info, fresh()), EROFS,
+		"fake/none cannot write items");
+	assert_refused(engine_remove(e, &two, 0, fresh()), EROFS, "fake/none cannot remove items");
+	assert_refused(engine_rename(e, &two, &two, 0, fresh()), EXDEV,
+		"fake/none cannot rename: copy and remove");
+	assert_refused(engine_mkdir(e, &one, fresh()), ENOTSUP,
+		"fake/none has no directories that can be made");
+	assert_refused(engine_rmdir(e, &one, fresh()), ENOTSUP,
+		"fake/none has no directories that can be removed");
+	assert_refused(engine_schema_read(e, &one, &buf, fresh()), ENOTSUP,
+		"fake/none has no schema to read");
+	assert_refused(engine_schema_write(e, &one, slice_of(""), fresh()), ENOTSUP,
+		"fake/none has no schema that can be written");
+	assert_refused(engine_view(e, &one, ENGINE_VIEW_SNAPSHOT, slice_of("x"), &view, fresh()),
+		ENOTSUP, "fake/none has no snapshots");
+	assert_refused(engine_view_create(e, &one, ENGINE_VIEW_REPLICA, slice_of("x"), fresh()),
+		ENOTSUP, "fake/none has no replicas");
+	assert_refused(engine_view_remove(e, &one, ENGINE_VIEW_TIME, slice_of("x"), fresh()),
+		ENOTSUP, "fake/none has no points in time");
+	assert_refused(engine_view_list(e, &one, ENGINE_VIEW_SNAPSHOT, NULL, NULL, NULL, fresh()),
+		ENOTSUP, "fake/none has no snapshots");
+	assert_refused(engine_export_open(e, &one, "csv", &export, &size, fresh()), ENOTSUP,
+		"fake/none has no exports");
+	assert_refused(engine_import_open(e, &one, "append", "csv", &import, fresh()), ENOTSUP,
+		"fake/none has no imports");
+	assert_refused(command("x", &buf), ENOTSUP, "fake/none has no commands");
+	ck_assert_int_eq(engine_check(e, &two, 0, slice_of("x"), 0, fresh()), 0);
+	ck_assert_int_eq(engine_check_key(e, &two, fresh()), 0);
+	ck_assert_int_eq(engine_status(e, &one, status, fresh()), 0);
+	ck_assert_uint_eq(json_object_size(status), 0);
+	ck_assert_int_eq(engine_sync(e, &root, fresh()), 0);
+	ck_assert_uint_eq(engine_bytes(e), 0);
+	engine_commands_help(e, 0, &buf);
+	ck_assert_uint_eq(buf.n, 0);
+	struct engine_draft *d = engine_draft_new(e, &two, 0);
+	ck_assert_int_eq(engine_draft_feed(d, slice_of("anything"), fresh()), 0);
+	ck_assert(engine_draft_complete(d));
+	engine_draft_free(d);
+	engine_draft_free(NULL);
+	engine_export_close(NULL);
+	engine_import_abort(NULL);
+	engine_unref(NULL);
+	buf_free(&buf);
+}
+END_TEST
+
+START_TEST(test_a_failed_read_leaves_the_buffer)
+{
+	struct buf text = BUF_INIT;
+	struct engine_info info;
+	buf_puts(&text, "old");
+	assert_refused(engine_read(e, &two, 0, &text, &info, fresh()), EIO, "the disk is gone");
+	ck_assert_str_eq(buf_cstr(&text), "old");
+	ck_assert_int_eq(engine_read(e, &one, 0, &text, &info, fresh()), 0);
+	ck_assert_str_eq(buf_cstr(&text), "oldtext");
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(test_rename_flags)
+{
+	assert_refused(engine_rename(e, &one, &one, 8, fresh()), EINVAL,
+		"rename flags 0x8 are not supported: only no-replace or exchange");
+	assert_refused(engine_rename(e, &one, &one, RENAME_NOREPLACE | RENAME_EXCHANGE, fresh()),
+		EINVAL, "rename flags 0x3 are not supported: only no-replace or exchange");
+}
+END_TEST
+
+/* ---- read-only ---- */
+
+START_TEST(test_read_only)
+{
+	static const char text[] = "fake is mounted read-only (ro=fake)";
+	struct buf out = BUF_INIT;
+	struct engine_info info;
+	engine_unref(e);
+	open_engine(true);
+	ck_assert(engine_read_only(e));
+	assert_refused(engine_write(e, &two, 0, slice_of("x"), 0, &info, fresh()), EROFS, text);
+	assert_refused(engine_remove(e, &two, 0, fresh()), EROFS, text);
+	assert_refused(engine_mkdir(e, &one, fresh()), EROFS, text);
+	assert_refused(command("echo", &out), EROFS, text);
+	ck_assert_int_eq(engine_stat(e, &one, 0, &info, fresh()), 0);
+	buf_free(&out);
+}
+END_TEST
+
+static void assert_view(enum engine_view_kind kind, bool read_only, int code, const char *text)
+{
+	struct engine *view = NULL;
+	ck_assert_int_eq(engine_view(e, &one, kind, slice_of("v"), &view, fresh()), 0);
+	ck_assert(engine_read_only(view) == read_only);
+	ck_assert_str_eq(engine_service(view), "fake");
+	ck_assert_ptr_eq(engine_ops(view), &ops);
+	assert_refused(engine_remove(view, &two, 0, fresh()), code, text);
+	engine_unref(view);
+}
+
+START_TEST(test_views_and_what_they_refuse)
+{
+	struct engine *view = NULL;
+	assert_view(ENGINE_VIEW_SNAPSHOT, true, EROFS, "a snapshot cannot be changed");
+	assert_view(ENGINE_VIEW_TIME, true, EROFS, "the past (.at) cannot be changed");
+	/* A replica says itself what it takes. */
+	assert_view(ENGINE_VIEW_REPLICA, false, EROFS, "fake/none cannot remove items");
+	assert_refused(engine_view(e, &one, ENGINE_VIEW_SNAPSHOT, slice_of("none"), &view, fresh()),
+		ENOENT, "there is no such view");
+	engine_unref(e);
+	open_engine(true);
+	assert_view(ENGINE_VIEW_REPLICA, true, EROFS, "fake is mounted read-only (ro=fake)");
+}
+END_TEST
+
+START_TEST(test_a_view_keeps_its_parent_open)
+{
+	struct engine *view = NULL;
+	struct engine *deeper = NULL;
+	struct engine_info info;
+	ck_assert_int_eq(
+		engine_view(e, &one, ENGINE_VIEW_REPLICA, slice_of("v"), &view, fresh()), 0);
+	ck_assert_int_eq(
+		engine_view(view, &one, ENGINE_VIEW_SNAPSHOT, slice_of("w"), &deeper, fresh()), 0);
+	ck_assert_int_eq(atomic_load(&fake.open), 3);
+	engine_unref(e);
+	engine_unref(view);
+	ck_assert_int_eq(atomic_load(&fake.open), 3);
+	ck_assert_int_eq(engine_stat(deeper, &one, 0, &info, fresh()), 0);
+	engine_unref(engine_ref(deeper));
+	engine_unref(deeper);
+	ck_assert_int_eq(atomic_load(&fake.open), 0);
+	open_engine(false);
+}
+END_TEST
+
+/* ---- exports, counters ---- */
+
+static int read_export(uint64_t told, struct buf *out)
+{
+	struct engine_export *x = NULL;
+	uint64_t size = 0;
+	int r;
+	fake.told_size = told;
+	ck_assert_int_eq(engine_export_open(e, &one, "12345678", &x, &size, fresh()), 0);
+	ck_assert_uint_eq(size, told);
+	size_t before;
+	do {
+		before = out->n;
+		r = engine_export_read(x, out, fresh());
+	} while (r == 0 && out->n > before);
+	engine_export_close(x);
+	return r;
+}
+
+START_TEST(test_an_export_has_the_size_it_told)
+{
+	struct buf out = BUF_INIT;
+	ck_assert_int_eq(read_export(8, &out), 0);
+	ck_assert_str_eq(buf_cstr(&out), "12345678");
+	assert_refused(read_export(9, &out), EIO, "the export ended 1 bytes before its size");
+	assert_refused(read_export(7, &out), EIO,
+		"the export gave more bytes than its size; please report this");
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(test_metrics)
+{
+	struct buf out = BUF_INIT;
+	struct engine_info info;
+	struct engine *view = NULL;
+	ck_assert_int_eq(
+		engine_view(e, &one, ENGINE_VIEW_SNAPSHOT, slice_of("v"), &view, fresh()), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		engine_stat(view, &one, 0, &info, fresh());
+		engine_stat(e, &two, 0, &info, fresh());
+	}
+	engine_unref(view);
+	engine_metrics(e, &out);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
+		"\ndbmount_engine_calls_total{service=\"fake\",call=\"stat\"} 6\n"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
+		"\ndbmount_engine_failures_total{service=\"fake\",call=\"stat\"} 3\n"));
+	ck_assert_ptr_nonnull(
+		strstr(buf_cstr(&out), "# TYPE dbmount_engine_seconds_total counter\n"));
+	buf_free(&out);
+}
+END_TEST
+
+/* ---- bugs of an engine stop the program ---- */
+
+static int liar_stat(void *ctx, const struct epath *path, unsigned form, struct engine_info *out,
+	struct err *err)
+{
+	(void)ctx;
+	(void)form;
+	*out = (struct engine_info){ENGINE_DIR, 1, 0, 0};
+	switch (path->depth) {
+	case 0: return -EIO; /* without a sentence */
+	case 1: err_set(err, EIO, "x"); return 0;
+	case 2: err_set(err, EIO, "x"); return -EBUSY;
+	default: return err_set(err, ENOSYS, "x");
+	}
+}
+
+START_TEST(test_an_engine_that_lies)
+{
+	struct epath path = {(unsigned)_i, {{"", 0}}};
+	struct engine_info info;
+	engine_unref(e);
+	ops.stat = liar_stat;
+	open_engine(false);
+	engine_stat(e, &path, 0, &info, fresh());
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("engine");
+	TCase *t = tcase_create("engine");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_an_incomplete_table_is_refused_by_name);
+	tcase_add_test(t, test_a_bad_table_of_commands_is_refused);
+	tcase_add_test(t, test_a_bad_setting);
+	tcase_add_test(t, test_the_registry);
+	tcase_add_test(t, test_what_is_absent_has_its_default);
+	tcase_add_test(t, test_a_failed_read_leaves_the_buffer);
+	tcase_add_test(t, test_rename_flags);
+	tcase_add_test(t, test_read_only);
+	tcase_add_test(t, test_views_and_what_they_refuse);
+	tcase_add_test(t, test_a_view_keeps_its_parent_open);
+	tcase_add_test(t, test_an_export_has_the_size_it_told);
+	tcase_add_test(t, test_metrics);
+	tcase_add_loop_test_raise_signal(t, test_an_engine_that_lies, SIGABRT, 0, 4);
+	suite_add_tcase(s, t);
+	SRunner *runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
