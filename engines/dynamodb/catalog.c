@@ -50,8 +50,8 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 	[BACKUP_DROP] = "DELETE FROM backups WHERE id = ?1",
 	[BACKUP_MOVE] = "UPDATE backups SET table_name = ?2 WHERE table_name = ?1",
-	[BACKUP_CLASH] = "SELECT a.name FROM backups a JOIN backups b ON a.name = b.name"
-			 " WHERE a.table_name = ?1 AND b.table_name = ?2 LIMIT 1",
+	[BACKUP_CLASH] = ("SELECT a.name FROM backups a JOIN backups b ON a.name = b.name"
+			  " WHERE a.table_name = ?1 AND b.table_name = ?2 LIMIT 1"),
 	[MTIME_GET] = "SELECT mtime, (SELECT count(*) FROM tables) FROM state",
 	[MTIME_SET] = "UPDATE state SET mtime = ?1",
 	[LAST_ID] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence",

@@ -21,8 +21,8 @@ static void run_threads(void *(*fn)(void *), unsigned n)
 /* In a thread: ends it with what went wrong, as text. */
 #define MUST(call)                                                                                 \
 	do {                                                                                       \
-		struct err e = {0};                                                                \
-		struct err *mine = &e;                                                             \
+		struct err must_err = {0};                                                         \
+		struct err *mine = &must_err;                                                      \
 		if ((call) != 0) {                                                                 \
 			return failure(#call, mine);                                               \
 		}                                                                                  \
