@@ -109,8 +109,8 @@ int ddb_backup_create(struct ddb_db *db, struct slice table, struct slice name,
 	}
 	/* Before the work rather than after it; the row decides. */
 	if (ddb_catalog_backup(db, table, name, &def, &why) == 0) {
-		return err_set(err, EEXIST, "Backup already exists: %s of table %s", def.name,
-			def.table);
+		return err_set(
+			err, EEXIST, "Backup already exists: %s of table %s", def.name, def.table);
 	}
 	snprintf(def.name, sizeof(def.name), "%.*s", (int)name.n, name.p);
 	return make(t, &def, progress, err);

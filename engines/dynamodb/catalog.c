@@ -1,5 +1,5 @@
-/* What tables and backups there are: the file, its statements, tables read. Every change is durable when it returns,
- * whatever the mount's sync setting: these are rare, and files depend on them. */
+/* What tables and backups there are: the file, its statements, tables read. Every change is durable
+ * when it returns, whatever the mount's sync setting: these are rare, and files depend on them. */
 #include "engines/dynamodb/catalog_impl.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static const char catalog_schema[] =
 	"CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 1), mtime INTEGER NOT NULL) STRICT;"
 	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000);";
 
-#define KEY_COLUMNS "hash_name, hash_type, range_name, range_type, deletion_protection, created"
+#define KEY_COLUMNS   "hash_name, hash_type, range_name, range_type, deletion_protection, created"
 #define TABLE_COLUMNS "SELECT id, name, " KEY_COLUMNS ", mtime, dirty FROM tables "
 #define BACKUP_COLUMNS                                                                             \
 	"SELECT id, name, " KEY_COLUMNS ", items, bytes, on_disk, table_name, table_created"
@@ -189,8 +189,8 @@ int ddb_catalog_children(struct ddb_db *db, struct ddb_children *out, struct err
 		       : (rc < 0 ? rc : 0);
 }
 
-int ddb_catalog_table(struct ddb_db *db, struct slice name, struct ddb_table_def *out,
-	struct err *err)
+int ddb_catalog_table(
+	struct ddb_db *db, struct slice name, struct ddb_table_def *out, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
@@ -252,8 +252,8 @@ static int each_of_batches(struct ddb_db *db, struct slice after, struct ddb_tab
 	return rc;
 }
 
-int ddb_catalog_each(struct ddb_db *db, struct slice after, ddb_table_fn *fn, void *arg,
-	struct err *err)
+int ddb_catalog_each(
+	struct ddb_db *db, struct slice after, ddb_table_fn *fn, void *arg, struct err *err)
 {
 	if (db->catalog == NULL) {
 		return 0;
@@ -284,8 +284,8 @@ int ddb_catalog_has(struct ddb_db *db, char kind, uint64_t id, bool *out, struct
 
 /* ---- writing ---- */
 
-int catalog_run_id(struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t value,
-	struct err *err)
+int catalog_run_id(
+	struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t value, struct err *err)
 {
 	sqlite3_stmt *stmt = store_txn_stmt(t, n, err);
 

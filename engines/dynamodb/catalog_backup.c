@@ -22,8 +22,8 @@ static int no_backup(struct slice table, struct slice name, struct err *err)
 
 	name_escape(name, &shown);
 	name_escape(table, &of);
-	return err_set(err, ENOENT, "Backup not found: %s of table %s", buf_cstr(&shown),
-		buf_cstr(&of));
+	return err_set(
+		err, ENOENT, "Backup not found: %s of table %s", buf_cstr(&shown), buf_cstr(&of));
 }
 
 int ddb_catalog_backup(struct ddb_db *db, struct slice table, struct slice name,

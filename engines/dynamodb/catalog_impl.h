@@ -31,8 +31,8 @@ int catalog_begin(struct ddb_db *db, enum catalog_sql n, struct store_reader **r
 	sqlite3_stmt **stmt, struct err *err);
 
 /* Runs a statement that takes an id, and a number if it has two parameters. */
-int catalog_run_id(struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t value,
-	struct err *err);
+int catalog_run_id(
+	struct store_txn *t, enum catalog_sql n, uint64_t id, int64_t value, struct err *err);
 
 /* The keys, in four columns or parameters from this one on. */
 void catalog_column_schema(sqlite3_stmt *stmt, int column, struct ddb_key_schema *out);

@@ -49,8 +49,8 @@ static int replace_fn(struct store_txn *t, void *arg, struct err *err)
 	return rc < 0 ? rc : touch(t, err);
 }
 
-int ddb_catalog_replace(struct ddb_db *db, uint64_t drop, const struct ddb_table_def *def,
-	struct err *err)
+int ddb_catalog_replace(
+	struct ddb_db *db, uint64_t drop, const struct ddb_table_def *def, struct err *err)
 {
 	struct replace p = {drop, def};
 

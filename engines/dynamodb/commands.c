@@ -40,8 +40,7 @@ static int run_create_table(void *ctx, struct engine_call *call, struct err *err
 	if (rc == 0 && schema.has_range) {
 		rc = ddb_key_def_parse(call->argv[3], &schema.range, err);
 	}
-	rc = rc < 0 ? rc
-		    : ddb_create_table(ctx, slice_of(call->argv[1]), &schema, false, err);
+	rc = rc < 0 ? rc : ddb_create_table(ctx, slice_of(call->argv[1]), &schema, false, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -132,8 +131,7 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 	}
 	int rc = backup_arg(call, call->argv[1], &table, &name, err);
 	rc = rc < 0 ? rc : ddb_catalog_backup(ctx, table, name, &def, err);
-	rc = rc < 0 ? rc
-		    : ddb_backup_restore(ctx, &def, slice_of(call->argv[3]), &progress, err);
+	rc = rc < 0 ? rc : ddb_backup_restore(ctx, &def, slice_of(call->argv[3]), &progress, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -161,7 +159,8 @@ const struct engine_command dynamodb_sqlite_commands[] = {
 		AT_SERVICE | AT_TABLE, 0, 1, run_delete_table},
 	{"deletion-protection", "on|off", "refuse to remove the table while it is on", AT_TABLE, 1,
 		1, run_deletion_protection},
-	{"restore", "NAME as NEWTABLE", "make a new table of a backup; at the service it is TABLE:NAME",
+	{"restore", "NAME as NEWTABLE",
+		"make a new table of a backup; at the service it is TABLE:NAME",
 		AT_SERVICE | AT_TABLE, 3, 3, run_restore},
 	{0},
 };

@@ -214,8 +214,8 @@ static int change_keys(struct ddb_db *db, const struct ddb_table_def *old,
 	return 0;
 }
 
-int ddb_redefine_table(struct ddb_db *db, struct slice name, const struct ddb_table_wish *wish,
-	struct err *err)
+int ddb_redefine_table(
+	struct ddb_db *db, struct slice name, const struct ddb_table_wish *wish, struct err *err)
 {
 	struct ddb_table_def def;
 
@@ -286,8 +286,8 @@ static int rename_over(struct ddb_db *db, const struct ddb_catalog_move *move, s
 	return 0;
 }
 
-int ddb_rename_table(struct ddb_db *db, struct slice from, struct slice to, unsigned flags,
-	struct err *err)
+int ddb_rename_table(
+	struct ddb_db *db, struct slice from, struct slice to, unsigned flags, struct err *err)
 {
 	struct ddb_table_def source;
 	struct ddb_table_def target = {0};

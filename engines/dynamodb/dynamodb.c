@@ -160,15 +160,17 @@ int ddb_check_name(const char *member, struct slice name, struct err *err)
 	name_escape(name, &shown);
 	if (!name_chars(name)) {
 		wrong++;
-		buf_printf(&text, "Value '%s' at '%s' failed to satisfy constraint: Member must "
-				  "satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+		buf_printf(&text,
+			"Value '%s' at '%s' failed to satisfy constraint: Member must "
+			"satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
 			buf_cstr(&shown), member);
 	}
 	if (name.n < DDB_NAME_MIN || name.n > DDB_NAME_MAX) {
 		bool brief = name.n < DDB_NAME_MIN;
 		buf_puts(&text, wrong++ > 0 ? "; " : "");
-		buf_printf(&text, "Value '%s' at '%s' failed to satisfy constraint: Member must "
-				  "have length %s than or equal to %d",
+		buf_printf(&text,
+			"Value '%s' at '%s' failed to satisfy constraint: Member must "
+			"have length %s than or equal to %d",
 			buf_cstr(&shown), member, brief ? "greater" : "less",
 			brief ? DDB_NAME_MIN : DDB_NAME_MAX);
 	}
@@ -184,16 +186,16 @@ int ddb_no_table(struct slice name, struct err *err)
 	CLEANUP(buf_free) struct buf shown = BUF_INIT;
 
 	name_escape(name, &shown);
-	return err_set(err, ENOENT, "Requested resource not found: Table: %s not found",
-		buf_cstr(&shown));
+	return err_set(
+		err, ENOENT, "Requested resource not found: Table: %s not found", buf_cstr(&shown));
 }
 
 int ddb_no_path(const struct epath *path, struct err *err)
 {
 	CLEANUP(buf_free) struct buf shown = BUF_INIT;
 
-	return err_set(err, ENOENT, "Requested resource not found: %s",
-		ddb_path_text(path, &shown));
+	return err_set(
+		err, ENOENT, "Requested resource not found: %s", ddb_path_text(path, &shown));
 }
 
 int ddb_key_def_parse(const char *text, struct ddb_key_def *out, struct err *err)

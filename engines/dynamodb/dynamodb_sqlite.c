@@ -51,8 +51,8 @@ static int each_file(struct ddb_db *db, file_fn *fn, struct err *err)
 
 /* A file without a row is what a crash left of a step that did not happen, or of
  * a removal that did. */
-static int remove_orphan(struct ddb_db *db, const char *name, char kind, uint64_t id,
-	struct err *err)
+static int remove_orphan(
+	struct ddb_db *db, const char *name, char kind, uint64_t id, struct err *err)
 {
 	bool known;
 
@@ -67,8 +67,7 @@ static int remove_orphan(struct ddb_db *db, const char *name, char kind, uint64_
 	return 0;
 }
 
-static int refuse_file(struct ddb_db *db, const char *name, char kind, uint64_t id,
-	struct err *err)
+static int refuse_file(struct ddb_db *db, const char *name, char kind, uint64_t id, struct err *err)
 {
 	(void)kind;
 	(void)id;

@@ -6,7 +6,7 @@
 
 #define PIECE_BYTES ((size_t)128 * 1024)
 
-struct export {
+struct exporter {
 	struct ddb_place place;
 	struct store_reader *reader;
 	sqlite3_stmt *stmt;
@@ -20,7 +20,7 @@ struct export {
 
 /* ---- open ---- */
 
-static int find_format(struct export *x, const char *format, struct err *err)
+static int find_format(struct exporter *x, const char *format, struct err *err)
 {
 	x->array = strcmp(format, "json") == 0;
 	if (!x->array && strcmp(format, "jsonl") != 0) {
@@ -30,7 +30,7 @@ static int find_format(struct export *x, const char *format, struct err *err)
 }
 
 /* "[\n" the items with ",\n" between "\n]\n", or "[]\n"; or each with "\n". */
-static uint64_t whole_size(const struct export *x, uint64_t n, uint64_t bytes)
+static uint64_t whole_size(const struct exporter *x, uint64_t n, uint64_t bytes)
 {
 	if (!x->array) {
 		return bytes + n;
@@ -38,7 +38,7 @@ static uint64_t whole_size(const struct export *x, uint64_t n, uint64_t bytes)
 	return n == 0 ? 3 : bytes + 2 * (n - 1) + 5;
 }
 
-static int take_sums(struct export *x, struct err *err)
+static int take_sums(struct exporter *x, struct err *err)
 {
 	bool part = x->place.kind == DDB_PART;
 	STMT stmt = store_reader_stmt(x->reader, part ? SUMS_PART : SUMS_TABLE, err);
@@ -57,7 +57,7 @@ static int take_sums(struct export *x, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
-static int check_part(struct export *x, const struct epath *path, struct err *err)
+static int check_part(struct exporter *x, const struct epath *path, struct err *err)
 {
 	if (x->place.kind != DDB_PART) {
 		return 0;
@@ -71,7 +71,7 @@ static int check_part(struct export *x, const struct epath *path, struct err *er
 	return rc == 0 ? ddb_no_path(path, err) : (rc < 0 ? rc : 0);
 }
 
-static int begin(struct export *x, const struct epath *path, struct err *err)
+static int begin(struct exporter *x, const struct epath *path, struct err *err)
 {
 	struct store *s;
 
@@ -97,7 +97,7 @@ int dynamodb_sqlite_export_open(void *ctx, const struct epath *path, const char 
 	void **stream, uint64_t *size, struct err *err)
 {
 	struct ddb_db *db = ctx;
-	struct export *x = calloc(1, sizeof(*x));
+	struct exporter *x = calloc(1, sizeof(*x));
 
 	if (x == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
@@ -120,7 +120,7 @@ int dynamodb_sqlite_export_open(void *ctx, const struct epath *path, const char 
 
 void dynamodb_sqlite_export_close(void *stream)
 {
-	struct export *x = stream;
+	struct exporter *x = stream;
 
 	sql_cleanup(&x->stmt);
 	read_cleanup(&x->reader);
@@ -130,7 +130,7 @@ void dynamodb_sqlite_export_close(void *stream)
 
 /* ---- read ---- */
 
-static int add_item(struct export *x, struct buf *out, struct err *err)
+static int add_item(struct exporter *x, struct buf *out, struct err *err)
 {
 	struct slice doc = store_column_slice(x->stmt, 0);
 	int rc = 0;
@@ -151,7 +151,7 @@ static int add_item(struct export *x, struct buf *out, struct err *err)
 	return rc;
 }
 
-static void add_end(struct export *x, struct buf *out)
+static void add_end(struct exporter *x, struct buf *out)
 {
 	if (x->array) {
 		buf_puts(out, x->written == 0 ? "[]\n" : "\n]\n");
@@ -161,11 +161,12 @@ static void add_end(struct export *x, struct buf *out)
 
 /* The size told at open is a promise: a store whose sums and texts disagree is
  * damaged. */
-static int check_end(struct export *x, uint64_t bytes, struct err *err)
+static int check_end(struct exporter *x, uint64_t bytes, struct err *err)
 {
 	if (bytes > x->size || (x->finished && bytes != x->size)) {
-		return err_set(err, EIO, "the table's file is damaged: its sizes are not those of "
-					 "its items");
+		return err_set(err, EIO,
+			"the table's file is damaged: its sizes are not those of "
+			"its items");
 	}
 	x->size -= bytes;
 	return 0;
@@ -173,7 +174,7 @@ static int check_end(struct export *x, uint64_t bytes, struct err *err)
 
 int dynamodb_sqlite_export_read(void *stream, struct buf *out, struct err *err)
 {
-	struct export *x = stream;
+	struct exporter *x = stream;
 	size_t before = out->n;
 
 	if (x->finished) {

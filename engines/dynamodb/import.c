@@ -109,8 +109,8 @@ static int fit_part(struct import *i, struct ddb_item *item, struct err *why)
 	switch (ddb_item_match_key(item, &hash_only, i->place.hash_text, (struct slice){0}, why)) {
 	case DDB_KEY_SAME: return 0;
 	case DDB_KEY_ABSENT:
-		return ddb_item_set_key(item, &hash_only, i->place.hash_text, (struct slice){0},
-			why);
+		return ddb_item_set_key(
+			item, &hash_only, i->place.hash_text, (struct slice){0}, why);
 	default: return -EINVAL;
 	}
 }
@@ -324,8 +324,8 @@ static int enter_part(struct load *l, struct slice pk, struct err *err)
 	return rc < 0 ? rc : buf_check(&l->pk, err);
 }
 
-static int load_row(void *arg, const struct ddb_row *row, const struct ddb_origin *origin,
-	struct err *err)
+static int load_row(
+	void *arg, const struct ddb_row *row, const struct ddb_origin *origin, struct err *err)
 {
 	struct load *l = arg;
 	struct ddb_stored stored;
@@ -435,9 +435,8 @@ static int load(struct import *i, struct buf *report, struct err *err)
 	int rc = ddb_table_write(i->place.table, NULL, 0, load_fn, &l, err);
 	if (rc == 0) {
 		buf_printf(report, "%llu item%s loaded (%llu new, %llu replaced, %llu removed)\n",
-			(unsigned long long)i->n, i->n == 1 ? "" : "s",
-			(unsigned long long)l.n_new, (unsigned long long)l.n_replaced,
-			(unsigned long long)l.n_removed);
+			(unsigned long long)i->n, i->n == 1 ? "" : "s", (unsigned long long)l.n_new,
+			(unsigned long long)l.n_replaced, (unsigned long long)l.n_removed);
 	}
 	return rc;
 }

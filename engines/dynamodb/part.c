@@ -199,8 +199,8 @@ int ddb_stored_next(struct ddb_txn *x, const struct ddb_part *part, struct buf *
 }
 
 /* 1 when the stored text is this one. */
-static int same_doc(struct ddb_txn *x, const struct ddb_stored *old, struct slice doc,
-	struct err *err)
+static int same_doc(
+	struct ddb_txn *x, const struct ddb_stored *old, struct slice doc, struct err *err)
 {
 	if (old->psize != doc.n) {
 		return 0;
@@ -217,8 +217,8 @@ static int same_doc(struct ddb_txn *x, const struct ddb_stored *old, struct slic
 	return slice_equal(store_column_slice(stmt, 0), doc);
 }
 
-int ddb_stored_doc(struct ddb_txn *x, const struct ddb_stored *old, struct buf *out,
-	struct err *err)
+int ddb_stored_doc(
+	struct ddb_txn *x, const struct ddb_stored *old, struct buf *out, struct err *err)
 {
 	STMT stmt = prepare(x, DOC_GET, err);
 
@@ -329,17 +329,18 @@ int ddb_stored_drop(struct ddb_txn *x, struct ddb_part *part, struct slice sk,
 	return rc;
 }
 
-int ddb_stored_expect(const struct ddb_stored *old, const struct ddb_table *t, uint64_t expect,
-	struct err *err)
+int ddb_stored_expect(
+	const struct ddb_stored *old, const struct ddb_table *t, uint64_t expect, struct err *err)
 {
 	if (expect == ENGINE_VERSION_ANY) {
 		return 0;
 	}
 	if (expect == ENGINE_VERSION_ABSENT) {
-		return old->version == 0 ? 0
-					 : err_set(err, EEXIST,
-						   "The conditional request failed: the item exists "
-						   "already");
+		return old->version == 0
+			       ? 0
+			       : err_set(err, EEXIST,
+					 "The conditional request failed: the item exists "
+					 "already");
 	}
 	if (old->version != 0 && ddb_version(t, old->version) == expect) {
 		return 0;

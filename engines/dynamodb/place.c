@@ -6,8 +6,8 @@ static int encode_keys(const struct epath *path, bool made, struct ddb_place *p,
 	struct err why = {0};
 
 	ddb_path_keys(path, &p->table->schema, &p->hash_text, &p->range_text);
-	int rc = ddb_keys_encode(&p->table->schema, p->kind, p->hash_text, p->range_text, &p->pk,
-		&p->sk, &why);
+	int rc = ddb_keys_encode(
+		&p->table->schema, p->kind, p->hash_text, p->range_text, &p->pk, &p->sk, &why);
 	if (rc == 0) {
 		rc = buf_check(&p->pk, &why);
 	}

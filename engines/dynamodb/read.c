@@ -56,8 +56,8 @@ static struct ddb_children part_row(sqlite3_stmt *stmt)
 }
 
 /* ENOENT. */
-static int part_find(const struct epath *path, const struct ddb_place *p,
-	struct ddb_children *out, struct err *err)
+static int part_find(const struct epath *path, const struct ddb_place *p, struct ddb_children *out,
+	struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
@@ -99,8 +99,8 @@ int ddb_table_info(struct ddb_db *db, const struct ddb_table_def *def, struct en
 	return 0;
 }
 
-static int stat_table(struct ddb_db *db, struct slice name, struct engine_info *out,
-	struct err *err)
+static int stat_table(
+	struct ddb_db *db, struct slice name, struct engine_info *out, struct err *err)
 {
 	struct ddb_table_def def;
 
@@ -122,8 +122,8 @@ static int stat_table(struct ddb_db *db, struct slice name, struct engine_info *
 
 /* ---- level ---- */
 
-int dynamodb_sqlite_level(void *ctx, const struct epath *path, struct engine_level *out,
-	struct err *err)
+int dynamodb_sqlite_level(
+	void *ctx, const struct epath *path, struct engine_level *out, struct err *err)
 {
 	struct ddb_db *db = ctx;
 	struct ddb_look look = {.typed = db->typed, .fixed = db->only != NULL};
@@ -241,14 +241,14 @@ static int emit_table(void *arg, const struct ddb_table_def *def, struct err *er
 	return rc < 0 ? rc : l->emit(l->arg, slice_of(def->name), &info) != 0;
 }
 
-static int list_tables(struct ddb_db *db, const struct slice *after, struct listing *l,
-	struct err *err)
+static int list_tables(
+	struct ddb_db *db, const struct slice *after, struct listing *l, struct err *err)
 {
 	return ddb_catalog_each(db, after != NULL ? *after : slice_of(""), emit_table, l, err);
 }
 
-static int list_only(struct ddb_db *db, const struct slice *after, const struct listing *l,
-	struct err *err)
+static int list_only(
+	struct ddb_db *db, const struct slice *after, const struct listing *l, struct err *err)
 {
 	struct engine_info info;
 	struct slice name = slice_of(db->only->name);
@@ -263,8 +263,8 @@ static int list_only(struct ddb_db *db, const struct slice *after, const struct 
 	return rc;
 }
 
-static int emit_rows(sqlite3_stmt *stmt, enum ddb_kind kind, const struct listing *l,
-	struct err *err)
+static int emit_rows(
+	sqlite3_stmt *stmt, enum ddb_kind kind, const struct listing *l, struct err *err)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	const struct ddb_key_schema *schema = &l->table->schema;
@@ -274,8 +274,8 @@ static int emit_rows(sqlite3_stmt *stmt, enum ddb_kind kind, const struct listin
 
 	while ((rc = store_step(stmt, err)) == 1) {
 		buf_clear(&text);
-		ddb_key_text(range ? &schema->range : &schema->hash, store_column_slice(stmt, 4),
-			&text);
+		ddb_key_text(
+			range ? &schema->range : &schema->hash, store_column_slice(stmt, 4), &text);
 		rc = buf_check(&text, err);
 		if (rc < 0) {
 			return rc;
@@ -294,8 +294,8 @@ static int emit_rows(sqlite3_stmt *stmt, enum ddb_kind kind, const struct listin
 	return rc;
 }
 
-static int list_parts(const struct ddb_place *p, struct slice from, const struct listing *l,
-	struct err *err)
+static int list_parts(
+	const struct ddb_place *p, struct slice from, const struct listing *l, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
@@ -339,8 +339,8 @@ static enum ddb_kind child_kind(const struct ddb_place *p)
 }
 
 /* Where the list goes on: the stored bytes of `after`. */
-static int list_from(const struct ddb_place *p, const struct slice *after, struct buf *out,
-	struct err *err)
+static int list_from(
+	const struct ddb_place *p, const struct slice *after, struct buf *out, struct err *err)
 {
 	const struct ddb_key_schema *schema = &p->table->schema;
 	bool range = p->kind == DDB_PART;

@@ -39,8 +39,8 @@ static int mover_read(struct mover *m, const struct ddb_place *to, struct err *e
 	if (rc < 0) {
 		return rc;
 	}
-	return ddb_rekey(&to->table->schema, buf_slice(&doc), to->hash_text, to->range_text,
-		&m->row, err);
+	return ddb_rekey(
+		&to->table->schema, buf_slice(&doc), to->hash_text, to->range_text, &m->row, err);
 }
 
 /* ---- within a table ---- */
@@ -101,8 +101,8 @@ static int replace(struct ddb_txn *x, struct move *m, struct ends *e, struct err
 	}
 	rc = rc < 0 ? rc : ddb_stored_put(x, e->to_part, &m->from.row, &e->to, err);
 	return rc < 0 ? rc
-		      : ddb_stored_drop(x, e->from_part, buf_slice(&m->from.place->sk), &e->from,
-				err);
+		      : ddb_stored_drop(
+				x, e->from_part, buf_slice(&m->from.place->sk), &e->from, err);
 }
 
 static int move_fn(struct ddb_txn *x, void *arg, struct err *err)
@@ -199,8 +199,8 @@ static int across_once(struct move *m, uint64_t *expect, struct err *err)
 
 static int move_across(struct move *m, struct err *err)
 {
-	uint64_t expect = (m->flags & RENAME_NOREPLACE) != 0 ? ENGINE_VERSION_ABSENT
-							     : ENGINE_VERSION_ANY;
+	uint64_t expect =
+		(m->flags & RENAME_NOREPLACE) != 0 ? ENGINE_VERSION_ABSENT : ENGINE_VERSION_ANY;
 	int rc = 0;
 
 	m->stale = true;
@@ -210,8 +210,8 @@ static int move_across(struct move *m, struct err *err)
 	return rc;
 }
 
-static int check_shapes(const struct ddb_place *from, const struct ddb_place *to, unsigned flags,
-	struct err *err)
+static int check_shapes(
+	const struct ddb_place *from, const struct ddb_place *to, unsigned flags, struct err *err)
 {
 	CLEANUP(buf_free) struct buf a = BUF_INIT;
 	CLEANUP(buf_free) struct buf b = BUF_INIT;

@@ -47,8 +47,8 @@ static int rekey_item(struct ddb_txn *x, struct ddb_part *part, struct slice has
 }
 
 /* The partition takes the place's key, its items too. */
-static int take_key(struct ddb_txn *x, struct ddb_part *part, const struct ddb_place *to,
-	struct err *err)
+static int take_key(
+	struct ddb_txn *x, struct ddb_part *part, const struct ddb_place *to, struct err *err)
 {
 	CLEANUP(work_free) struct work w = {0};
 	struct ddb_stored stored;
@@ -78,8 +78,8 @@ static int exchange(struct ddb_txn *x, const struct move *m, struct ddb_part *fr
 	return rc < 0 ? rc : take_key(x, from, m->to, err);
 }
 
-static int clear_target(struct ddb_txn *x, const struct move *m, const struct ddb_part *to,
-	struct err *err)
+static int clear_target(
+	struct ddb_txn *x, const struct move *m, const struct ddb_part *to, struct err *err)
 {
 	if (to->id == 0) {
 		return 0;
@@ -120,8 +120,8 @@ static int move_fn(struct ddb_txn *x, void *arg, struct err *err)
 	return rc < 0 ? rc : take_key(x, &from, m->to, err);
 }
 
-int ddb_rename_part(const struct ddb_place *from, const struct ddb_place *to, unsigned flags,
-	struct err *err)
+int ddb_rename_part(
+	const struct ddb_place *from, const struct ddb_place *to, unsigned flags, struct err *err)
 {
 	struct move m = {from, to, flags};
 

@@ -3,9 +3,8 @@
 
 #include "engines/common/cleanup.h"
 
-int ddb_keys_encode(const struct ddb_key_schema *schema, enum ddb_kind kind,
-	struct slice hash_text, struct slice range_text, struct buf *pk, struct buf *sk,
-	struct err *err)
+int ddb_keys_encode(const struct ddb_key_schema *schema, enum ddb_kind kind, struct slice hash_text,
+	struct slice range_text, struct buf *pk, struct buf *sk, struct err *err)
 {
 	if (!schema->has_range) {
 		return ddb_key_encode(&schema->hash, false, hash_text, sk, err);

@@ -119,11 +119,11 @@ static int check_member(const char *name, struct err *err)
 		if (strcmp(members[i].name, name) != 0) {
 			continue;
 		}
-		return members[i].kind != MISSING
-			       ? 0
-			       : err_set(err, ENOTSUP,
-					 "%s is not supported yet: leave it out, nothing was changed",
-					 name);
+		return members[i].kind != MISSING ? 0
+						  : err_set(err, ENOTSUP,
+							    "%s is not supported yet: leave it "
+							    "out, nothing was changed",
+							    name);
 	}
 	const char *near = suggest(name, next_member, NULL);
 	return err_set(err, EINVAL, "CreateTable has no member '%.100s'%s%s%s", name,
@@ -132,8 +132,8 @@ static int check_member(const char *name, struct err *err)
 }
 
 /* The string member of a list's element; an error names it as the service does. */
-static const char *text_member(const json_t *element, const char *member, const char *list,
-	size_t i, struct err *err)
+static const char *text_member(
+	const json_t *element, const char *member, const char *list, size_t i, struct err *err)
 {
 	const json_t *value = json_object_get(element, member);
 
@@ -168,8 +168,8 @@ static int list_member(const json_t *root, const char *member, const char *path,
 			path);
 	}
 	if (!json_is_array(*out) || json_array_size(*out) == 0 || json_array_size(*out) > max) {
-		return err_set(err, EINVAL, "%s: a list of 1 to %zu elements is expected", member,
-			max);
+		return err_set(
+			err, EINVAL, "%s: a list of 1 to %zu elements is expected", member, max);
 	}
 	return 0;
 }
@@ -195,8 +195,10 @@ static int find_type(const json_t *defs, struct ddb_key_def *key, struct err *er
 	bool found = false;
 
 	json_array_foreach ((json_t *)defs, i, def) {
-		const char *name = text_member(def, "AttributeName", "attributeDefinitions", i, err);
-		const char *type = text_member(def, "AttributeType", "attributeDefinitions", i, err);
+		const char *name =
+			text_member(def, "AttributeName", "attributeDefinitions", i, err);
+		const char *type =
+			text_member(def, "AttributeType", "attributeDefinitions", i, err);
 		if (name == NULL || type == NULL) {
 			return -err->code;
 		}
@@ -205,8 +207,8 @@ static int find_type(const json_t *defs, struct ddb_key_def *key, struct err *er
 			t++;
 		}
 		if (t > DDB_B) {
-			return bad_enum(type, "attributeDefinitions", i, "attributeType", "B, N, S",
-				err);
+			return bad_enum(
+				type, "attributeDefinitions", i, "attributeType", "B, N, S", err);
 		}
 		if (strcmp(name, key->name) == 0) {
 			key->type = t;
@@ -218,15 +220,15 @@ static int find_type(const json_t *defs, struct ddb_key_def *key, struct err *er
 			       "Invalid KeySchema: Some index key attribute have no definition");
 }
 
-static int take_key(const json_t *list, size_t i, const json_t *defs, struct ddb_key_def *out,
-	struct err *err)
+static int take_key(
+	const json_t *list, size_t i, const json_t *defs, struct ddb_key_def *out, struct err *err)
 {
 	static const char *const types[] = {"HASH", "RANGE"};
 	static const char *const ordinals[] = {"first", "second"};
 	const json_t *element = json_array_get(list, i);
 	const char *name = text_member(element, "AttributeName", "keySchema", i, err);
-	const char *type = name != NULL ? text_member(element, "KeyType", "keySchema", i, err)
-					: NULL;
+	const char *type =
+		name != NULL ? text_member(element, "KeyType", "keySchema", i, err) : NULL;
 
 	if (type == NULL) {
 		return -err->code;
@@ -247,7 +249,8 @@ int ddb_schema_check(const struct ddb_key_schema *schema, struct err *err)
 {
 	if (schema->has_range && strcmp(schema->hash.name, schema->range.name) == 0) {
 		return err_set(err, EINVAL,
-			"Both the Hash Key and the Range Key element in the KeySchema have the same "
+			"Both the Hash Key and the Range Key element in the KeySchema have the "
+			"same "
 			"name: %s",
 			schema->hash.name);
 	}
@@ -329,15 +332,16 @@ static int take_protection(const json_t *root, struct ddb_table_wish *out, struc
 	return 0;
 }
 
-static int take_root(const json_t *root, struct slice name, struct ddb_table_wish *out,
-	struct err *err)
+static int take_root(
+	const json_t *root, struct slice name, struct ddb_table_wish *out, struct err *err)
 {
 	const char *member;
 	json_t *value;
 
 	if (!json_is_object(root)) {
-		return err_set(err, EINVAL, "a CreateTable request is an object: {\"KeySchema\": "
-					    "[...], \"AttributeDefinitions\": [...]}");
+		return err_set(err, EINVAL,
+			"a CreateTable request is an object: {\"KeySchema\": "
+			"[...], \"AttributeDefinitions\": [...]}");
 	}
 	json_object_foreach ((json_t *)root, member, value) {
 		int rc = check_member(member, err);
@@ -351,17 +355,17 @@ static int take_root(const json_t *root, struct slice name, struct ddb_table_wis
 	return rc < 0 ? rc : take_keys(root, &out->schema, err);
 }
 
-int ddb_schema_parse(struct slice text, struct slice name, struct ddb_table_wish *out,
-	struct err *err)
+int ddb_schema_parse(
+	struct slice text, struct slice name, struct ddb_table_wish *out, struct err *err)
 {
 	struct ddb_table_wish wish = {0};
 	json_error_t why;
 
-	json_auto_t *root = json_loadb(text.p != NULL ? text.p : "", text.n, JSON_REJECT_DUPLICATES,
-		&why);
+	json_auto_t *root =
+		json_loadb(text.p != NULL ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);
 	if (root == NULL) {
-		return err_set(err, EINVAL, "line %d, column %d: %s", why.line, why.column,
-			why.text);
+		return err_set(
+			err, EINVAL, "line %d, column %d: %s", why.line, why.column, why.text);
 	}
 	int rc = take_root(root, name, &wish, err);
 	if (rc == 0) {

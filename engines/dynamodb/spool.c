@@ -11,7 +11,7 @@
 
 #include "engines/common/cleanup.h"
 
-#define RUN_BYTES   ((size_t)16 * 1024 * 1024)
+#define RUN_BYTES ((size_t)16 * 1024 * 1024)
 
 struct head {
 	uint64_t number, line;
@@ -86,8 +86,8 @@ static int compare_places(const void *a, const void *b)
 	struct head hx = head_at(p);
 	struct head hy = head_at(q);
 
-	int order = slice_compare(slice_make(p + sizeof(hx), hx.pk_n),
-		slice_make(q + sizeof(hy), hy.pk_n));
+	int order = slice_compare(
+		slice_make(p + sizeof(hx), hx.pk_n), slice_make(q + sizeof(hy), hy.pk_n));
 	if (order == 0) {
 		order = slice_compare(slice_make(p + sizeof(hx) + hx.pk_n, hx.sk_n),
 			slice_make(q + sizeof(hy) + hy.pk_n, hy.sk_n));
@@ -271,8 +271,8 @@ static int fill(int fd, struct buf *in, size_t *at, size_t want, struct err *err
 	return 1;
 }
 
-static int each_in_file(struct ddb_spool *s, struct ddb_row *row, ddb_spool_fn *fn, void *arg,
-	struct err *err)
+static int each_in_file(
+	struct ddb_spool *s, struct ddb_row *row, ddb_spool_fn *fn, void *arg, struct err *err)
 {
 	CLEANUP(buf_free) struct buf in = BUF_INIT;
 	size_t at = 0;

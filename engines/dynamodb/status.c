@@ -135,8 +135,8 @@ static int protection_of(struct ddb_db *db, struct slice name, bool *out, struct
 	return rc;
 }
 
-static int table_facts(struct ddb_table *t, struct slice name, struct ddb_table_facts *out,
-	struct err *err)
+static int table_facts(
+	struct ddb_table *t, struct slice name, struct ddb_table_facts *out, struct err *err)
 {
 	struct ddb_totals totals = {0};
 	struct store *s;
@@ -176,8 +176,8 @@ static int status_table(struct ddb_table *t, struct slice name, json_t *out, str
 
 /* ---- a partition ---- */
 
-static int status_part(const struct epath *path, const struct ddb_place *p, json_t *out,
-	struct err *err)
+static int status_part(
+	const struct epath *path, const struct ddb_place *p, json_t *out, struct err *err)
 {
 	struct store *s;
 	READER r = NULL;
@@ -225,8 +225,8 @@ static int only_tables(const struct epath *path, struct err *err)
 	return path->depth == 1 ? 0 : err_set(err, ENOTSUP, "only a table has a .schema");
 }
 
-int dynamodb_sqlite_schema_read(void *ctx, const struct epath *path, struct buf *out,
-	struct err *err)
+int dynamodb_sqlite_schema_read(
+	void *ctx, const struct epath *path, struct buf *out, struct err *err)
 {
 	struct ddb_table_facts facts;
 	TABLE t = NULL;
@@ -237,8 +237,8 @@ int dynamodb_sqlite_schema_read(void *ctx, const struct epath *path, struct buf 
 	return rc < 0 ? rc : ddb_schema_print(&facts, out, err);
 }
 
-int dynamodb_sqlite_schema_write(void *ctx, const struct epath *path, struct slice text,
-	struct err *err)
+int dynamodb_sqlite_schema_write(
+	void *ctx, const struct epath *path, struct slice text, struct err *err)
 {
 	struct ddb_table_wish wish;
 

@@ -30,9 +30,8 @@ static const char table_schema[] =
 
 #define STAT_COLUMNS "i.version, i.mtime, i.psize, i.tsize"
 #define PART_COLUMNS "SELECT id, n, bytes, mtime, pk FROM parts "
-#define SUM_COLUMNS                                                                                \
-	"SELECT count(*), coalesce(sum(cpsize), 0), coalesce(sum(ctsize), 0) FROM items"
-#define THE_PART "(SELECT id FROM parts WHERE pk = ?1)"
+#define SUM_COLUMNS  "SELECT count(*), coalesce(sum(cpsize), 0), coalesce(sum(ctsize), 0) FROM items"
+#define THE_PART     "(SELECT id FROM parts WHERE pk = ?1)"
 
 static const char *const table_sql[N_TABLE_SQL] = {
 	[PART_FIND] = PART_COLUMNS "WHERE pk = ?1",

@@ -63,8 +63,8 @@ int dynamodb_sqlite_view_list(void *ctx, const struct epath *path, enum engine_v
 	if (rc < 0) {
 		return rc;
 	}
-	return ddb_catalog_backups(ctx, table, after != NULL ? *after : slice_of(""), emit_backup,
-		&l, err);
+	return ddb_catalog_backups(
+		ctx, table, after != NULL ? *after : slice_of(""), emit_backup, &l, err);
 }
 
 /* ---- open ---- */

@@ -151,8 +151,8 @@ static int drop_fn(struct ddb_txn *x, void *arg, struct err *err)
 	return rc < 0 ? rc : ddb_part_save(x, &part, err);
 }
 
-int ddb_drop_row(const struct epath *path, const struct ddb_place *place, uint64_t expect,
-	struct err *err)
+int ddb_drop_row(
+	const struct epath *path, const struct ddb_place *place, uint64_t expect, struct err *err)
 {
 	struct drop drop = {path, place, expect};
 	uint64_t keys[2];
