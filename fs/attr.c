@@ -133,7 +133,7 @@ static int attr_of_side_node(struct mount *m, struct node *n, struct attr *out, 
 	return rc;
 }
 
-int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *err)
+static int attr_by_type(struct mount *m, struct node *n, struct attr *out, struct err *err)
 {
 	switch (n->type) {
 	case NODE_ROOT:
@@ -145,6 +145,31 @@ int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *
 	case NODE_RESERVED: return attr_of_reserved(m, n, out, err);
 	}
 	return -EIO;
+}
+
+/* Removed while open: fstat(2) and what else goes by the open file goes on. */
+static int attr_of_removed(struct mount *m, struct node *n, struct attr *out, struct err *err)
+{
+	uint64_t size = 0;
+	struct handle *h = handle_of_node(m, n);
+	if (h == NULL) {
+		return -ENOENT;
+	}
+	err_clear(err);
+	pthread_mutex_lock(&h->lock);
+	int rc = h->ops->size != NULL ? h->ops->size(h, &size, err) : 0;
+	pthread_mutex_unlock(&h->lock);
+	fill(m, n, 0666, size, time_now_ns(), out);
+	out->st.st_nlink = 0;
+	out->timeout = 0;
+	handle_free(h);
+	return rc;
+}
+
+int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *err)
+{
+	int rc = attr_by_type(m, n, out, err);
+	return rc == -ENOENT && n->kind == ENGINE_FILE ? attr_of_removed(m, n, out, err) : rc;
 }
 
 void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, struct attr *out)
@@ -163,12 +188,6 @@ int attr_of_handle(struct handle *h, struct attr *out, struct err *err)
 {
 	uint64_t size = 0;
 	int rc = attr_of_node(h->m, h->node, out, err);
-	if (rc == -ENOENT) {
-		/* Removed while open: fstat(2) goes on. */
-		err_clear(err);
-		fill(h->m, h->node, 0666, 0, time_now_ns(), out);
-		rc = 0;
-	}
 	LOCKED(&h->lock);
 	if (rc == 0 && h->ops->size != NULL && h->ops->size(h, &size, err) == 0) {
 		if ((uint64_t)out->st.st_size != size) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engines/common/cleanup.h"
+
 struct handle *handle_new(struct mount *m, struct node *node, const struct handle_ops *ops,
 	struct err *err)
 {
@@ -19,12 +21,41 @@ struct handle *handle_new(struct mount *m, struct node *node, const struct handl
 	pthread_mutex_init(&h->lock, NULL);
 	h->node = node;
 	node_ref(&m->nodes, node);
+	LOCKED(&m->nodes.lock);
+	h->refs = 1;
+	h->next = node->handles;
+	node->handles = h;
 	return h;
+}
+
+struct handle *handle_of_node(struct mount *m, struct node *n)
+{
+	LOCKED(&m->nodes.lock);
+	struct handle *h = n->handles;
+	if (h != NULL) {
+		h->refs++;
+	}
+	return h;
+}
+
+/* True when that was the last reference; the handle is off its node's list. */
+static bool drop_ref(struct handle *h)
+{
+	LOCKED(&h->m->nodes.lock);
+	if (--h->refs > 0) {
+		return false;
+	}
+	struct handle **p = &h->node->handles;
+	while (*p != h) {
+		p = &(*p)->next;
+	}
+	*p = h->next;
+	return true;
 }
 
 void handle_free(struct handle *h)
 {
-	if (h == NULL) {
+	if (h == NULL || !drop_ref(h)) {
 		return;
 	}
 	/* The request whose answer let the last descriptor go may still be letting

@@ -26,6 +26,8 @@ struct handle_ops {
 };
 
 struct handle {
+	struct handle *next; /* of the node's; under nodes.lock */
+	unsigned refs;	     /* under nodes.lock */
 	const struct handle_ops *ops;
 	struct mount *m;
 	struct node *node; /* referenced */
@@ -47,7 +49,11 @@ struct handle_mode {
 /* NULL with err set when memory ran out. Takes a reference to node. */
 struct handle *handle_new(struct mount *m, struct node *node, const struct handle_ops *ops,
 	struct err *err);
+/* The opener's reference goes; the last one frees. NULL is fine. */
 void handle_free(struct handle *h);
+/* Some open handle of the node, with a reference that handle_free() ends; NULL
+ * when there is none. */
+struct handle *handle_of_node(struct mount *m, struct node *n);
 /* A .read and .size over handle.content. */
 int handle_read_content(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
 	struct err *err);

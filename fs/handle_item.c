@@ -30,6 +30,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
@@ -39,6 +40,12 @@
  * of /dev/fuse busy. */
 #define STORE_MAX_BYTES (128 * 1024)
 
+/* The kernel's idea of the size is one for all handles, and opening with O_TRUNC
+ * makes it 0: a reader between its open and its read would get nothing. So an
+ * open for writing waits for those who read through the cache, but not long: a
+ * reader that stays has read by then. */
+#define READERS_WAIT_MS 20
+
 struct item {
 	uint64_t version; /* the content's; ENGINE_VERSION_ABSENT for a new item */
 	pid_t opener;
@@ -47,9 +54,11 @@ struct item {
 	bool cached;	/* counted in node.cache.n_cached, else in n_direct */
 	bool pending;	/* counted in node.n_pending */
 	bool overwrite; /* truncated first: replaces any version */
+	bool read;	/* its content was read: the program builds on it */
 	bool truncated; /* emptied, and nothing written since */
 	bool dirty;	/* written since the last commit */
 	bool committed;
+	bool told;    /* something was refused before: it is in the error log */
 	bool refused; /* the content as it stands; errno is in refusal */
 	int refusal;
 	bool no_draft; /* edited in the middle: checked at commit only */
@@ -96,6 +105,7 @@ static void refuse(struct handle *h, const char *op, struct err *err)
 	struct item *it = h->state;
 	refuse_text(h->m, h->node->parent, h->node->name, h->uid, op, buf_slice(&h->content), err);
 	it->refused = true;
+	it->told = true;
 	it->refusal = err->code;
 	it->dirty = false;
 	drop_draft(it);
@@ -202,6 +212,14 @@ static int commit(struct handle *h, const char *op, struct err *err)
 	return 0;
 }
 
+static int item_read(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
+	struct err *err)
+{
+	struct item *it = h->state;
+	it->read = true;
+	return handle_read_content(h, off, n, out, tmp, err);
+}
+
 /* ---- writing ---- */
 
 static int follow_draft(struct handle *h, struct err *err)
@@ -291,7 +309,8 @@ static int item_truncate(struct handle *h, off_t size, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	if (size == 0) {
-		it->overwrite = it->overwrite || !it->dirty;
+		/* Read, changed and saved: that is no overwriting of whatever is there. */
+		it->overwrite = it->overwrite || (!it->dirty && !it->read);
 		it->truncated = true;
 	}
 	it->dirty = size != 0;
@@ -363,7 +382,10 @@ static void uncount(struct handle *h)
 	struct node_cache *c = &h->node->cache;
 	LOCKED(&h->m->nodes.lock);
 	if (it->cached) {
-		c->n_cached--;
+		if (--c->n_cached == 0) {
+			c->has_stayer = false;
+			pthread_cond_broadcast(&h->m->nodes.readers_gone);
+		}
 	} else {
 		c->n_direct--;
 	}
@@ -382,7 +404,8 @@ static void item_finish(struct handle *h)
 	if (it->dirty) {
 		/* Left to an opener that never closed it: its last chance. */
 		commit(h, "close", &err);
-	} else if (it->truncated && !it->committed && !(it->pending && h->node->unlinked)) {
+	} else if (it->truncated && !it->committed && !it->told &&
+		   !(it->pending && h->node->unlinked)) {
 		note_nothing_stored(h);
 	}
 	settle_pending(h);
@@ -392,7 +415,7 @@ static void item_finish(struct handle *h)
 }
 
 static const struct handle_ops item_ops = {
-	.read = handle_read_content,
+	.read = item_read,
 	.write = item_write,
 	.truncate = item_truncate,
 	.flush = item_flush,
@@ -433,6 +456,31 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 		c->dropping = *drop;
 		c->page_version = it->version;
 		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
+	}
+}
+
+static void wait_for_readers(struct handle *h)
+{
+	struct node_cache *c = &h->node->cache;
+	struct nodes *t = &h->m->nodes;
+	struct timespec until;
+	pthread_mutex_lock(&t->lock);
+	bool wait = c->n_cached > 0 && !c->has_stayer;
+	pthread_mutex_unlock(&t->lock);
+	if (!wait) {
+		return;
+	}
+	loop_yield();
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += READERS_WAIT_MS * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	LOCKED(&t->lock);
+	while (c->n_cached > 0 && !c->has_stayer) {
+		if (pthread_cond_timedwait(&t->readers_gone, &t->lock, &until) != 0) {
+			c->has_stayer = c->n_cached > 0;
+			return;
+		}
 	}
 }
 
@@ -509,6 +557,9 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	}
 	bool drop;
 	join_cache(h, mode, &drop);
+	if (writable) {
+		wait_for_readers(h); /* after joining: those who come now go direct */
+	}
 	if (drop) {
 		drop_pages(h);
 		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES;

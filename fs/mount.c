@@ -13,6 +13,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/log.h"
+#include "engines/common/suggest.h"
 #include "fs/mount_impl.h"
 #include "fs/ops.h"
 
@@ -78,16 +79,43 @@ static struct node *nearest_node(struct mount *m, const char *service, const str
 	return n;
 }
 
+static struct engine *service_named(struct mount *m, const char *service)
+{
+	for (unsigned i = 0; i < m->n_services; i++) {
+		if (strcmp(engine_service(m->services[i]), service) == 0) {
+			return m->services[i];
+		}
+	}
+	return NULL;
+}
+
+static bool is_gone(struct engine *e, const struct epath *dir, const char *name)
+{
+	CLEANUP(buf_free) struct buf key = BUF_INIT;
+	struct engine_info info;
+	struct err err = {0};
+	unsigned form;
+	if (name_parse(slice_of(name), &NAME_RULES_DIR, &form, &key) != NAME_KEY) {
+		return false;
+	}
+	struct epath child = epath_child(dir, buf_slice(&key));
+	return engine_stat(e, &child, 0, &info, &err) == -ENOENT;
+}
+
+/* Scratch files of a container that is gone must not turn up in a later one of
+ * the same name. */
 static void drop_gone(struct mount *m, const char *service, const struct epath *path)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
-	struct engine_info info;
-	struct err err = {0};
-	for (unsigned i = 0; i < m->n_services; i++) {
-		if (strcmp(engine_service(m->services[i]), service) == 0 && path->depth > 0 &&
-			engine_stat(m->services[i], path, 0, &info, &err) == -ENOENT) {
-			text_of_path(service, path, &dir);
-			side_drop_dir(&m->side, buf_cstr(&dir));
+	CLEANUP(buf_free) struct buf names = BUF_INIT;
+	struct engine *e = service_named(m, service);
+	text_of_path(service, path, &dir);
+	side_list_dirs(&m->side, buf_cstr(&dir), &names);
+	for (size_t i = 0; e != NULL && i < names.n; i += strlen(names.p + i) + 1) {
+		if (is_gone(e, path, names.p + i)) {
+			CLEANUP(buf_free) struct buf child = BUF_INIT;
+			buf_printf(&child, "%s/%s", buf_cstr(&dir), names.p + i);
+			side_drop_dir(&m->side, buf_cstr(&child));
 		}
 	}
 }
@@ -125,12 +153,20 @@ static bool service_read_only(const struct mountopts *o, const char *service)
 	return o->read_only;
 }
 
+static const char *next_service(const void *arg, unsigned i)
+{
+	(void)arg;
+	return engine_registry[i] != NULL ? engine_registry[i]->service : NULL;
+}
+
 static int check_read_only_names(const struct mountopts *o, struct err *err)
 {
 	for (unsigned i = 0; i < o->n_read_only_services; i++) {
 		if (engine_find(o->read_only_services[i], NULL) == NULL) {
-			return err_set(err, EINVAL, "ro=%s: there is no such service",
-				o->read_only_services[i]);
+			const char *known = suggest(o->read_only_services[i], next_service, NULL);
+			return err_set(err, EINVAL, "ro=%s: there is no such service%s%s",
+				o->read_only_services[i], known != NULL ? "; did you mean " : "",
+				known != NULL ? known : "");
 		}
 	}
 	return 0;
@@ -318,12 +354,12 @@ int mount_create(const struct mountopts *opts, struct mount **out, struct err *e
 	m->side.max_files = opts->scratch_files;
 	m->side.max_rejected = opts->rejected_files;
 	control_results_init(&m->results);
+	displaced_init(&m->displaced);
 	int rc = open_all(m, err);
 	if (rc < 0) {
 		mount_destroy(m);
 		return rc;
 	}
-	log_info("mounted %s at %s", opts->site, opts->mountpoint);
 	*out = m;
 	return 0;
 }
@@ -356,6 +392,7 @@ void mount_destroy(struct mount *m)
 		fuse_session_destroy(m->session);
 	}
 	loop_free(m->loop);
+	displaced_finish(m);
 	/* Nodes of views let go of their engines; then the services end. */
 	nodes_finish(&m->nodes);
 	for (unsigned i = 0; i < m->n_services; i++) {

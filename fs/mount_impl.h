@@ -6,6 +6,7 @@
 
 #include "engines/engine.h"
 #include "fs/control.h"
+#include "fs/displaced.h"
 #include "fs/errlog.h"
 #include "fs/loop.h"
 #include "fs/metrics.h"
@@ -18,7 +19,7 @@
 
 /* Locks, in the order they may be taken; each is held for a short time only and
  * none while an engine is called, but for handle.lock:
- *   handle.lock -> (engine) -> control_results.lock -> nodes.lock
+ *   handle.lock -> (engine) -> control_results.lock -> displaced.lock -> nodes.lock
  *   -> notify.lock -> errlog.lock; loop.lock is taken alone. */
 struct mount {
 	const struct mountopts *opts;
@@ -28,6 +29,7 @@ struct mount {
 	struct side side;
 	struct errlog errlog;
 	struct control_results results;
+	struct displaced displaced;
 	struct metrics metrics;
 	struct notify *notify;
 	struct loop *loop;

@@ -169,6 +169,7 @@ int nodes_init(struct nodes *t, struct err *err)
 {
 	*t = (struct nodes){.n_buckets = 1024};
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->readers_gone, NULL);
 	t->buckets = calloc(t->n_buckets, sizeof(struct node *));
 	struct node_spec root = {.type = NODE_ROOT, .kind = ENGINE_DIR};
 	t->root = node_new(NULL, "", &root);
@@ -193,6 +194,7 @@ void nodes_finish(struct nodes *t)
 	if (t->root != NULL) {
 		node_free(t->root);
 	}
+	pthread_cond_destroy(&t->readers_gone);
 	pthread_mutex_destroy(&t->lock);
 }
 
@@ -324,7 +326,6 @@ int node_move(struct nodes *t, struct node *n, struct node *parent, const char *
 	struct node *target = find(t, parent, name);
 	if (target != NULL && target != n) {
 		hash_remove(t, target);
-		target->unlinked = true;
 	}
 	hash_remove(t, n);
 	struct node *old_parent = n->parent;

@@ -9,6 +9,7 @@
 #include "engines/engine.h"
 
 struct reserved; /* fs/reserved.h */
+struct handle;	 /* fs/handle.h */
 
 enum node_type {
 	NODE_ROOT,     /* the mount's own directory */
@@ -28,7 +29,8 @@ struct node_cache {
 	unsigned n_cached;     /* handles reading through the page cache */
 	unsigned n_direct;     /* handles that bypass it, writers among them */
 	unsigned n_writers;
-	bool dropping; /* old pages are being thrown away */
+	bool dropping;	    /* old pages are being thrown away */
+	bool has_stayer;    /* a cached handle has been open for long: see READERS_WAIT_MS */
 };
 
 struct node {
@@ -44,7 +46,7 @@ struct node {
 	unsigned listed_form; /* of the directory it is in */
 	unsigned n_pending; /* handles that create it: it has no item yet */
 	bool hashed;	    /* reachable by name */
-	bool unlinked;
+	bool unlinked; /* removed by name; not when a rename put another in its place */
 	bool owns_engine;
 	struct engine *engine;	    /* NULL outside services */
 	const struct reserved *row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
@@ -52,12 +54,14 @@ struct node {
 	char *key;		    /* key bytes of NODE_KEY below a service */
 	size_t key_len;
 	struct node_cache cache;
+	struct handle *handles; /* open ones, the last opened first */
 	_Atomic int64_t child_lookup_ns; /* when a child was last looked up by name */
 };
 
 struct nodes {
 	pthread_mutex_t lock; /* guards the table and the fields named above */
 	struct node **buckets;
+	pthread_cond_t readers_gone; /* some node's n_cached fell to 0 */
 	size_t n_buckets;
 	size_t n_nodes;
 	struct node *root;
@@ -92,7 +96,7 @@ void node_forget(struct nodes *t, struct node *n, uint64_t lookups);
 /* The node no longer has that name (unlink, rmdir, replaced by a rename). */
 void node_unlink(struct nodes *t, struct node *n);
 /* The node gets another place, as the kernel's dentry does: what stood at the
- * target is unlinked. 0 or -ENOMEM. */
+ * target is no longer found by name. 0 or -ENOMEM. */
 int node_move(struct nodes *t, struct node *n, struct node *parent, const char *name,
 	const struct node_spec *spec);
 /* Two nodes change places (RENAME_EXCHANGE). */

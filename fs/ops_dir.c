@@ -462,7 +462,9 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 		next_page(l);
 		rc = list_on(&f, &err);
 	}
-	if (rc < 0 && f.used == 0) {
+	if (rc == -ENOENT && f.used == 0) {
+		fuse_reply_buf(req, NULL, 0); /* removed meanwhile: it lists nothing */
+	} else if (rc < 0 && f.used == 0) {
 		reply_done(req, "readdir", l->node, NULL, rc, &err);
 	} else {
 		/* What was given out counts with the kernel: a failure comes next time. */
@@ -509,6 +511,10 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	metrics_count(&m->metrics, METRIC_opendir);
 	int rc = count_children(m, n, &children, &err);
 	struct listing *l = rc == 0 ? calloc(1, sizeof(*l)) : NULL;
+	if (rc == -ENOENT) {
+		reply_errno(req, ENOENT);
+		return;
+	}
 	if (l == NULL) {
 		reply_done(req, "opendir", n, NULL, rc < 0 ? rc : -ENOMEM, &err);
 		return;

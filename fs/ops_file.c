@@ -105,6 +105,11 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 		if (create) {
 			err_clear(err);
 		}
+		if (!create && displaced_for(m, dir, name, who->pid)) {
+			/* Its new text replaces the item that was moved to a backup. */
+			flags = (flags & ~O_EXCL) | O_TRUNC;
+			displaced_drop(m, dir, name);
+		}
 		rc = (flags & O_EXCL) && (!create || (*node)->n_pending > 0)
 			     ? -EEXIST
 			     : handle_open_item(m, *node, flags, create, who, h, hm, err);

@@ -77,7 +77,9 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct err err = {0};
 	metrics_count(&m->metrics, METRIC_lookup);
 	int rc = tree_find(m, dir, name, &f, &err);
-	if (rc == 0) {
+	if (rc == 0 && displaced_for(m, dir, name, fuse_req_ctx(req)->pid)) {
+		reply_errno(req, ENOENT);
+	} else if (rc == 0) {
 		if (f.spec.type == NODE_KEY) {
 			dir->child_lookup_ns = monotonic_ns();
 		}
@@ -131,6 +133,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc = attr_now(m, n, fi, &a, &err);
 	if (rc == 0) {
 		fuse_reply_attr(req, &a.st, a.timeout);
+	} else if (rc == -ENOENT) {
+		reply_errno(req, ENOENT);
 	} else {
 		reply_done(req, "stat", n, NULL, rc, &err);
 	}

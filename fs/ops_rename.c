@@ -35,6 +35,7 @@ struct end {
 struct renaming {
 	struct mount *m;
 	uid_t uid;
+	pid_t pid;
 	unsigned flags;
 	struct end from;
 	struct end to;
@@ -218,7 +219,11 @@ static int item_to_scratch(struct renaming *r, struct err *err)
 	struct engine_info info;
 	struct node_path where = item_path(&r->from);
 	int rc = engine_read(where.engine, &where.path, r->from.f.spec.form, &text, &info, err);
-	return rc < 0 ? rc : write_scratch(r, &r->to, buf_slice(&text), err);
+	rc = rc < 0 ? rc : write_scratch(r, &r->to, buf_slice(&text), err);
+	if (rc == 0) {
+		displaced_add(r->m, r->from.dir, r->from.name, r->pid);
+	}
+	return rc;
 }
 
 /* One of the ends is a scratch file, the other an item; both are there. */
@@ -333,6 +338,9 @@ static int rename_checked(struct renaming *r, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	rc = rename_thing(r, err);
+	if (rc == 0) {
+		displaced_drop(r->m, r->to.dir, r->to.name);
+	}
 	return rc == 0 ? move_nodes(r) : rc;
 }
 
@@ -345,6 +353,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	struct renaming r = {
 		.m = m,
 		.uid = fuse_req_ctx(req)->uid,
+		.pid = fuse_req_ctx(req)->pid,
 		.flags = flags,
 		.from = {.dir = node_of(m, parent), .name = name},
 		.to = {.dir = node_of(m, newparent), .name = newname},

@@ -23,7 +23,7 @@ void reply_error(fuse_req_t req, const char *op, struct node *node, const char *
 {
 	struct mount *m = mount_of(req);
 	metrics_add(&m->metrics.errors, 1);
-	if (err->msg[0] != '\0' && err->code != ENOENT) {
+	if (err->msg[0] != '\0') {
 		report_error(m, fuse_req_ctx(req)->uid, op, node, name, err);
 	}
 	fuse_reply_err(req, err->code);

@@ -81,11 +81,11 @@ static bool there_export_format(const struct reserved *row, const struct reserve
 		handle_size_export, NULL)
 
 const struct reserved reserved_table[] = {
-	FILE_ROW("README", PLACE_ROOT, 0444, NULL, text_readme, NULL, NULL, NULL),
 	DIR_ROW(".dbmount", PLACE_ROOT, PLACE_DBMOUNT, NULL, "the daemon's own files"),
 	FILE_ROW(".errors", PLACE_ROOT, 0444, NULL, text_errors, NULL, NULL,
 		"what was refused anywhere in the mount, and why"),
 	FILE_ROW(".help", PLACE_ROOT, 0444, NULL, text_help, NULL, NULL, "this text"),
+	FILE_ROW("README", PLACE_ROOT, 0444, NULL, text_readme, NULL, NULL, NULL),
 
 	FILE_ROW(".control", PLACE_DATA, 0644, there_control, control_text, handle_open_control,
 		NULL, "write a command line to run it; read it for the commands and last results"),

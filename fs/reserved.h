@@ -45,7 +45,8 @@ static inline bool reserved_is_dir(const struct reserved *row)
 	return row->inside != PLACE_NONE;
 }
 
-/* The table, in the order of listings; ends with a NULL name. */
+/* The table; of one place sorted by name, which is the order of listings. Ends
+ * with a NULL name. */
 extern const struct reserved reserved_table[];
 
 /* The row for a name in a place, if it is there; else NULL. */

@@ -314,7 +314,9 @@ static int compare_names(const void *a, const void *b)
 
 static void append_names(char **names, size_t n, struct buf *out)
 {
-	qsort(names, n, sizeof(*names), compare_names);
+	if (n > 0) {
+		qsort(names, n, sizeof(*names), compare_names);
+	}
 	for (size_t i = 0; i < n; i++) {
 		buf_append(out, names[i], strlen(names[i]) + 1);
 		free(names[i]);
@@ -322,20 +324,11 @@ static void append_names(char **names, size_t n, struct buf *out)
 	free(names);
 }
 
-int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *out,
-	int64_t *mtime_ns, struct err *err)
+static void list_folder(const char *folder, struct buf *out)
 {
-	CLEANUP(buf_free) struct buf folder = BUF_INIT;
-	struct stat st;
-	path_of(s, kind, dir, NULL, &folder);
-	bool there = stat(buf_cstr(&folder), &st) == 0;
-	if (mtime_ns != NULL) {
-		*mtime_ns = there ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
-				  : 0;
-	}
-	DIR *d = there && out != NULL ? opendir(buf_cstr(&folder)) : NULL;
+	DIR *d = opendir(folder);
 	if (d == NULL) {
-		return 0;
+		return;
 	}
 	char **names = NULL;
 	size_t n = 0;
@@ -358,7 +351,31 @@ int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *
 	}
 	closedir(d);
 	append_names(names, n, out);
-	return buf_check(out, err);
+}
+
+int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *out,
+	int64_t *mtime_ns, struct err *err)
+{
+	CLEANUP(buf_free) struct buf folder = BUF_INIT;
+	struct stat st;
+	path_of(s, kind, dir, NULL, &folder);
+	bool there = stat(buf_cstr(&folder), &st) == 0;
+	if (mtime_ns != NULL) {
+		*mtime_ns = there ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
+				  : 0;
+	}
+	if (there && out != NULL) {
+		list_folder(buf_cstr(&folder), out);
+	}
+	return out != NULL ? buf_check(out, err) : 0;
+}
+
+void side_list_dirs(struct side *s, const char *dir, struct buf *out)
+{
+	CLEANUP(buf_free) struct buf folder = BUF_INIT;
+	folder_of(s, dir, &folder);
+	buf_puts(&folder, "/d");
+	list_folder(buf_cstr(&folder), out);
 }
 
 void side_move_dir(struct side *s, const char *from, const char *to)

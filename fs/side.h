@@ -54,6 +54,9 @@ int side_truncate(struct side *s, int fd, off_t size, struct err *err);
 int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *out,
 	int64_t *mtime_ns, struct err *err);
 
+/* The directories directly below `dir` for which anything is kept; NUL-separated. */
+void side_list_dirs(struct side *s, const char *dir, struct buf *out);
+
 /* Everything kept for directory `from` and below now belongs to `to`. */
 void side_move_dir(struct side *s, const char *from, const char *to);
 /* The scratch files of a directory that is gone, and of those below it. */

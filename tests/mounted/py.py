@@ -389,8 +389,10 @@ def cmd_append_race(path, writers):
             new = json.dumps(item).encode()
             os.ftruncate(fd, 0)
             os.lseek(fd, 0, os.SEEK_SET)
-            os.write(fd, new)
+            early = errno_of(os.write, fd, new)  # told as soon as the text is whole
             result = errno_of(os.close, fd)
+            if early not in ("OK", result):
+                sys.exit(f"write: {early}, close: {result}")
             if result == "OK":
                 done += 1
             elif result != "EBUSY":
