@@ -68,9 +68,9 @@ static int run_fill(void *ctx, struct engine_call *call, struct err *err)
 	struct toy *t = ctx;
 	struct toy_place at;
 	unsigned long n = strtoul(call->argv[1], NULL, 10);
-	if (n == 0) {
+	if (n == 0 || n > 1000) {
 		return err_set(
-			err, EINVAL, "fill %s: a number of items is expected", call->argv[1]);
+			err, EINVAL, "fill %s: a number from 1 to 1000 is expected", call->argv[1]);
 	}
 	for (unsigned long i = 0; i < n; i++) {
 		CLEANUP(buf_free) struct buf key = BUF_INIT;
