@@ -58,7 +58,7 @@ static bool is_listed_form(const struct node *n)
 }
 
 void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info,
-	struct attr *out)
+	uint64_t changes, struct attr *out)
 {
 	bool dir = n->kind == ENGINE_DIR;
 	int64_t mtime = dir ? dir_mtime(m, n, info->mtime_ns) : info->mtime_ns;
@@ -68,7 +68,8 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 	/* While handles with other content are open, the size of the inode is a
 	 * matter of who asks: the kernel must ask each time. */
 	bool mixed = c->n_writers > 0 || c->n_direct > 0 || n->n_pending > 0 ||
-		     (c->n_cached > 0 && c->open_version != info->version);
+		     (c->n_cached > 0 && c->open_version != info->version) ||
+		     changes != m->nodes.changes;
 	out->timeout = mixed || !is_listed_form(n) ? 0 : TIMEOUT_FOREVER;
 	c->attr_version = info->version;
 }
@@ -106,10 +107,11 @@ static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
 	struct engine_info info;
+	uint64_t changes = m->nodes.changes;
 	int rc = node_path(&m->nodes, n, &where, err);
 	rc = rc == 0 ? engine_stat(where.engine, &where.path, n->form, &info, err) : rc;
 	if (rc == 0) {
-		attr_of_info(m, n, &info, out);
+		attr_of_info(m, n, &info, changes, out);
 	} else if (rc == -ENOENT && n->n_pending > 0) {
 		/* Being made: there for who knows it, without content. */
 		err_clear(err);
@@ -176,7 +178,7 @@ void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, 
 {
 	struct err err = {0};
 	if (n->type == NODE_KEY) {
-		attr_of_info(m, n, &f->info, out);
+		attr_of_info(m, n, &f->info, f->changes, out);
 	} else if (n->type == NODE_SIDE) {
 		attr_of_side(m, n, &f->st, out);
 	} else {

@@ -16,8 +16,8 @@ void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, 
 int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *err);
 /* Through an open handle: its own size. */
 int attr_of_handle(struct handle *h, struct attr *out, struct err *err);
-/* Of an item in a listing. */
+/* Of what an engine told; `changes`: nodes.changes before it was asked. */
 void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info,
-	struct attr *out);
+	uint64_t changes, struct attr *out);
 
 #endif

@@ -84,6 +84,12 @@ struct handle_target {
  * holds only its errno. */
 int handle_put(struct mount *m, const struct handle_target *target, struct slice text,
 	uint64_t expect, uid_t uid, const char *op, struct err *err);
+/* The item under a name is about to change by something else than a handle on its
+ * node: those who read it through the page cache may finish (for a short while),
+ * and who opens it now is served directly. NULL when the kernel does not know the
+ * name. Ends with handle_unhold(), which has the kernel ask for the size anew. */
+struct node *handle_hold(struct mount *m, struct node *dir, const char *name);
+void handle_unhold(struct mount *m, struct node *n);
 /* The other forms of an item, names of their own, show something else now. */
 void handle_tell_twins(struct mount *m, struct node *dir, const struct node_path *where,
 	unsigned form);

@@ -43,8 +43,10 @@
 /* The kernel's idea of the size is one for all handles, and opening with O_TRUNC
  * makes it 0: a reader between its open and its read would get nothing. So an
  * open for writing waits for those who read through the cache, but not long: a
- * reader that stays has read by then. */
-#define READERS_WAIT_MS 20
+ * reader that stays has read by then. Where readers and writers met, readers go
+ * direct for a while. */
+#define READERS_WAIT_MS 100
+#define CONTENDED_NS	INT64_C(2000000000)
 
 struct item {
 	uint64_t version; /* the content's; ENGINE_VERSION_ABSENT for a new item */
@@ -165,6 +167,59 @@ static int check_place(struct handle *h, struct err *err)
 	return 0;
 }
 
+static void wait_for_readers(struct mount *m, struct node *n)
+{
+	struct node_cache *c = &n->cache;
+	struct nodes *t = &m->nodes;
+	struct timespec until;
+	pthread_mutex_lock(&t->lock);
+	bool wait = c->n_cached > 0 && !c->has_stayer;
+	if (c->n_cached > 0 || (c->contended_ns != 0 && c->n_direct > 1)) {
+		c->contended_ns = monotonic_ns();
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (!wait) {
+		return;
+	}
+	loop_yield();
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += READERS_WAIT_MS * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	LOCKED(&t->lock);
+	while (c->n_cached > 0 && !c->has_stayer) {
+		if (pthread_cond_timedwait(&t->readers_gone, &t->lock, &until) != 0) {
+			c->has_stayer = c->n_cached > 0;
+			return;
+		}
+	}
+}
+
+struct node *handle_hold(struct mount *m, struct node *dir, const char *name)
+{
+	struct node *n = node_peek(&m->nodes, dir, name);
+	if (n == NULL) {
+		return NULL;
+	}
+	pthread_mutex_lock(&m->nodes.lock);
+	n->cache.n_writers++;
+	pthread_mutex_unlock(&m->nodes.lock);
+	wait_for_readers(m, n);
+	return n;
+}
+
+void handle_unhold(struct mount *m, struct node *n)
+{
+	if (n == NULL) {
+		return;
+	}
+	pthread_mutex_lock(&m->nodes.lock);
+	n->cache.n_writers--;
+	pthread_mutex_unlock(&m->nodes.lock);
+	notify_attr_now(m->session, node_number(m, n));
+	node_unref(&m->nodes, n);
+}
+
 static int store_content(struct handle *h, struct err *err)
 {
 	struct mount *m = h->m;
@@ -179,8 +234,13 @@ static int store_content(struct handle *h, struct err *err)
 	if (m->opts->sync != MOUNTOPTS_SYNC_INTERVAL) {
 		loop_yield();
 	}
+	/* Another node may have the name by now: a file renamed onto it since this
+	 * handle was opened. What is committed shows there. */
+	struct node *holder = handle_hold(m, h->node->parent, h->node->name);
 	rc = engine_write(where.engine, &where.path, it->form, buf_slice(&h->content),
 		it->overwrite ? ENGINE_VERSION_ANY : it->version, &info, err);
+	m->nodes.changes++;
+	handle_unhold(m, holder);
 	if (rc < 0) {
 		return rc;
 	}
@@ -441,7 +501,11 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 		c->n_writers++;
 	}
 	bool others_agree = c->n_cached == 0 || c->open_version == it->version;
-	if (it->writable || c->n_writers > 0 || c->dropping || !others_agree) {
+	bool busy = c->n_writers > 0 ||
+		    (c->contended_ns != 0 && monotonic_ns() - c->contended_ns < CONTENDED_NS);
+	/* The kernel may hold the size of a newer one: read before, opened after. */
+	bool old = c->attr_version > it->version;
+	if (it->writable || busy || old || c->dropping || !others_agree) {
 		c->n_direct++;
 		mode->direct = true;
 		return;
@@ -456,31 +520,6 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 		c->dropping = *drop;
 		c->page_version = it->version;
 		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
-	}
-}
-
-static void wait_for_readers(struct handle *h)
-{
-	struct node_cache *c = &h->node->cache;
-	struct nodes *t = &h->m->nodes;
-	struct timespec until;
-	pthread_mutex_lock(&t->lock);
-	bool wait = c->n_cached > 0 && !c->has_stayer;
-	pthread_mutex_unlock(&t->lock);
-	if (!wait) {
-		return;
-	}
-	loop_yield();
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += READERS_WAIT_MS * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	LOCKED(&t->lock);
-	while (c->n_cached > 0 && !c->has_stayer) {
-		if (pthread_cond_timedwait(&t->readers_gone, &t->lock, &until) != 0) {
-			c->has_stayer = c->n_cached > 0;
-			return;
-		}
 	}
 }
 
@@ -558,7 +597,7 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	bool drop;
 	join_cache(h, mode, &drop);
 	if (writable) {
-		wait_for_readers(h); /* after joining: those who come now go direct */
+		wait_for_readers(m, node); /* after joining: those who come now go direct */
 	}
 	if (drop) {
 		drop_pages(h);
@@ -572,8 +611,11 @@ int handle_put(struct mount *m, const struct handle_target *target, struct slice
 	uint64_t expect, uid_t uid, const char *op, struct err *err)
 {
 	struct engine_info info;
+	struct node *holder = handle_hold(m, target->dir, target->name);
 	int rc = engine_write(target->where->engine, &target->where->path, target->form, text,
 		expect, &info, err);
+	m->nodes.changes++;
+	handle_unhold(m, holder);
 	if (rc < 0) {
 		refuse_text(m, target->dir, target->name, uid, op, text, err);
 	} else {

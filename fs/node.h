@@ -30,6 +30,7 @@ struct node_cache {
 	unsigned n_direct;     /* handles that bypass it, writers among them */
 	unsigned n_writers;
 	bool dropping;	    /* old pages are being thrown away */
+	int64_t contended_ns; /* when a writer last met readers; 0 never */
 	bool has_stayer;    /* a cached handle has been open for long: see READERS_WAIT_MS */
 };
 
@@ -65,6 +66,10 @@ struct nodes {
 	size_t n_buckets;
 	size_t n_nodes;
 	struct node *root;
+	/* Moves with each change of an item through the mount, before its writer is
+	 * answered. What an engine said before the count moved may be old: the kernel
+	 * must not be told to keep it. */
+	_Atomic uint64_t changes;
 };
 
 /* What a new node is, for node_get(). All borrowed. */

@@ -81,6 +81,7 @@ struct filler {
 	bool full;
 	bool probe; /* full, but for PROBE_ENTRY */
 	bool stop;
+	uint64_t changes; /* nodes.changes before the engine was asked */
 	uint32_t wanted;
 	uint64_t wanted_ordinal; /* stop there when the hash is not found; 0: search */
 };
@@ -157,7 +158,7 @@ static bool make_full(struct filler *f, const struct entry *e, struct fuse_entry
 	if (n == NULL) {
 		return false;
 	}
-	attr_of_info(f->m, n, e->info, &a);
+	attr_of_info(f->m, n, e->info, f->changes, &a);
 	*p = (struct fuse_entry_param){
 		.ino = node_number(f->m, n),
 		.attr = a.st,
@@ -457,6 +458,7 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 	int rc = buf == NULL ? -ENOMEM : go_to(m, l, (uint64_t)off, &err);
 	struct filler f = {.m = m, .req = req, .l = l, .buf = buf, .size = size, .plus = plus};
 	if (rc == 0) {
+		f.changes = m->nodes.changes;
 		f.full = plus && wants_attributes(l);
 		f.probe = plus && off == 0;
 		next_page(l);

@@ -138,7 +138,7 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 		.attr = a.st,
 		/* Until the first write it is as it is now, and a write makes the kernel
 		 * ask. A name that comes to nothing is taken back (settle_pending()). */
-		.attr_timeout = TIMEOUT_FOREVER,
+		.attr_timeout = node->n_pending > 0 ? TIMEOUT_FOREVER : a.timeout,
 		.entry_timeout = TIMEOUT_FOREVER,
 	};
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {

@@ -169,6 +169,7 @@ static int remove_item(struct mount *m, struct node *dir, const struct tree_foun
 	}
 	where.path = epath_child(&where.path, f->spec.key);
 	rc = engine_remove(where.engine, &where.path, ENGINE_VERSION_ANY, err);
+	m->nodes.changes++;
 	if (rc == 0) {
 		handle_tell_twins(m, dir, &where, f->spec.form);
 	}

@@ -252,7 +252,13 @@ static int in_engine(struct renaming *r, struct err *err)
 	if (from.engine != to.engine || from.path.depth != to.path.depth) {
 		return err_set(err, EXDEV, "the two places are of different kinds");
 	}
-	return engine_rename(from.engine, &from.path, &to.path, r->flags, err);
+	struct node *old = handle_hold(r->m, r->from.dir, r->from.name);
+	struct node *replaced = handle_hold(r->m, r->to.dir, r->to.name);
+	int rc = engine_rename(from.engine, &from.path, &to.path, r->flags, err);
+	r->m->nodes.changes++;
+	handle_unhold(r->m, replaced);
+	handle_unhold(r->m, old);
+	return rc;
 }
 
 static int item_to_item(struct renaming *r, struct err *err)
@@ -309,11 +315,25 @@ static int rename_thing(struct renaming *r, struct err *err)
 
 /* ---- nodes ---- */
 
+/* After a rename the kernel asks for the time anew, but not for the size; and a
+ * text that became an item, or got another key in it, has another size. */
+static void forget_size(struct mount *m, struct node *n)
+{
+	pthread_mutex_lock(&m->nodes.lock);
+	n->cache.attr_version = 0;
+	pthread_mutex_unlock(&m->nodes.lock);
+	notify_attr_now(m->session, node_number(m, n));
+}
+
 static int move_nodes(struct renaming *r)
 {
 	struct mount *m = r->m;
+	forget_size(m, r->node);
 	if (exchange(r)) {
 		struct node *other = node_peek(&m->nodes, r->to.dir, r->to.name);
+		if (other != NULL) {
+			forget_size(m, other);
+		}
 		int rc = other != NULL ? node_exchange(&m->nodes, r->node, other) : 0;
 		node_unref(&m->nodes, other);
 		return rc;

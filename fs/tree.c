@@ -165,6 +165,7 @@ static int find_anywhere(struct mount *m, struct node *dir, const char *name,
 int tree_find(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
 	struct err *err)
 {
+	f->changes = m->nodes.changes;
 	int rc = strlen(name) > NAME_MAX_BYTES ? -ENAMETOOLONG
 					       : find_anywhere(m, dir, name, f, err);
 	if (rc == -ENOENT) {

@@ -11,6 +11,7 @@ struct tree_found {
 	struct stat st;		 /* of NODE_SIDE */
 	struct engine *view;	 /* of a view's root: the reference to let go of */
 	struct buf key;
+	uint64_t changes; /* nodes.changes before the engine was asked */
 	bool scratch_name; /* only a scratch file can bear it: absent until one is made here */
 	bool named; /* the name is an item's or container's (spec holds its key), there or not */
 };

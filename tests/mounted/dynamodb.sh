@@ -140,7 +140,7 @@ test_numeric_keys_must_be_canonical() {
 	check_has_not mkdir "$(py errno mkdir "$DDB/Numbers2/07")" OK
 	check_has_not mkdir "$(py errno mkdir "$DDB/Numbers2/seven")" OK
 	local name
-	for name in 1.0 01 +1 1e3 x -0 ''; do
+	for name in 1.0 01 +1 1e3 x -0 %; do
 		fails put "$DDB/Numbers2/7/$name.json" '{}'
 		fails cat "$DDB/Numbers2/7/$name.json"
 	done
