@@ -57,8 +57,8 @@ static bool is_listed_form(const struct node *n)
 	return n->kind == ENGINE_DIR || n->form == n->listed_form;
 }
 
-void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info,
-	uint64_t changes, struct attr *out)
+void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info, uint64_t changes,
+	struct attr *out)
 {
 	bool dir = n->kind == ENGINE_DIR;
 	int64_t mtime = dir ? dir_mtime(m, n, info->mtime_ns) : info->mtime_ns;

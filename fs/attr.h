@@ -17,7 +17,7 @@ int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *
 /* Through an open handle: its own size. */
 int attr_of_handle(struct handle *h, struct attr *out, struct err *err);
 /* Of what an engine told; `changes`: nodes.changes before it was asked. */
-void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info,
-	uint64_t changes, struct attr *out);
+void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info, uint64_t changes,
+	struct attr *out);
 
 #endif

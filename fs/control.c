@@ -83,8 +83,8 @@ static int run_line(struct handle *h, struct slice line, struct err *err)
 	return rc;
 }
 
-static int control_write(struct handle *h, struct slice data, off_t off, bool append,
-	struct err *err)
+static int control_write(
+	struct handle *h, struct slice data, off_t off, bool append, struct err *err)
 {
 	(void)off;
 	(void)append;
@@ -124,9 +124,8 @@ static int control_flush(struct handle *h, pid_t pid, struct err *err)
 	return rc;
 }
 
-
-static int control_read(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err)
+static int control_read(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
 	control_text(h->m, h->node, h->uid, tmp, err);
 	size_t from = (size_t)off < tmp->n ? (size_t)off : tmp->n;
@@ -156,7 +155,8 @@ int control_text(struct mount *m, struct node *n, uid_t reader, struct buf *out,
 	buf_puts(out, "Commands understood here:\n");
 	engine_commands_help(where.engine, where.path.depth, out);
 	control_results_print(&m->results, buf_cstr(&dir), &last);
-	buf_puts(out, last.n > 0 ? "\nLast results:\n" : "\nNothing was run here since the mount.\n");
+	buf_puts(out,
+		last.n > 0 ? "\nLast results:\n" : "\nNothing was run here since the mount.\n");
 	buf_append_slice(out, buf_slice(&last));
 	return buf_check(out, err);
 }
@@ -168,8 +168,8 @@ int handle_open_control(struct mount *m, struct node *n, int flags, const struct
 		return handle_open_text(m, n, flags, who, out, mode, err);
 	}
 	if (engine_read_only(n->engine)) {
-		return err_set(err, EROFS, "this part of %s is read-only",
-			engine_service(n->engine));
+		return err_set(
+			err, EROFS, "this part of %s is read-only", engine_service(n->engine));
 	}
 	struct handle *h = handle_new(m, n, &control_ops, err);
 	if (h == NULL) {

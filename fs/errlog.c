@@ -11,7 +11,7 @@
 #include "engines/common/log.h"
 #include "fs/side.h"
 
-#define TAIL_BYTES (128 * 1024)
+#define TAIL_BYTES     (128 * 1024)
 #define FILE_MAX_BYTES (4 * 1024 * 1024)
 
 /* On disk a line has the uid and a tab in front. The path ends where the name
@@ -57,8 +57,8 @@ static void parse_line(struct errlog *log, const char *line)
 	const char *path = nth_space(tab + 1, 2);
 	const char *end = path != NULL ? path_end(path) : NULL;
 	if (end != NULL) {
-		remember(log, (uid_t)uid, slice_make(path, (size_t)(end - path)),
-			slice_of(tab + 1));
+		remember(
+			log, (uid_t)uid, slice_make(path, (size_t)(end - path)), slice_of(tab + 1));
 	}
 }
 

@@ -7,8 +7,8 @@
 
 #include "engines/common/cleanup.h"
 
-struct handle *handle_new(struct mount *m, struct node *node, const struct handle_ops *ops,
-	struct err *err)
+struct handle *handle_new(
+	struct mount *m, struct node *node, const struct handle_ops *ops, struct err *err)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 	if (h == NULL) {
@@ -74,8 +74,8 @@ void handle_free(struct handle *h)
 	free(h);
 }
 
-int handle_read_content(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err)
+int handle_read_content(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
 	(void)tmp;
 	(void)err;

@@ -30,7 +30,7 @@ struct handle {
 	unsigned refs;	     /* under nodes.lock */
 	const struct handle_ops *ops;
 	struct mount *m;
-	struct node *node; /* referenced */
+	struct node *node;    /* referenced */
 	pthread_mutex_t lock; /* guards what is below */
 	struct buf content;
 	int fd;	     /* of kinds that stand for a file on disk; else -1 */
@@ -47,16 +47,16 @@ struct handle_mode {
 };
 
 /* NULL with err set when memory ran out. Takes a reference to node. */
-struct handle *handle_new(struct mount *m, struct node *node, const struct handle_ops *ops,
-	struct err *err);
+struct handle *handle_new(
+	struct mount *m, struct node *node, const struct handle_ops *ops, struct err *err);
 /* The opener's reference goes; the last one frees. NULL is fine. */
 void handle_free(struct handle *h);
 /* Some open handle of the node, with a reference that handle_free() ends; NULL
  * when there is none. */
 struct handle *handle_of_node(struct mount *m, struct node *n);
 /* A .read and .size over handle.content. */
-int handle_read_content(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err);
+int handle_read_content(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err);
 int handle_size_content(struct handle *h, uint64_t *out, struct err *err);
 
 /* Whether two thread numbers (as requests bear them) are of one process. */
@@ -91,7 +91,7 @@ int handle_put(struct mount *m, const struct handle_target *target, struct slice
 struct node *handle_hold(struct mount *m, struct node *dir, const char *name);
 void handle_unhold(struct mount *m, struct node *n);
 /* The other forms of an item, names of their own, show something else now. */
-void handle_tell_twins(struct mount *m, struct node *dir, const struct node_path *where,
-	unsigned form);
+void handle_tell_twins(
+	struct mount *m, struct node *dir, const struct node_path *where, unsigned form);
 
 #endif

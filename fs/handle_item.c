@@ -89,11 +89,13 @@ static void refuse_text(struct mount *m, struct node *dir, const char *name, uid
 		side_reject(&m->side, buf_cstr(&path), name, text, &kept, &lost);
 	}
 	if (kept.n > 0) {
-		err_set(&full, err->code, "%.700s; nothing was saved, the text is kept as .rejected/%s",
-			err->msg, buf_cstr(&kept));
+		err_set(&full, err->code,
+			"%.700s; nothing was saved, the text is kept as .rejected/%s", err->msg,
+			buf_cstr(&kept));
 	} else if (lost.code != 0) {
-		err_set(&full, err->code, "%.700s; nothing was saved, and the text could not be kept: %s",
-			err->msg, lost.msg);
+		err_set(&full, err->code,
+			"%.700s; nothing was saved, and the text could not be kept: %s", err->msg,
+			lost.msg);
 	} else {
 		err_set(&full, err->code, "%.900s; nothing was saved", err->msg);
 	}
@@ -113,8 +115,8 @@ static void refuse(struct handle *h, const char *op, struct err *err)
 	drop_draft(it);
 }
 
-void handle_tell_twins(struct mount *m, struct node *dir, const struct node_path *where,
-	unsigned form)
+void handle_tell_twins(
+	struct mount *m, struct node *dir, const struct node_path *where, unsigned form)
 {
 	struct engine_level level;
 	struct err ignored = {0};
@@ -272,8 +274,8 @@ static int commit(struct handle *h, const char *op, struct err *err)
 	return 0;
 }
 
-static int item_read(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err)
+static int item_read(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
 	struct item *it = h->state;
 	it->read = true;
@@ -296,8 +298,7 @@ static int follow_draft(struct handle *h, struct err *err)
 			return err_set(err, ENOMEM, "out of memory");
 		}
 	}
-	struct slice more =
-		slice_make(h->content.p + it->fed, h->content.n - it->fed);
+	struct slice more = slice_make(h->content.p + it->fed, h->content.n - it->fed);
 	it->fed = h->content.n;
 	rc = engine_draft_feed(it->draft, more, err);
 	if (rc == 0 && engine_draft_complete(it->draft)) {
@@ -312,13 +313,13 @@ static int check_length(const struct handle *h, uint64_t end, struct err *err)
 	if (end <= h->m->opts->max_file_size) {
 		return 0;
 	}
-	return err_set(err, EFBIG, "the text would have %llu bytes, at most %llu are taken "
-				   "(max_file_size=)",
+	return err_set(err, EFBIG,
+		"the text would have %llu bytes, at most %llu are taken "
+		"(max_file_size=)",
 		(unsigned long long)end, (unsigned long long)h->m->opts->max_file_size);
 }
 
-static int item_write(struct handle *h, struct slice data, off_t off, bool append,
-	struct err *err)
+static int item_write(struct handle *h, struct slice data, off_t off, bool append, struct err *err)
 {
 	struct item *it = h->state;
 	size_t at = append ? h->content.n : (size_t)off;
@@ -430,8 +431,9 @@ static void note_nothing_stored(struct handle *h)
 	if (it->pending) {
 		err_set(&err, EINVAL, "closed without any content: no item was made");
 	} else {
-		err_set(&err, EINVAL, "truncated, and closed without any content: the item is "
-				      "as it was (rm removes it)");
+		err_set(&err, EINVAL,
+			"truncated, and closed without any content: the item is "
+			"as it was (rm removes it)");
 	}
 	report_error(h->m, h->uid, "close", h->node, NULL, &err);
 }

@@ -9,8 +9,8 @@
 #include "engines/common/cleanup.h"
 #include "fs/reply.h"
 
-static int side_read(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err)
+static int side_read(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
 	if (!buf_resize(tmp, n)) {
 		return err_set(err, ENOMEM, "out of memory");
@@ -30,8 +30,8 @@ static bool became_item(const struct handle *h)
 	return h->node->type == NODE_KEY && !h->node->unlinked;
 }
 
-static int side_handle_write(struct handle *h, struct slice data, off_t off, bool append,
-	struct err *err)
+static int side_handle_write(
+	struct handle *h, struct slice data, off_t off, bool append, struct err *err)
 {
 	if (became_item(h)) {
 		h->state = h; /* marks it */
@@ -71,10 +71,12 @@ static int side_flush(struct handle *h, pid_t pid, struct err *err)
 	int rc = read_all(h->fd, &text, err);
 	rc = rc == 0 ? node_path(&h->m->nodes, h->node, &where, err) : rc;
 	if (rc == 0) {
-		struct handle_target target = {.dir = h->node->parent, .name = h->node->name,
-			.where = &where, .form = h->node->form};
-		rc = handle_put(h->m, &target, buf_slice(&text), ENGINE_VERSION_ANY, h->uid,
-			"close", err);
+		struct handle_target target = {.dir = h->node->parent,
+			.name = h->node->name,
+			.where = &where,
+			.form = h->node->form};
+		rc = handle_put(
+			h->m, &target, buf_slice(&text), ENGINE_VERSION_ANY, h->uid, "close", err);
 	}
 	return rc;
 }

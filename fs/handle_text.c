@@ -43,8 +43,8 @@ int handle_open_text(struct mount *m, struct node *n, int flags, const struct fu
 
 /* ---- logs: files on disk that grow while they are read ---- */
 
-static int log_read(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err)
+static int log_read(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
 	if (h->fd < 0) {
 		return handle_read_content(h, off, n, out, tmp, err);

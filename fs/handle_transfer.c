@@ -22,8 +22,8 @@ static int refuse_read_only(const struct node *n, struct err *err)
 
 /* ---- .schema: written whole, taken at close ---- */
 
-static int schema_write(struct handle *h, struct slice data, off_t off, bool append,
-	struct err *err)
+static int schema_write(
+	struct handle *h, struct slice data, off_t off, bool append, struct err *err)
 {
 	size_t at = append ? h->content.n : (size_t)off;
 	if (at + data.n > h->m->opts->max_file_size) {
@@ -40,8 +40,7 @@ static int schema_write(struct handle *h, struct slice data, off_t off, bool app
 
 static int schema_truncate(struct handle *h, off_t size, struct err *err)
 {
-	return buf_resize(&h->content, (size_t)size) ? 0
-						     : err_set(err, ENOMEM, "out of memory");
+	return buf_resize(&h->content, (size_t)size) ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 static int schema_flush(struct handle *h, pid_t pid, struct err *err)
@@ -128,8 +127,8 @@ static int import_fail(struct handle *h, int rc)
 	return rc;
 }
 
-static int import_write(struct handle *h, struct slice data, off_t off, bool append,
-	struct err *err)
+static int import_write(
+	struct handle *h, struct slice data, off_t off, bool append, struct err *err)
 {
 	struct import *im = h->state;
 	if (im->failed != 0) {
@@ -137,10 +136,11 @@ static int import_write(struct handle *h, struct slice data, off_t off, bool app
 		return -im->failed;
 	}
 	if (!append && (uint64_t)off != im->fed) {
-		return import_fail(h, err_set(err, ESPIPE, "an import is written from front to "
-							   "back: at byte %llu, expected %llu",
-						 (unsigned long long)off,
-						 (unsigned long long)im->fed));
+		return import_fail(
+			h, err_set(err, ESPIPE,
+				   "an import is written from front to "
+				   "back: at byte %llu, expected %llu",
+				   (unsigned long long)off, (unsigned long long)im->fed));
 	}
 	loop_yield();
 	int rc = im->sink == NULL ? import_start(h, err) : 0;
@@ -232,8 +232,8 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
 	if ((flags & O_ACCMODE) == O_RDONLY) {
-		return err_set(err, EACCES, "%s is only written: cp FILE here; .export is read",
-			n->name);
+		return err_set(
+			err, EACCES, "%s is only written: cp FILE here; .export is read", n->name);
 	}
 	int rc = refuse_read_only(n, err);
 	struct handle *h = rc == 0 ? handle_new(m, n, &import_ops, err) : NULL;
@@ -258,7 +258,8 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 
 #define WINDOW_BYTES (1024 * 1024)
 
-struct export {
+struct export
+{
 	struct engine_export *stream;
 	uint64_t size;
 	uint64_t start; /* where handle.content begins in the text */
@@ -270,8 +271,8 @@ static int export_open_stream(struct handle *h, struct err *err)
 	CLEANUP(node_path_free) struct node_path where = {0};
 	int rc = anchor_path(h, &where, err);
 	if (rc == 0) {
-		rc = engine_export_open(where.engine, &where.path, h->node->name, &x->stream,
-			&x->size, err);
+		rc = engine_export_open(
+			where.engine, &where.path, h->node->name, &x->stream, &x->size, err);
 	}
 	return rc;
 }
@@ -311,8 +312,8 @@ static int export_fill(struct handle *h, uint64_t off, uint64_t end, struct err 
 	return 0;
 }
 
-static int export_read(struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp,
-	struct err *err)
+static int export_read(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
 	struct export *x = h->state;
 	int rc = 0;

@@ -191,8 +191,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-struct loop *loop_new(struct fuse_session *se, unsigned threads, unsigned spin_us,
-	struct err *err)
+struct loop *loop_new(struct fuse_session *se, unsigned threads, unsigned spin_us, struct err *err)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 	if (l == NULL) {

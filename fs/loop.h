@@ -11,8 +11,7 @@ struct loop;
 
 /* `threads`: how many idle ones are kept. `spin_us`: how long the reading
  * thread polls before it sleeps. */
-struct loop *loop_new(struct fuse_session *se, unsigned threads, unsigned spin_us,
-	struct err *err);
+struct loop *loop_new(struct fuse_session *se, unsigned threads, unsigned spin_us, struct err *err);
 /* Serves until the session ends or loop_stop(). 0, or -errno. */
 int loop_run(struct loop *l, struct err *err);
 void loop_stop(struct loop *l); /* async-signal-safe */

@@ -42,7 +42,7 @@ enum metric_op {
 #define X(name) METRIC_##name,
 	METRIC_OPS(X)
 #undef X
-	METRIC_N_OPS
+		METRIC_N_OPS
 };
 
 struct metrics {

@@ -231,7 +231,8 @@ static int check_empty(const char *path, struct err *err)
 	return n <= 2 ? 0
 		      : err_set(err, ENOTEMPTY,
 				"mount point %s is not empty: name an empty directory, or make one "
-				"with mkdir", path);
+				"with mkdir",
+				path);
 }
 
 static int check_mountpoint(const char *path, struct err *err)
@@ -240,12 +241,13 @@ static int check_mountpoint(const char *path, struct err *err)
 	if (stat(path, &st) < 0) {
 		int code = errno;
 		return code == ENOENT
-			       ? err_set(err, ENOENT, "mount point %s does not exist: mkdir it first",
-					 path)
+			       ? err_set(err, ENOENT,
+					 "mount point %s does not exist: mkdir it first", path)
 		       : code == ENOTCONN
 			       ? err_set(err, ENOTCONN,
 					 "mount point %s holds a mount whose daemon is gone: "
-					 "fusermount3 -u %s, then mount again", path, path)
+					 "fusermount3 -u %s, then mount again",
+					 path, path)
 			       : err_errno(err, "mount point %s", path);
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -316,9 +318,11 @@ static int open_session(struct mount *m, struct err *err)
 	if (fuse_session_mount(m->session, m->opts->mountpoint) != 0) {
 		return err_set(err, EPERM,
 			"cannot mount at %s: mounting needs root or the program fusermount3 "
-			"(package fuse3)%s", m->opts->mountpoint,
+			"(package fuse3)%s",
+			m->opts->mountpoint,
 			m->opts->allow_other ? "; allow_other needs user_allow_other in "
-					       "/etc/fuse.conf" : "");
+					       "/etc/fuse.conf"
+					     : "");
 	}
 	m->mounted = true;
 	return 0;

@@ -464,8 +464,8 @@ void node_text(struct nodes *t, struct node *n, struct buf *out)
 	append_text(n, out);
 }
 
-void nodes_below(struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n),
-	void *arg)
+void nodes_below(
+	struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n), void *arg)
 {
 	LOCKED(&t->lock);
 	for (size_t i = 0; i < t->n_buckets; i++) {

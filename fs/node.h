@@ -29,9 +29,9 @@ struct node_cache {
 	unsigned n_cached;     /* handles reading through the page cache */
 	unsigned n_direct;     /* handles that bypass it, writers among them */
 	unsigned n_writers;
-	bool dropping;	    /* old pages are being thrown away */
+	bool dropping;	      /* old pages are being thrown away */
 	int64_t contended_ns; /* when a writer last met readers; 0 never */
-	bool has_stayer;    /* a cached handle has been open for long: see READERS_WAIT_MS */
+	bool has_stayer;      /* a cached handle has been open for long: see READERS_WAIT_MS */
 };
 
 struct node {
@@ -45,9 +45,9 @@ struct node {
 	enum engine_kind kind;
 	unsigned form;
 	unsigned listed_form; /* of the directory it is in */
-	unsigned n_pending; /* handles that create it: it has no item yet */
-	bool hashed;	    /* reachable by name */
-	bool unlinked; /* removed by name; not when a rename put another in its place */
+	unsigned n_pending;   /* handles that create it: it has no item yet */
+	bool hashed;	      /* reachable by name */
+	bool unlinked;	      /* removed by name; not when a rename put another in its place */
 	bool owns_engine;
 	struct engine *engine;	    /* NULL outside services */
 	const struct reserved *row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
@@ -55,7 +55,7 @@ struct node {
 	char *key;		    /* key bytes of NODE_KEY below a service */
 	size_t key_len;
 	struct node_cache cache;
-	struct handle *handles; /* open ones, the last opened first */
+	struct handle *handles;		 /* open ones, the last opened first */
 	_Atomic int64_t child_lookup_ns; /* when a child was last looked up by name */
 };
 
@@ -128,7 +128,7 @@ void node_text(struct nodes *t, struct node *n, struct buf *out);
 struct node *node_anchor(struct node *n);
 
 /* Calls fn for each node at or below `top`; under the lock. */
-void nodes_below(struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n),
-	void *arg);
+void nodes_below(
+	struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n), void *arg);
 
 #endif

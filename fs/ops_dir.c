@@ -59,7 +59,7 @@ struct page {
 };
 
 struct listing {
-	struct node *node; /* referenced */
+	struct node *node;    /* referenced */
 	pthread_mutex_t lock; /* guards what is below */
 	struct place place;
 	uint64_t cookie; /* of the entry `place` is behind; 0 at the start */
@@ -109,8 +109,11 @@ static uint64_t make_cookie(uint64_t ordinal, uint32_t hash)
 static void keep_mark(struct listing *l, uint64_t cookie)
 {
 	struct page *p = &l->pages[l->page];
-	struct mark mark = {.cookie = cookie, .ordinal = l->place.ordinal,
-		.phase = l->place.phase, .at = p->keys.n, .n = l->place.key.n};
+	struct mark mark = {.cookie = cookie,
+		.ordinal = l->place.ordinal,
+		.phase = l->place.phase,
+		.at = p->keys.n,
+		.n = l->place.key.n};
 	buf_append(&p->marks, &mark, sizeof(mark));
 	buf_append_slice(&p->keys, buf_slice(&l->place.key));
 }
@@ -129,16 +132,16 @@ static void advance(struct listing *l, struct slice key, uint32_t hash)
 struct entry {
 	const char *name;
 	size_t name_len;
-	struct slice key; /* where to go on behind it */
-	const struct node_spec *spec; /* NULL: "." and ".." */
+	struct slice key;		/* where to go on behind it */
+	const struct node_spec *spec;	/* NULL: "." and ".." */
 	const struct engine_info *info; /* of keys */
 	mode_t type;
 };
 
 static bool add_plain(struct filler *f, const struct entry *e, uint64_t cookie)
 {
-	struct stat st = {.st_ino = node_child_ino(f->l->node, e->name, e->name_len),
-		.st_mode = e->type};
+	struct stat st = {
+		.st_ino = node_child_ino(f->l->node, e->name, e->name_len), .st_mode = e->type};
 	if (e->spec == NULL) {
 		st.st_ino = f->l->node->ino;
 	}
@@ -177,9 +180,8 @@ static bool add_plus(struct filler *f, const struct entry *e, uint64_t cookie)
 	struct fuse_entry_param p = {0};
 	bool full = f->full || (f->probe && f->l->place.ordinal != PROBE_ENTRY);
 	if (!full || e->info == NULL || !make_full(f, e, &p)) {
-		p.attr.st_ino = e->spec == NULL
-					? f->l->node->ino
-					: node_child_ino(f->l->node, e->name, e->name_len);
+		p.attr.st_ino = e->spec == NULL ? f->l->node->ino
+						: node_child_ino(f->l->node, e->name, e->name_len);
 		p.attr.st_mode = e->type;
 	}
 	fuse_add_direntry_plus(
@@ -214,8 +216,10 @@ static void list_dots(struct filler *f)
 {
 	static const char *const dots[] = {".", ".."};
 	for (size_t i = f->l->place.begun ? f->l->place.key.n : 0; i < 2 && !f->stop; i++) {
-		struct entry e = {.name = dots[i], .name_len = i + 1,
-			.key = slice_make(dots[i], i + 1), .type = S_IFDIR};
+		struct entry e = {.name = dots[i],
+			.name_len = i + 1,
+			.key = slice_make(dots[i], i + 1),
+			.type = S_IFDIR};
 		add(f, &e);
 	}
 }
@@ -237,10 +241,12 @@ static void list_services(struct filler *f)
 	for (unsigned i = 0; i < f->m->n_services && !f->stop; i++) {
 		struct engine *s = f->m->services[i];
 		const char *name = engine_service(s);
-		struct node_spec spec = {.type = NODE_KEY, .kind = ENGINE_DIR, .engine = s,
-			.own_engine = true};
-		struct entry e = {.name = name, .name_len = strlen(name),
-			.key = slice_make(name, strlen(name) + 1), .spec = &spec,
+		struct node_spec spec = {
+			.type = NODE_KEY, .kind = ENGINE_DIR, .engine = s, .own_engine = true};
+		struct entry e = {.name = name,
+			.name_len = strlen(name),
+			.key = slice_make(name, strlen(name) + 1),
+			.spec = &spec,
 			.type = S_IFDIR};
 		if (f->l->node->type == NODE_ROOT && behind(&f->l->place, name)) {
 			add(f, &e);
@@ -256,8 +262,10 @@ static void list_rows(struct filler *f)
 	/* Rows of one place are sorted by name, as "behind" needs. */
 	for (const struct reserved *r = reserved_table; r->name != NULL && !f->stop; r++) {
 		struct node_spec spec = {.type = NODE_RESERVED, .row = r};
-		struct entry e = {.name = r->name, .name_len = strlen(r->name),
-			.key = slice_make(r->name, strlen(r->name) + 1), .spec = &spec,
+		struct entry e = {.name = r->name,
+			.name_len = strlen(r->name),
+			.key = slice_make(r->name, strlen(r->name) + 1),
+			.spec = &spec,
 			.type = reserved_is_dir(r) ? S_IFDIR : S_IFREG};
 		if (r->place == place && row_listed(f, r) && behind(&f->l->place, r->name) &&
 			(r->there == NULL || r->there(r, &scope))) {
@@ -273,10 +281,17 @@ static int emit_key(void *arg, struct slice key, const struct engine_info *info)
 	bool dir = info->kind == ENGINE_DIR;
 	unsigned form = dir ? 0 : f->level.listed_form;
 	name_print(key, dir ? &NAME_RULES_DIR : &f->level.names, form, &name);
-	struct node_spec spec = {.type = NODE_KEY, .kind = info->kind, .form = form,
-		.listed_form = form, .key = key};
-	struct entry e = {.name = buf_cstr(&name), .name_len = name.n, .key = key, .spec = &spec,
-		.info = info, .type = dir ? S_IFDIR : S_IFREG};
+	struct node_spec spec = {.type = NODE_KEY,
+		.kind = info->kind,
+		.form = form,
+		.listed_form = form,
+		.key = key};
+	struct entry e = {.name = buf_cstr(&name),
+		.name_len = name.n,
+		.key = key,
+		.spec = &spec,
+		.info = info,
+		.type = dir ? S_IFDIR : S_IFREG};
 	return add(f, &e) ? 0 : 1;
 }
 
@@ -288,7 +303,10 @@ static int emit_view(void *arg, struct slice key, const struct engine_info *info
 	(void)info;
 	name_print(key, &NAME_RULES_DIR, 0, &name);
 	/* Without attributes: the view is opened when somebody goes there. */
-	struct entry e = {.name = buf_cstr(&name), .name_len = name.n, .key = key, .spec = &spec,
+	struct entry e = {.name = buf_cstr(&name),
+		.name_len = name.n,
+		.key = key,
+		.spec = &spec,
 		.type = S_IFDIR};
 	return add(f, &e) ? 0 : 1;
 }
@@ -308,11 +326,11 @@ static int list_keys(struct filler *f, struct err *err)
 	struct slice after = buf_slice(&copy);
 	const struct slice *from = l->place.begun ? &after : NULL;
 	if (rc == 0 && place == PLACE_DATA) {
-		rc = engine_list(where.engine, &where.path, from, f->level.listed_form, emit_key,
-			f, err);
+		rc = engine_list(
+			where.engine, &where.path, from, f->level.listed_form, emit_key, f, err);
 	} else if (rc == 0) {
-		rc = engine_view_list(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, from,
-			emit_view, f, err);
+		rc = engine_view_list(
+			where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, from, emit_view, f, err);
 	}
 	return rc;
 }
@@ -333,7 +351,9 @@ static int list_side(struct filler *f, struct err *err)
 		const char *name = names.p + i;
 		size_t len = strlen(name);
 		struct node_spec spec = {.type = NODE_SIDE};
-		struct entry e = {.name = name, .name_len = len, .key = slice_make(name, len + 1),
+		struct entry e = {.name = name,
+			.name_len = len,
+			.key = slice_make(name, len + 1),
 			.spec = &spec};
 		if (behind(&f->l->place, name)) {
 			add(f, &e);
@@ -481,8 +501,8 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct f
 	reply_listing(req, size, off, listing_of(fi), false);
 }
 
-void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-	struct fuse_file_info *fi)
+void op_readdirplus(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	(void)ino;
 	metrics_count(&mount_of(req)->metrics, METRIC_readdirplus);

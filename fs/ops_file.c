@@ -147,8 +147,8 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	}
 }
 
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	struct fuse_file_info *fi)
+void op_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct node *dir = node_of(m, parent);

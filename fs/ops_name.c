@@ -90,8 +90,8 @@ static void forget_name(struct mount *m, struct node *dir, const char *name)
 
 /* ---- rmdir ---- */
 
-static int refuse_scratch_inside(struct mount *m, struct node *dir, const char *name,
-	struct err *err)
+static int refuse_scratch_inside(
+	struct mount *m, struct node *dir, const char *name, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	CLEANUP(buf_free) struct buf names = BUF_INIT;
@@ -114,8 +114,8 @@ static int remove_container(struct mount *m, struct node *dir, const char *name,
 		return rc;
 	}
 	if (reserved_place_of(dir) == PLACE_SNAPSHOTS) {
-		return engine_view_remove(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT,
-			buf_slice(&f->key), err);
+		return engine_view_remove(
+			where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, buf_slice(&f->key), err);
 	}
 	if (f->spec.own_engine) {
 		return err_set(err, EPERM, "a service is there as long as the mount");
@@ -159,8 +159,8 @@ static bool is_pending(struct mount *m, struct node *dir, const char *name)
 	return pending;
 }
 
-static int remove_item(struct mount *m, struct node *dir, const struct tree_found *f,
-	struct err *err)
+static int remove_item(
+	struct mount *m, struct node *dir, const struct tree_found *f, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
 	int rc = node_path(&m->nodes, dir, &where, err);

@@ -11,8 +11,8 @@
 #include "fs/reply.h"
 #include "fs/reserved.h"
 
-static void fill_entry(struct mount *m, struct node *n, const struct attr *a,
-	struct fuse_entry_param *e)
+static void fill_entry(
+	struct mount *m, struct node *n, const struct attr *a, struct fuse_entry_param *e)
 {
 	*e = (struct fuse_entry_param){
 		.ino = node_number(m, n),
@@ -22,8 +22,8 @@ static void fill_entry(struct mount *m, struct node *n, const struct attr *a,
 	};
 	/* A name that is being made may come to nothing; another form of an item is
 	 * not told when the item goes; what a view shows goes with the view. */
-	bool other_form = n->type == NODE_KEY && n->kind == ENGINE_FILE &&
-			  n->form != n->listed_form;
+	bool other_form =
+		n->type == NODE_KEY && n->kind == ENGINE_FILE && n->form != n->listed_form;
 	bool rejected = n->type == NODE_SIDE && n->row != NULL;
 	if (n->n_pending > 0 || other_form || rejected || n->type == NODE_RESERVED) {
 		e->entry_timeout = 0;
@@ -41,8 +41,7 @@ static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
 	struct attr a;
 	struct err err = {0};
 	struct fuse_entry_param e;
-	bool there = n->type == NODE_KEY && n->n_pending > 0 &&
-		     attr_of_node(m, n, &a, &err) == 0;
+	bool there = n->type == NODE_KEY && n->n_pending > 0 && attr_of_node(m, n, &a, &err) == 0;
 	if (there) {
 		pthread_mutex_lock(&m->nodes.lock);
 		n->lookups++;
@@ -184,8 +183,8 @@ static void set_time(const struct stat *attr, int to_set, struct timespec t[2])
 }
 
 /* Mode and times of scratch files are real: editors copy them about. */
-static int set_side(struct mount *m, struct node *n, const struct stat *attr, int to_set,
-	struct err *err)
+static int set_side(
+	struct mount *m, struct node *n, const struct stat *attr, int to_set, struct err *err)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	struct stat st;
@@ -199,8 +198,7 @@ static int set_side(struct mount *m, struct node *n, const struct stat *attr, in
 		return rc;
 	}
 	CLEANUP(cleanup_close)
-	int fd = side_open(
-		&m->side, SIDE_SCRATCH, buf_cstr(&dir), n->name, O_RDONLY, 0, err);
+	int fd = side_open(&m->side, SIDE_SCRATCH, buf_cstr(&dir), n->name, O_RDONLY, 0, err);
 	if (fd < 0) {
 		return fd;
 	}
@@ -217,8 +215,8 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct stat *att
 	struct mount *m = mount_of(req);
 	int rc = 0;
 	if (to_set & FUSE_SET_ATTR_SIZE) {
-		rc = fi != NULL ? truncate_handle((struct handle *)(uintptr_t)fi->fh,
-					  attr->st_size, err)
+		rc = fi != NULL ? truncate_handle(
+					  (struct handle *)(uintptr_t)fi->fh, attr->st_size, err)
 				: truncate_path(req, n, attr->st_size, err);
 	}
 	if (rc == 0 && n->type == NODE_SIDE && (to_set & ~FUSE_SET_ATTR_SIZE) != 0) {
@@ -229,8 +227,8 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct stat *att
 	return rc;
 }
 
-void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-	struct fuse_file_info *fi)
+void op_setattr(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct node *n = node_of(m, ino);
@@ -270,8 +268,8 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 #define XATTR_VERSION "user.dbmount.version"
 #define XATTR_ERROR   "user.dbmount.error"
 
-static int xattr_value(struct mount *m, struct node *n, const char *name, struct buf *out,
-	struct err *err)
+static int xattr_value(
+	struct mount *m, struct node *n, const char *name, struct buf *out, struct err *err)
 {
 	if (strcmp(name, XATTR_VERSION) == 0 && n->type == NODE_KEY) {
 		CLEANUP(node_path_free) struct node_path where = {0};

@@ -90,8 +90,8 @@ static int find_source(struct renaming *r, struct err *err)
 		return err_set(err, ENOTSUP, "%s cannot be renamed", e->name);
 	}
 	if (engine_read_only(e->dir->engine)) {
-		return err_set(err, EROFS, "this part of %s is read-only",
-			engine_service(e->dir->engine));
+		return err_set(
+			err, EROFS, "this part of %s is read-only", engine_service(e->dir->engine));
 	}
 	if (e->f.spec.type == NODE_SIDE && e->f.spec.row != NULL) {
 		return err_set(err, EXDEV, "a refused text is kept as it was; copy it");
@@ -138,8 +138,8 @@ static int read_scratch(struct renaming *r, const struct end *e, struct buf *out
 {
 	struct stat st;
 	CLEANUP(cleanup_close)
-	int fd = side_open(&r->m->side, SIDE_SCRATCH, buf_cstr((struct buf *)&e->dir_text),
-		e->name, O_RDONLY, 0, err);
+	int fd = side_open(&r->m->side, SIDE_SCRATCH, buf_cstr((struct buf *)&e->dir_text), e->name,
+		O_RDONLY, 0, err);
 	if (fd < 0) {
 		return fd == -ELOOP ? err_set(err, EINVAL, "a symbolic link is no item") : fd;
 	}
@@ -162,8 +162,8 @@ static int read_scratch(struct renaming *r, const struct end *e, struct buf *out
 }
 
 /* Written beside and renamed, so that a full disk leaves what was there. */
-static int write_scratch(struct renaming *r, const struct end *e, struct slice text,
-	struct err *err)
+static int write_scratch(
+	struct renaming *r, const struct end *e, struct slice text, struct err *err)
 {
 	const char *dir = buf_cstr((struct buf *)&e->dir_text);
 	CLEANUP(buf_free) struct buf tmp = BUF_INIT;
@@ -176,8 +176,7 @@ static int write_scratch(struct renaming *r, const struct end *e, struct slice t
 	}
 	int rc = side_write(&r->m->side, fd, text, 0, false, err);
 	if (rc == 0) {
-		rc = side_rename(
-			&r->m->side, dir, buf_cstr(&tmp), dir, e->name, 0, err);
+		rc = side_rename(&r->m->side, dir, buf_cstr(&tmp), dir, e->name, 0, err);
 	}
 	if (rc < 0) {
 		side_unlink(&r->m->side, SIDE_SCRATCH, dir, buf_cstr(&tmp), NULL);
@@ -196,8 +195,7 @@ static int put_item(struct renaming *r, struct end *e, struct slice text, struct
 	struct node_path where = item_path(e);
 	struct handle_target target = {
 		.dir = e->dir, .name = e->name, .where = &where, .form = e->f.spec.form};
-	uint64_t expect = r->flags & RENAME_NOREPLACE ? ENGINE_VERSION_ABSENT
-						      : ENGINE_VERSION_ANY;
+	uint64_t expect = r->flags & RENAME_NOREPLACE ? ENGINE_VERSION_ABSENT : ENGINE_VERSION_ANY;
 	return handle_put(r->m, &target, text, expect, r->uid, "rename", err);
 }
 
@@ -207,8 +205,8 @@ static int scratch_to_item(struct renaming *r, struct err *err)
 	int rc = read_scratch(r, &r->from, &text, err);
 	rc = rc == 0 ? put_item(r, &r->to, buf_slice(&text), err) : rc;
 	if (rc == 0) {
-		side_unlink(&r->m->side, SIDE_SCRATCH, buf_cstr(&r->from.dir_text), r->from.name,
-			NULL);
+		side_unlink(
+			&r->m->side, SIDE_SCRATCH, buf_cstr(&r->from.dir_text), r->from.name, NULL);
 	}
 	return rc;
 }
@@ -227,8 +225,8 @@ static int item_to_scratch(struct renaming *r, struct err *err)
 }
 
 /* One of the ends is a scratch file, the other an item; both are there. */
-static int exchange_texts(struct renaming *r, struct end *scratch, struct end *item,
-	struct err *err)
+static int exchange_texts(
+	struct renaming *r, struct end *scratch, struct end *item, struct err *err)
 {
 	CLEANUP(buf_free) struct buf new_text = BUF_INIT;
 	CLEANUP(buf_free) struct buf old_text = BUF_INIT;
@@ -263,8 +261,7 @@ static int in_engine(struct renaming *r, struct err *err)
 
 static int item_to_item(struct renaming *r, struct err *err)
 {
-	bool same = r->from.dir == r->to.dir &&
-		    slice_equal(r->from.f.spec.key, r->to.f.spec.key);
+	bool same = r->from.dir == r->to.dir && slice_equal(r->from.f.spec.key, r->to.f.spec.key);
 	if (same) {
 		return err_set(err, EINVAL, "both names are forms of the same item");
 	}
@@ -287,8 +284,7 @@ static int dir_to_dir(struct renaming *r, struct err *err)
 	if (rc == 0 && !exchange(r)) {
 		buf_printf(&r->from.dir_text, "/%s", r->from.name);
 		buf_printf(&r->to.dir_text, "/%s", r->to.name);
-		side_move_dir(
-			&r->m->side, buf_cstr(&r->from.dir_text), buf_cstr(&r->to.dir_text));
+		side_move_dir(&r->m->side, buf_cstr(&r->from.dir_text), buf_cstr(&r->to.dir_text));
 	}
 	return rc;
 }
@@ -304,8 +300,8 @@ static int rename_thing(struct renaming *r, struct err *err)
 		return scratch_to_scratch(r, err);
 	}
 	if (exchange(r) && from_scratch != to_scratch) {
-		return exchange_texts(r, from_scratch ? &r->from : &r->to,
-			from_scratch ? &r->to : &r->from, err);
+		return exchange_texts(
+			r, from_scratch ? &r->from : &r->to, from_scratch ? &r->to : &r->from, err);
 	}
 	if (from_scratch) {
 		return scratch_to_item(r, err);
@@ -339,8 +335,7 @@ static int move_nodes(struct renaming *r)
 		return rc;
 	}
 	struct node_spec spec = r->to.what == TREE_SCRATCH
-					? (struct node_spec){.type = NODE_SIDE,
-						  .kind = ENGINE_FILE}
+					? (struct node_spec){.type = NODE_SIDE, .kind = ENGINE_FILE}
 					: r->to.f.spec;
 	return node_move(&m->nodes, r->node, r->to.dir, r->to.name, &spec);
 }
@@ -383,6 +378,6 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 		loop_yield();
 	}
 	int rc = (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ? -EINVAL
-								     : rename_checked(&r, &err);
+								      : rename_checked(&r, &err);
 	reply_done(req, "rename", r.to.dir, newname, rc, &err);
 }

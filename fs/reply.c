@@ -18,8 +18,8 @@ void report_error(struct mount *m, uid_t uid, const char *op, struct node *node,
 	errlog_add(&m->errlog, uid, op, buf_cstr(&path), err->code, err->msg);
 }
 
-void reply_error(fuse_req_t req, const char *op, struct node *node, const char *name,
-	const struct err *err)
+void reply_error(
+	fuse_req_t req, const char *op, struct node *node, const char *name, const struct err *err)
 {
 	struct mount *m = mount_of(req);
 	metrics_add(&m->metrics.errors, 1);

@@ -6,8 +6,8 @@
 
 /* Answers with err's errno. Errors that say more than the errno (a message is
  * set) go to the error log under the path `node`/`name` (name may be NULL). */
-void reply_error(fuse_req_t req, const char *op, struct node *node, const char *name,
-	const struct err *err);
+void reply_error(
+	fuse_req_t req, const char *op, struct node *node, const char *name, const struct err *err);
 /* An errno that needs no sentence: ENOENT of a lookup and the like. */
 void reply_errno(fuse_req_t req, int code);
 /* 0 or an error. */

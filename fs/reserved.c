@@ -70,12 +70,18 @@ static bool there_export_format(const struct reserved *row, const struct reserve
 }
 
 #define FILE_ROW(n, p, m, th, tx, op, sz, h)                                                       \
-	{.name = (n), .place = (p), .inside = PLACE_NONE, .mode = (m), .there = (th),              \
-		.text = (tx), .open = (op), .size = (sz), .help = (h)}
+	{                                                                                          \
+		.name = (n), .place = (p), .inside = PLACE_NONE, .mode = (m), .there = (th),       \
+		.text = (tx), .open = (op), .size = (sz), .help = (h)                              \
+	}
 #define DIR_ROW(n, p, in, th, h)                                                                   \
-	{.name = (n), .place = (p), .inside = (in), .mode = 0755, .there = (th), .help = (h)}
+	{                                                                                          \
+		.name = (n), .place = (p), .inside = (in), .mode = 0755, .there = (th),            \
+		.help = (h)                                                                        \
+	}
 #define IMPORT_FORMAT(n)                                                                           \
-	FILE_ROW(n, PLACE_IMPORT_MODE, 0222, there_import_format, NULL, handle_open_import, NULL, NULL)
+	FILE_ROW(n, PLACE_IMPORT_MODE, 0222, there_import_format, NULL, handle_open_import, NULL,  \
+		NULL)
 #define EXPORT_FORMAT(n)                                                                           \
 	FILE_ROW(n, PLACE_EXPORT, 0444, there_export_format, NULL, handle_open_export,             \
 		handle_size_export, NULL)
@@ -116,14 +122,20 @@ const struct reserved reserved_table[] = {
 	DIR_ROW("append", PLACE_IMPORT, PLACE_IMPORT_MODE, NULL, NULL),
 	DIR_ROW("replace", PLACE_IMPORT, PLACE_IMPORT_MODE, NULL, NULL),
 	DIR_ROW("upsert", PLACE_IMPORT, PLACE_IMPORT_MODE, NULL, NULL),
-	IMPORT_FORMAT("csv"), IMPORT_FORMAT("json"), IMPORT_FORMAT("jsonl"), IMPORT_FORMAT("tsv"),
-	EXPORT_FORMAT("csv"), EXPORT_FORMAT("json"), EXPORT_FORMAT("jsonl"), EXPORT_FORMAT("tsv"),
+	IMPORT_FORMAT("csv"),
+	IMPORT_FORMAT("json"),
+	IMPORT_FORMAT("jsonl"),
+	IMPORT_FORMAT("tsv"),
+	EXPORT_FORMAT("csv"),
+	EXPORT_FORMAT("json"),
+	EXPORT_FORMAT("jsonl"),
+	EXPORT_FORMAT("tsv"),
 	EXPORT_FORMAT("yaml"),
 	{.name = NULL},
 };
 
-const struct reserved *reserved_find(enum reserved_place place, const char *name,
-	const struct reserved_scope *scope)
+const struct reserved *reserved_find(
+	enum reserved_place place, const char *name, const struct reserved_scope *scope)
 {
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
 		if (r->place == place && strcmp(r->name, name) == 0) {

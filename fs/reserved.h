@@ -28,10 +28,11 @@ struct reserved {
 	enum reserved_place place;
 	enum reserved_place inside; /* of a directory: the place of its children */
 	mode_t mode;		    /* 0444, 0644, 0222, 0755 */
-	bool (*there)(const struct reserved *row, const struct reserved_scope *scope); /* NULL: always */
+	bool (*there)(
+		const struct reserved *row, const struct reserved_scope *scope); /* NULL: always */
 	/* A file whose content is made when it is opened. */
-	int (*text)(struct mount *m, struct node *n, uid_t reader, struct buf *out,
-		struct err *err);
+	int (*text)(
+		struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 	/* A file that is more than its text: opens it. NULL: read-only text. */
 	int (*open)(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 		struct handle **out, struct handle_mode *mode, struct err *err);
@@ -50,8 +51,8 @@ static inline bool reserved_is_dir(const struct reserved *row)
 extern const struct reserved reserved_table[];
 
 /* The row for a name in a place, if it is there; else NULL. */
-const struct reserved *reserved_find(enum reserved_place place, const char *name,
-	const struct reserved_scope *scope);
+const struct reserved *reserved_find(
+	enum reserved_place place, const char *name, const struct reserved_scope *scope);
 /* Whether the name is reserved anywhere below a service, there or not. */
 bool reserved_known(const char *name);
 /* The place that a directory node is for its reserved children. */

@@ -187,8 +187,8 @@ int side_open(struct side *s, enum side_kind kind, const char *dir, const char *
 	return fd >= 0 ? fd : err_errno(err, "scratch file %s", name);
 }
 
-int side_unlink(struct side *s, enum side_kind kind, const char *dir, const char *name,
-	struct err *err)
+int side_unlink(
+	struct side *s, enum side_kind kind, const char *dir, const char *name, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	struct stat st;
@@ -202,8 +202,8 @@ int side_unlink(struct side *s, enum side_kind kind, const char *dir, const char
 	return 0;
 }
 
-int side_symlink(struct side *s, const char *dir, const char *name, const char *target,
-	struct err *err)
+int side_symlink(
+	struct side *s, const char *dir, const char *name, const char *target, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	path_of(s, SIDE_SCRATCH, dir, name, &path);
@@ -215,8 +215,8 @@ int side_symlink(struct side *s, const char *dir, const char *name, const char *
 	return rc;
 }
 
-int side_readlink(struct side *s, const char *dir, const char *name, struct buf *out,
-	struct err *err)
+int side_readlink(
+	struct side *s, const char *dir, const char *name, struct buf *out, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	char target[4096];
@@ -270,8 +270,8 @@ static int grow_to(struct side *s, int fd, off_t size, off_t *old, struct err *e
 	return 0;
 }
 
-int side_write(struct side *s, int fd, struct slice data, off_t offset, bool append,
-	struct err *err)
+int side_write(
+	struct side *s, int fd, struct slice data, off_t offset, bool append, struct err *err)
 {
 	off_t old;
 	off_t end = append ? lseek(fd, 0, SEEK_END) : offset;
@@ -361,8 +361,8 @@ int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *
 	path_of(s, kind, dir, NULL, &folder);
 	bool there = stat(buf_cstr(&folder), &st) == 0;
 	if (mtime_ns != NULL) {
-		*mtime_ns = there ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
-				  : 0;
+		*mtime_ns =
+			there ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : 0;
 	}
 	if (there && out != NULL) {
 		list_folder(buf_cstr(&folder), out);
@@ -391,8 +391,8 @@ void side_move_dir(struct side *s, const char *from, const char *to)
 	/* What an earlier directory of the new name left (its events) gives way. */
 	if (make_parents(buf_cstr(&b), &err) < 0 ||
 		(rename(buf_cstr(&a), buf_cstr(&b)) < 0 &&
-			renameat2(AT_FDCWD, buf_cstr(&a), AT_FDCWD, buf_cstr(&b),
-				RENAME_EXCHANGE) < 0)) {
+			renameat2(AT_FDCWD, buf_cstr(&a), AT_FDCWD, buf_cstr(&b), RENAME_EXCHANGE) <
+				0)) {
 		log_warn("scratch files of %s stay behind: %s", from, strerror(errno));
 	}
 }

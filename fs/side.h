@@ -14,11 +14,11 @@
 enum side_kind { SIDE_SCRATCH, SIDE_REJECTED };
 
 struct side {
-	char *root;		/* SITE/side */
-	uint64_t max_bytes;	/* of scratch files in all */
-	uint64_t max_files;	/* scratch files in one directory */
-	uint64_t max_rejected;	/* kept in one directory */
-	_Atomic uint64_t bytes; /* scratch bytes now */
+	char *root;		 /* SITE/side */
+	uint64_t max_bytes;	 /* of scratch files in all */
+	uint64_t max_files;	 /* scratch files in one directory */
+	uint64_t max_rejected;	 /* kept in one directory */
+	_Atomic uint64_t bytes;	 /* scratch bytes now */
 	_Atomic uint64_t serial; /* makes names of refused texts unique */
 };
 
@@ -35,18 +35,18 @@ int side_stat(struct side *s, enum side_kind kind, const char *dir, const char *
  * Returns a descriptor the caller closes, or -errno. */
 int side_open(struct side *s, enum side_kind kind, const char *dir, const char *name, int flags,
 	mode_t mode, struct err *err);
-int side_unlink(struct side *s, enum side_kind kind, const char *dir, const char *name,
-	struct err *err);
-int side_symlink(struct side *s, const char *dir, const char *name, const char *target,
-	struct err *err);
-int side_readlink(struct side *s, const char *dir, const char *name, struct buf *out,
-	struct err *err);
+int side_unlink(
+	struct side *s, enum side_kind kind, const char *dir, const char *name, struct err *err);
+int side_symlink(
+	struct side *s, const char *dir, const char *name, const char *target, struct err *err);
+int side_readlink(
+	struct side *s, const char *dir, const char *name, struct buf *out, struct err *err);
 /* renameat2(2) within scratch; flags as there. */
 int side_rename(struct side *s, const char *from_dir, const char *from, const char *to_dir,
 	const char *to, unsigned flags, struct err *err);
 /* pwrite and ftruncate that keep the count of bytes and refuse beyond the limit. */
-int side_write(struct side *s, int fd, struct slice data, off_t offset, bool append,
-	struct err *err);
+int side_write(
+	struct side *s, int fd, struct slice data, off_t offset, bool append, struct err *err);
 int side_truncate(struct side *s, int fd, off_t size, struct err *err);
 
 /* Names in byte order, NUL-separated in out; their number is bounded by the

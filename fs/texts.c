@@ -28,8 +28,8 @@ int text_readme(struct mount *m, struct node *n, uid_t reader, struct buf *out, 
 	return buf_check(out, err);
 }
 
-static void help_reserved(const struct reserved_scope *scope, enum reserved_place place,
-	struct buf *out)
+static void help_reserved(
+	const struct reserved_scope *scope, enum reserved_place place, struct buf *out)
 {
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
 		if (r->place == place && r->help != NULL &&
@@ -46,8 +46,8 @@ static void help_forms(const struct engine_level *level, struct buf *out)
 	}
 	buf_printf(out, "\nEach %s is a file:\n", level->child_noun);
 	for (unsigned i = 0; i < level->n_forms; i++) {
-		buf_printf(out, "  <key>%-10s %s%s\n", level->forms[i].suffix,
-			level->forms[i].help, i == level->listed_form ? "" : " (not listed)");
+		buf_printf(out, "  <key>%-10s %s%s\n", level->forms[i].suffix, level->forms[i].help,
+			i == level->listed_form ? "" : " (not listed)");
 	}
 	buf_puts(out, "In a name '/', control bytes, '%' and a leading dot are written as %XX.\n");
 }
@@ -72,8 +72,8 @@ int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, st
 	}
 	struct reserved_scope scope = {.level = &level, .engine = where.engine};
 	node_text(&m->nodes, anchor, out);
-	buf_printf(out, " is a %s of %s; it holds %ss.\n", level.noun,
-		engine_service(where.engine), level.child_noun);
+	buf_printf(out, " is a %s of %s; it holds %ss.\n", level.noun, engine_service(where.engine),
+		level.child_noun);
 	if (level.help != NULL) {
 		buf_printf(out, "\n%s\n", level.help);
 	}

@@ -28,7 +28,8 @@ static int find_reserved(struct mount *m, struct node *dir, const char *name,
 	if (row == NULL) {
 		return -ENOENT;
 	}
-	f->spec = (struct node_spec){.type = NODE_RESERVED, .row = row,
+	f->spec = (struct node_spec){.type = NODE_RESERVED,
+		.row = row,
 		.kind = reserved_is_dir(row) ? ENGINE_DIR : ENGINE_FILE};
 	return 0;
 }
@@ -57,8 +58,8 @@ static int find_side(struct mount *m, struct node *dir, const char *name, enum s
 	return side_stat(&m->side, kind, buf_cstr(&path), name, &f->st, err);
 }
 
-static int find_view(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
-	struct err *err)
+static int find_view(
+	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
 	unsigned form;
@@ -67,12 +68,14 @@ static int find_view(struct mount *m, struct node *dir, const char *name, struct
 	}
 	int rc = node_path(&m->nodes, dir, &where, err);
 	if (rc == 0) {
-		rc = engine_view(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, buf_slice(&f->key),
-			&f->view, err);
+		rc = engine_view(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT,
+			buf_slice(&f->key), &f->view, err);
 	}
 	if (rc == 0) {
-		f->spec = (struct node_spec){.type = NODE_KEY, .kind = ENGINE_DIR,
-			.engine = f->view, .own_engine = true};
+		f->spec = (struct node_spec){.type = NODE_KEY,
+			.kind = ENGINE_DIR,
+			.engine = f->view,
+			.own_engine = true};
 		rc = engine_stat(f->view, &where.path, 0, &f->info, err);
 	}
 	return rc;
@@ -88,8 +91,8 @@ static int key_of_name(const struct node_path *where, const struct engine_level 
 	unsigned form = 0;
 	enum name_kind kind = name_parse(slice_of(name), rules, &form, &raw);
 	if (kind == NAME_HASHED) {
-		int rc = engine_find_hashed(where->engine, &where->path,
-			(const unsigned char *)raw.p, &f->key, err);
+		int rc = engine_find_hashed(
+			where->engine, &where->path, (const unsigned char *)raw.p, &f->key, err);
 		if (rc < 0) {
 			return rc;
 		}
@@ -100,8 +103,11 @@ static int key_of_name(const struct node_path *where, const struct engine_level 
 		return -ENOENT;
 	}
 	f->named = true;
-	f->spec = (struct node_spec){.type = NODE_KEY, .kind = level->child, .form = form,
-		.listed_form = level->listed_form, .key = buf_slice(&f->key)};
+	f->spec = (struct node_spec){.type = NODE_KEY,
+		.kind = level->child,
+		.form = form,
+		.listed_form = level->listed_form,
+		.key = buf_slice(&f->key)};
 	return buf_check(&f->key, err);
 }
 
@@ -116,8 +122,8 @@ static int find_key(const struct node_path *where, const struct engine_level *le
 	return engine_stat(where->engine, &child, f->spec.form, &f->info, err);
 }
 
-static int find_in_data(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
-	struct err *err)
+static int find_in_data(
+	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
 	struct engine_level level;
@@ -139,8 +145,8 @@ static int find_in_data(struct mount *m, struct node *dir, const char *name, str
 	return rc;
 }
 
-static int find_anywhere(struct mount *m, struct node *dir, const char *name,
-	struct tree_found *f, struct err *err)
+static int find_anywhere(
+	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
 {
 	struct engine_level level;
 	int rc;
@@ -162,12 +168,12 @@ static int find_anywhere(struct mount *m, struct node *dir, const char *name,
 	return -ENOENT;
 }
 
-int tree_find(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
-	struct err *err)
+int tree_find(
+	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
 {
 	f->changes = m->nodes.changes;
-	int rc = strlen(name) > NAME_MAX_BYTES ? -ENAMETOOLONG
-					       : find_anywhere(m, dir, name, f, err);
+	int rc =
+		strlen(name) > NAME_MAX_BYTES ? -ENAMETOOLONG : find_anywhere(m, dir, name, f, err);
 	if (rc == -ENOENT) {
 		err_clear(err);
 	}
@@ -232,8 +238,10 @@ static int classify_file(const struct node_path *where, const struct engine_leve
 	*what = TREE_ITEM;
 	int rc = key_of_name(where, level, name, f, err);
 	if (rc == -ENOENT) {
-		return err_set(err, EINVAL, "a key cannot be told from its hash: the name of a new "
-					    "%s must hold the whole key", level->child_noun);
+		return err_set(err, EINVAL,
+			"a key cannot be told from its hash: the name of a new "
+			"%s must hold the whole key",
+			level->child_noun);
 	}
 	if (rc == 0) {
 		struct epath child = epath_child(&where->path, f->spec.key);
@@ -248,29 +256,30 @@ int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_
 	CLEANUP(node_path_free) struct node_path where = {0};
 	struct engine_level level;
 	if (strlen(name) > NAME_MAX_BYTES) {
-		return err_set(err, ENAMETOOLONG, "the name is longer than %d bytes",
-			NAME_MAX_BYTES);
+		return err_set(
+			err, ENAMETOOLONG, "the name is longer than %d bytes", NAME_MAX_BYTES);
 	}
 	if (reserved_place_of(dir) != PLACE_DATA) {
 		return err_set(err, EPERM, "nothing can be made here: see .help");
 	}
 	int rc = node_path(&m->nodes, dir, &where, err);
 	if (rc == 0 && engine_read_only(where.engine)) {
-		rc = err_set(err, EROFS, "this part of %s is read-only",
-			engine_service(where.engine));
+		rc = err_set(
+			err, EROFS, "this part of %s is read-only", engine_service(where.engine));
 	}
 	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
 	if (rc < 0) {
 		return rc;
 	}
 	if (name[0] == '.' && reserved_known(name)) {
-		return err_set(err, ENOTSUP, "%s is a reserved name, and a %s has none", name,
-			level.noun);
+		return err_set(
+			err, ENOTSUP, "%s is a reserved name, and a %s has none", name, level.noun);
 	}
 	if (dir_wanted) {
 		*what = TREE_CONTAINER;
-		return name[0] == '.' ? err_set(err, EINVAL, "a name that begins with a dot is "
-							     "written with %%2E")
+		return name[0] == '.' ? err_set(err, EINVAL,
+						"a name that begins with a dot is "
+						"written with %%2E")
 				      : classify_dir(&where, &level, name, f, err);
 	}
 	if (name[0] == '.') {

@@ -11,7 +11,7 @@ struct tree_found {
 	struct stat st;		 /* of NODE_SIDE */
 	struct engine *view;	 /* of a view's root: the reference to let go of */
 	struct buf key;
-	uint64_t changes; /* nodes.changes before the engine was asked */
+	uint64_t changes;  /* nodes.changes before the engine was asked */
 	bool scratch_name; /* only a scratch file can bear it: absent until one is made here */
 	bool named; /* the name is an item's or container's (spec holds its key), there or not */
 };
@@ -20,8 +20,8 @@ void tree_found_free(struct tree_found *f);
 /* ENOENT when nothing has that name (without a message in err); then f->named
  * still tells whether it could be a key's name, and spec and key are filled.
  * Any other error means that it could not be found out. */
-int tree_find(struct mount *m, struct node *dir, const char *name, struct tree_found *f,
-	struct err *err);
+int tree_find(
+	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err);
 
 /* The level of an engine's directory that `dir` is or belongs to. */
 int tree_level(struct mount *m, struct node *dir, struct engine_level *out, struct err *err);

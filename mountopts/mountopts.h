@@ -24,7 +24,7 @@ struct mountopts {
 	bool foreground; /* -f */
 	bool debug;	 /* -d: -f, and debug lines */
 
-	bool read_only;						  /* ro */
+	bool read_only;					  /* ro */
 	char *read_only_services[MOUNTOPTS_SERVICES_MAX]; /* ro=SERVICE, may be repeated */
 	unsigned n_read_only_services;
 
@@ -39,13 +39,13 @@ struct mountopts {
 	enum mountopts_sync sync;
 	bool dynamodb_typed; /* dynamodb_json=typed */
 
-	uint64_t max_file_size;	     /* bytes a file being written may have; default 64M */
-	uint64_t scratch_size;	     /* bytes of scratch files in all; default 256M */
-	uint64_t scratch_files;	     /* number in one directory; default 1000 */
-	uint64_t rejected_files;     /* kept in one .rejected/; default 100 */
-	unsigned threads;	     /* default 8, 1..64 */
-	unsigned spin_us;	     /* how long a thread polls before it sleeps; default 50, 0..1000 */
-	char *log_file;		     /* log=FILE; default SITE/dbmount.log */
+	uint64_t max_file_size;	 /* bytes a file being written may have; default 64M */
+	uint64_t scratch_size;	 /* bytes of scratch files in all; default 256M */
+	uint64_t scratch_files;	 /* number in one directory; default 1000 */
+	uint64_t rejected_files; /* kept in one .rejected/; default 100 */
+	unsigned threads;	 /* default 8, 1..64 */
+	unsigned spin_us;	 /* how long a thread polls before it sleeps; default 50, 0..1000 */
+	char *log_file;		 /* log=FILE; default SITE/dbmount.log */
 
 	/* Standard options that only mount(8) or the kernel want (noatime, nodev, dev=...):
 	 * passed through, comma-joined; "" when none. */
