@@ -30,8 +30,8 @@ static void trim_partial_utf8(char *s)
 	s[n] = '\0';
 }
 
-__attribute__((format(printf, 2, 0)))
-static void set_message(struct err *err, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void set_message(
+	struct err *err, const char *fmt, va_list ap)
 {
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	trim_partial_utf8(err->msg);

@@ -19,7 +19,7 @@
 
 #include "engines/common/buf.h"
 
-#define NAME_MAX_BYTES 255
+#define NAME_MAX_BYTES	255
 #define NAME_HASH_BYTES 16
 
 /* The suffixes a directory's children may bear; for directories one "". */

@@ -7,13 +7,13 @@
 
 #include "engines/common/buf.h"
 
-#define DDB_ITEM_MAX_BYTES  409600
-#define DDB_LEVELS_MAX	    32
-#define DDB_PK_MAX_BYTES    2048
-#define DDB_SK_MAX_BYTES    1024
-#define DDB_KEY_NAME_MAX    255
-#define DDB_ATTR_NAME_MAX   65535
-#define DDB_NUMBER_DIGITS   38
+#define DDB_ITEM_MAX_BYTES 409600
+#define DDB_LEVELS_MAX	   32
+#define DDB_PK_MAX_BYTES   2048
+#define DDB_SK_MAX_BYTES   1024
+#define DDB_KEY_NAME_MAX   255
+#define DDB_ATTR_NAME_MAX  65535
+#define DDB_NUMBER_DIGITS  38
 
 enum ddb_type { DDB_S, DDB_N, DDB_B, DDB_BOOL, DDB_NULL, DDB_L, DDB_M, DDB_SS, DDB_NS, DDB_BS };
 extern const char *const ddb_type_names[]; /* "S", "N", ... */
@@ -68,9 +68,9 @@ void ddb_item_free(struct ddb_item *item);
 
 /* What the item says of its keys. */
 enum ddb_key_match {
-	DDB_KEY_SAME,   /* every key member is there and equals the given text */
+	DDB_KEY_SAME,	/* every key member is there and equals the given text */
 	DDB_KEY_ABSENT, /* one or both are left out, the ones there are equal */
-	DDB_KEY_OTHER,  /* a key member has another value or type */
+	DDB_KEY_OTHER,	/* a key member has another value or type */
 };
 enum ddb_key_match ddb_item_match_key(const struct ddb_item *item,
 	const struct ddb_key_schema *schema, struct slice hash_text, struct slice range_text,
