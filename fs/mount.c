@@ -270,7 +270,8 @@ static int check_device(struct err *err)
 	return err_errno(err, "/dev/fuse cannot be opened");
 }
 
-static void libfuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void libfuse_log(
+	enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	char line[512];
 	vsnprintf(line, sizeof(line), fmt, ap);
