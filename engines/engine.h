@@ -144,7 +144,9 @@ struct engine_ops {
 	/* Mandatory. Finishes what is under way and frees. */
 	void (*close)(void *ctx);
 
-	/* Mandatory. What the directory at `path` means. ENOENT; ENOTDIR. */
+	/* Mandatory. What the directory at `path` means. ENOENT; ENOTDIR. Asked with
+	 * each name that is looked up or made: where the depth decides, it need not
+	 * look whether the directory is there, which stat and list say. */
 	int (*level)(void *ctx, const struct epath *path, struct engine_level *out, struct err *err);
 	/* Mandatory. ENOENT. `form` is for files. Key text that cannot be (not a
 	 * canonical number, too long, ...) is ENOENT too. */

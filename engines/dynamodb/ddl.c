@@ -1,6 +1,6 @@
 /* Tables come, go, change their keys and names: the steps that touch both the
- * catalog and files. A table that is to go is first closed to writers, on its
- * own writer thread: every write acknowledged before that is in what is checked
+ * catalog and files. A table that is to go is first closed to writers, by
+ * a write of its own: every write acknowledged before that is in what is checked
  * for emptiness, every later one is refused. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 

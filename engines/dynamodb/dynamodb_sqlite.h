@@ -19,8 +19,8 @@
  *                       this table's store
  *   ddb_db.lock         the list of tables in memory, their counts and names;
  *                       never held over a call of the store
- * Nothing else is locked: what must not happen together is decided on a
- * table's writer thread (ddb_txn_fn). */
+ * Nothing else is locked: what must not happen together is decided inside a
+ * write to the table (ddb_txn_fn), of which there is one at a time. */
 #ifndef DBMOUNT_DYNAMODB_SQLITE_H
 #define DBMOUNT_DYNAMODB_SQLITE_H
 
@@ -80,7 +80,7 @@ struct ddb_table {
 	pthread_mutex_t opening;
 	_Atomic(struct store *) store; /* set once, under opening */
 	atomic_bool dirty;	       /* the catalog says so; set under opening */
-	atomic_bool gone; /* being removed or redefined; set on its writer thread, under db->ddl */
+	atomic_bool gone; /* being removed or redefined; set in a write to it, under db->ddl */
 };
 
 TAILQ_HEAD(ddb_table_list, ddb_table);
@@ -240,7 +240,7 @@ int ddb_table_store(struct ddb_table *t, struct store **out, struct err *err);
 
 /* ---- writing to a table ---- */
 
-/* A write under way, on the table's writer thread. */
+/* A write under way; one at a time in a table. */
 struct ddb_txn {
 	struct store_txn *t;
 	struct ddb_table *table;

@@ -1,5 +1,5 @@
-/* Partitions and items inside a write, on a table's writer thread: the few
- * statements everything that changes data is made of. */
+/* Partitions and items inside a write: the few statements everything that
+ * changes data is made of. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
 static sqlite3_stmt *prepare(struct ddb_txn *x, enum ddb_table_sql n, struct err *err)

@@ -122,13 +122,15 @@ static int stat_table(
 
 /* ---- level ---- */
 
+/* What a directory means, the table's keys say: whether there is a partition is
+ * not looked up. This is asked with each new name, and with sync=interval the
+ * partition's row waits for a commit after every write in it. */
 int dynamodb_sqlite_level(
 	void *ctx, const struct epath *path, struct engine_level *out, struct err *err)
 {
 	struct ddb_db *db = ctx;
 	struct ddb_look look = {.typed = db->typed, .fixed = db->only != NULL};
 	PLACE p = {0};
-	struct ddb_children children = {0};
 
 	int rc = ddb_place_find(db, path, false, &p, err);
 	if (rc < 0) {
@@ -137,13 +139,8 @@ int dynamodb_sqlite_level(
 	if (p.kind == DDB_ITEM) {
 		return err_set(err, ENOTDIR, "an item is a file");
 	}
-	if (p.kind == DDB_PART) {
-		rc = part_find(path, &p, &children, err);
-	}
-	if (rc == 0) {
-		ddb_level(p.kind, p.table != NULL ? &p.table->schema : NULL, &look, out);
-	}
-	return rc;
+	ddb_level(p.kind, p.table != NULL ? &p.table->schema : NULL, &look, out);
+	return 0;
 }
 
 /* ---- stat ---- */

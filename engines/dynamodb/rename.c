@@ -1,6 +1,5 @@
-/* Giving an item another key. The text is made outside the writer thread from
- * what is stored; the write then checks that this still stands, else it is done
- * again. */
+/* Giving an item another key. The text is made before the write from what is
+ * stored; the write then checks that this still stands, else it is done again. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Putting and removing items, making and removing directories. Texts are parsed
- * and rendered by the caller's thread; the table's writer thread compares and
+ * and rendered before; the write itself, one at a time in a table, compares and
  * stores. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 

@@ -1,9 +1,24 @@
-/* The queue between the threads that write and the writer thread.
+/* Whose turn it is to write, and the queue of those who wait.
+ *
+ * One thread at a time has the turn (queue.taken) and with it store_txn: the
+ * writer's connection and all that goes with it. A caller who finds the turn
+ * free and nobody waiting takes it and executes its own write, which wakes no
+ * thread: a hand-over to the writer thread and back costs twice what a write
+ * does. When the turn is taken it queues its request and sleeps; the writer
+ * thread, told by whoever gives the turn back, then takes all that wait as one
+ * group. Where a group shares a commit, callers also queue as long as the last
+ * group had several: those who come one after the other would otherwise each
+ * commit alone.
+ *
+ * The writer thread sleeps until `alarm`, writer_deadline() as it was when it
+ * fell asleep; who leaves with an earlier deadline wakes it. When it has work
+ * and finds the turn taken it says so (thread_due), and callers queue until it
+ * had its turn: they cannot keep it from a commit or a checkpoint.
  *
  * A request lives on the stack of the thread that waits for its answer; it is
- * the writer's from queue_submit() until queue_answer() sets `done` under
- * queue.lock. The writer thread is started by the first request and ends when
- * there was nothing to do for a while; the next request starts another. */
+ * the executing thread's from queue_submit() until queue_answer() sets `done`
+ * under queue.lock. The writer thread is started by the first request and ends
+ * when there was nothing to do for a while; the next request starts another. */
 #include "engines/store/store_impl.h"
 
 #include <errno.h>
@@ -68,17 +83,65 @@ static bool pending_has(struct pending *p, uint64_t key)
 	return *pending_slot(p, key) == key;
 }
 
-void queue_wait_pending(struct store *s, uint64_t key)
+/* ---- the turn; all under queue.lock ---- */
+
+/* Free, and nobody is to have it first. */
+static bool take_turn(struct store *s)
+{
+	if (s->queue.taken || s->queue.thread_due || s->queue.want_commit ||
+		s->queue.waiting.head != NULL) {
+		return false;
+	}
+	s->queue.taken = true;
+	return true;
+}
+
+/* Whether a caller had better join a group. The turn is free. */
+static bool groups_pay(const struct store *s)
+{
+	return s->sync != STORE_SYNC_INTERVAL && s->txn.last_group > 1;
+}
+
+/* Whether the writer thread, asleep, should look again. The turn is free. */
+static bool thread_is_needed(const struct store *s)
+{
+	return s->queue.waiting.head != NULL || s->queue.want_commit || s->queue.thread_due ||
+	       writer_deadline(&s->txn) < s->queue.alarm;
+}
+
+void queue_leave(struct store *s)
+{
+	LOCKED(&s->queue.lock);
+	s->queue.taken = false;
+	if (thread_is_needed(s)) {
+		pthread_cond_signal(&s->queue.wake);
+	}
+}
+
+/* True: this thread got the turn, to commit. False: somebody committed. */
+static bool commit_or_wait(struct store *s, uint64_t key)
 {
 	LOCKED(&s->queue.lock);
 	if (!pending_has(&s->queue.pending, key)) {
-		return;
+		return false;
+	}
+	if (take_turn(s)) {
+		return true;
 	}
 	uint64_t seen = s->queue.settlements;
 	s->queue.want_commit = true;
 	pthread_cond_signal(&s->queue.wake);
 	while (s->queue.settlements == seen) {
 		pthread_cond_wait(&s->queue.settled, &s->queue.lock);
+	}
+	return false;
+}
+
+void queue_wait_pending(struct store *s, uint64_t key)
+{
+	if (commit_or_wait(s, key)) {
+		writer_commit(&s->txn);
+		queue_leave(s);
 	}
 }
 
@@ -136,7 +199,8 @@ static int start_writer(struct store *s, struct err *err)
 	return 0;
 }
 
-static int submit_locked(struct store *s, struct write_request *req)
+/* Sets *mine when this thread got the turn; else waits for the answer. */
+static int take_or_wait(struct store *s, struct write_request *req, bool *mine)
 {
 	LOCKED(&s->queue.lock);
 	if (!s->queue.running) {
@@ -145,8 +209,14 @@ static int submit_locked(struct store *s, struct write_request *req)
 			return rc;
 		}
 	}
+	if (!s->queue.taken && !groups_pay(s) && take_turn(s)) {
+		*mine = true;
+		return 0;
+	}
 	list_push(&s->queue.waiting, req);
-	pthread_cond_signal(&s->queue.wake);
+	if (!s->queue.taken) {
+		pthread_cond_signal(&s->queue.wake);
+	}
 	while (!req->done) {
 		pthread_cond_wait(&req->answered, &s->queue.lock);
 	}
@@ -155,8 +225,14 @@ static int submit_locked(struct store *s, struct write_request *req)
 
 int queue_submit(struct store *s, struct write_request *req)
 {
+	bool mine = false;
 	pthread_cond_init(&req->answered, NULL);
-	int rc = submit_locked(s, req);
+	int rc = take_or_wait(s, req, &mine);
+	if (mine) {
+		writer_execute(&s->txn, req);
+		rc = req->result;
+		queue_leave(s);
+	}
 	pthread_cond_destroy(&req->answered);
 	return rc;
 }
@@ -203,19 +279,46 @@ static struct timespec timespec_of(int64_t ns)
 	return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
 }
 
-bool queue_take(struct store *s, struct request_list *out)
+/* Under queue.lock, which it gives up. */
+static void sleep_until(struct store *s, int64_t until)
 {
-	int64_t until = writer_deadline(&s->txn);
-	struct timespec ts = timespec_of(until);
-	LOCKED(&s->queue.lock);
-	while (s->queue.waiting.head == NULL && !s->queue.stop && !s->queue.want_commit &&
-		clock_monotonic() < until) {
+	s->queue.alarm = until;
+	if (until == INT64_MAX) {
+		pthread_cond_wait(&s->queue.wake, &s->queue.lock);
+	} else {
+		struct timespec ts = timespec_of(until);
 		pthread_cond_timedwait(&s->queue.wake, &s->queue.lock, &ts);
 	}
+	s->queue.alarm = 0;
+}
+
+/* Under queue.lock: sleeps until the turn is free and there is something to do,
+ * if only to end. */
+static void wait_for_work(struct store *s)
+{
+	for (;;) {
+		bool taken = s->queue.taken;
+		int64_t until = taken ? INT64_MAX : writer_deadline(&s->txn);
+		bool due = s->queue.waiting.head != NULL || s->queue.stop || s->queue.want_commit ||
+			   clock_monotonic() >= until;
+		s->queue.thread_due = due;
+		if (due && !taken) {
+			break;
+		}
+		sleep_until(s, until);
+	}
+	s->queue.thread_due = false;
+}
+
+bool queue_take(struct store *s, struct request_list *out)
+{
+	LOCKED(&s->queue.lock);
+	wait_for_work(s);
 	*out = s->queue.waiting;
 	s->queue.waiting = (struct request_list){0};
 	bool go_on = out->head != NULL || (!s->queue.stop && !writer_is_idle(&s->txn));
 	s->queue.running = go_on;
+	s->queue.taken = go_on;
 	return go_on;
 }
 

@@ -1,12 +1,14 @@
 /* What the files of engines/store share. Nobody else includes this.
  *
  * Who touches what:
- *   store_txn   the writer thread alone (while none runs: store_open/store_close)
+ *   store_txn   whoever has the turn (queue.c; before and after all turns:
+ *               store_open/store_close)
  *   pool        any thread, under pool.lock; a reader that is handed out belongs
  *               to the thread that asked for it
  *   queue       any thread, under queue.lock
  *   flush       any thread, under flush.lock
- * Lock order: no thread ever holds two of these locks. */
+ * Lock order: no thread ever holds two of these locks; the turn may be held
+ * while any of them is taken. */
 #ifndef DBMOUNT_STORE_IMPL_H
 #define DBMOUNT_STORE_IMPL_H
 
@@ -109,6 +111,7 @@ struct store_txn {
 	bool session;		   /* "not closed cleanly" is committed */
 	bool open;		   /* between BEGIN and COMMIT */
 	unsigned n_writes;	   /* in the open transaction */
+	unsigned last_group;	   /* how many the last one had */
 	int64_t commit_at;	   /* when the open transaction is committed at the latest */
 	struct request_list group; /* executed, neither committed nor answered */
 
@@ -168,6 +171,9 @@ struct store {
 		bool running;
 		bool stop;
 		bool want_commit;
+		bool taken;	   /* somebody has the turn */
+		bool thread_due;   /* the writer thread must have it next */
+		int64_t alarm;	   /* the writer thread sleeps until then; 0: it does not */
 		uint64_t settlements; /* commits of pending writes, failed ones too */
 		struct pending pending;
 		struct err lost; /* INTERVAL: why acknowledged writes were lost, until told */
@@ -212,16 +218,18 @@ int64_t sibling_size(const char *path, const char *suffix);
 void pool_release(struct store *s);
 void pool_close(struct store *s);
 
-/* ---- queue.c: the way to the writer thread and back ---- */
+/* ---- queue.c: turns, and the way to the writer thread and back ---- */
 
 void list_push(struct request_list *list, struct write_request *req);
 struct write_request *list_pop(struct request_list *list);
 
-/* Hands the request to the writer and waits for the answer. */
+/* Has the request executed, here or on the writer thread; returns its answer. */
 int queue_submit(struct store *s, struct write_request *req);
-/* The next requests; waits for them until writer_deadline(). False: end the
- * thread. Empty with true: other work is due. */
+/* For the writer thread: waits for requests until writer_deadline(), takes the
+ * turn and them. False: end the thread. Empty with true: other work is due. */
 bool queue_take(struct store *s, struct request_list *out);
+/* Gives the turn back. */
+void queue_leave(struct store *s);
 /* One that came in meanwhile; does not wait. */
 struct write_request *queue_more(struct store *s);
 void queue_answer(struct store *s, struct write_request *req, int result);
@@ -232,7 +240,7 @@ bool queue_acknowledge(struct store *s, struct write_request *req);
 bool queue_wants_commit(struct store *s);
 /* What was acknowledged is committed, or lost for the reason `why`. */
 void queue_settle(struct store *s, const struct err *why);
-/* Waits until acknowledged writes to `key` are committed. */
+/* Returns when acknowledged writes to `key` are committed. */
 void queue_wait_pending(struct store *s, uint64_t key);
 /* The reason why acknowledged writes were lost, once. 0 or -errno. */
 int queue_take_lost(struct store *s, struct err *err);
@@ -240,13 +248,17 @@ void queue_stop(struct store *s);
 
 /* ---- writer.c ---- */
 
+/* All but writer_main() for whoever has the turn. */
 void *writer_main(void *arg);
-/* When the writer has something to do without a request. */
+/* Executes one request and, but for INTERVAL, commits it. */
+void writer_execute(struct store_txn *t, struct write_request *req);
+/* Commits what is executed. */
+void writer_commit(struct store_txn *t);
+/* When there is something to do without a request; 0: never. */
 int64_t writer_deadline(const struct store_txn *t);
 /* Nothing left to do: the thread may end. */
 bool writer_is_idle(const struct store_txn *t);
-/* On the writer thread, or without one; nothing open: marks the file as closed
- * cleanly and checkpoints all. */
+/* With nothing open: marks the file as closed cleanly and checkpoints all. */
 void session_end(struct store_txn *t);
 
 /* ---- wal.c ---- */
@@ -255,7 +267,7 @@ int wal_open(struct store *s, struct err *err);
 void wal_close(struct store *s);
 /* Makes the commits so far survive power loss. Any thread. */
 int wal_sync(struct store *s, struct err *err);
-/* The following on the writer thread. */
+/* The following for whoever has the turn. */
 /* The same, after a failed one by a checkpoint; with nothing open. */
 int wal_sync_by_writer(struct store_txn *t, struct err *err);
 void wal_sync_periodic(struct store_txn *t);

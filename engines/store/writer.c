@@ -10,6 +10,10 @@
  * with the load by themselves. With STORE_SYNC_INTERVAL callers are told before
  * the COMMIT; queue.c remembers which keys those writes touched, for readers.
  *
+ * A write that is alone is executed, and committed, by its own caller: two
+ * wake-ups less (queue.c says when). The writer thread is there for the rest:
+ * groups, INTERVAL's commits and fsyncs, checkpoints, the end of the session.
+ *
  * Sessions. The file says whether it was closed cleanly. Before the first write
  * a small commit of its own says it was not; the end of the session (store
  * closed, or idle) says it was. The same row holds a version and a time that no
@@ -116,6 +120,7 @@ static void tell_group(struct store_txn *t, const struct err *why)
 {
 	struct store *s = t->s;
 	t->open = false;
+	t->last_group = t->n_writes;
 	t->n_writes = 0;
 	queue_answer_all(s, &t->group, why);
 	if (s->sync == STORE_SYNC_INTERVAL) {
@@ -131,6 +136,13 @@ static void txn_commit(struct store_txn *t)
 	struct err err = {0};
 	commit_counters(t, &err);
 	tell_group(t, &err);
+}
+
+void writer_commit(struct store_txn *t)
+{
+	if (t->open) {
+		txn_commit(t);
+	}
 }
 
 /* ---- sessions ---- */
@@ -237,12 +249,30 @@ static void run_write(struct store_txn *t, struct write_request *req)
 	}
 }
 
-static void run_checkpoint(struct store_txn *t, struct write_request *req)
+static void run_request(struct store_txn *t, struct write_request *req)
 {
-	if (t->open) {
+	if (req->fn == NULL) {
+		writer_commit(t);
+		queue_answer(t->s, req, wal_checkpoint_all(t, req->err));
+	} else {
+		run_write(t, req);
+	}
+	t->idle_since = clock_monotonic();
+}
+
+/* After what there was to execute. */
+static void commit_if_due(struct store_txn *t)
+{
+	if (t->open && (t->s->sync != STORE_SYNC_INTERVAL || commit_is_due(t) ||
+			       queue_wants_commit(t->s))) {
 		txn_commit(t);
 	}
-	queue_answer(t->s, req, wal_checkpoint_all(t, req->err));
+}
+
+void writer_execute(struct store_txn *t, struct write_request *req)
+{
+	run_request(t, req);
+	commit_if_due(t);
 }
 
 static void run_batch(struct store_txn *t, struct request_list *batch)
@@ -255,12 +285,7 @@ static void run_batch(struct store_txn *t, struct request_list *batch)
 		if (req == NULL) {
 			break;
 		}
-		if (req->fn == NULL) {
-			run_checkpoint(t, req);
-		} else {
-			run_write(t, req);
-		}
-		t->idle_since = clock_monotonic();
+		run_request(t, req);
 	}
 }
 
@@ -268,6 +293,9 @@ static void run_batch(struct store_txn *t, struct request_list *batch)
 
 int64_t writer_deadline(const struct store_txn *t)
 {
+	if (wal_checkpoint_due(t)) {
+		return 1; /* long ago */
+	}
 	int64_t until = t->session ? t->idle_since + IDLE_NS : 0;
 	int64_t other[] = {t->open ? t->commit_at : 0, t->fsync_at, t->checkpoint_at};
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
@@ -310,19 +338,15 @@ void *writer_main(void *arg)
 	struct store_txn *t = &s->txn;
 	struct request_list batch;
 
-	t->idle_since = clock_monotonic();
 	while (queue_take(s, &batch)) {
 		run_batch(t, &batch);
 		/* Without requests it was woken to commit: time is up, or a reader waits. */
-		if (t->open && (s->sync != STORE_SYNC_INTERVAL || commit_is_due(t) ||
-				       queue_wants_commit(s))) {
-			txn_commit(t);
-		}
+		commit_if_due(t);
 		upkeep(t);
+		queue_leave(s);
 	}
-	if (t->open) {
-		txn_commit(t);
-	}
+	/* Nobody takes the turn before this thread was joined. */
+	writer_commit(t);
 	return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -344,6 +345,95 @@ START_TEST(test_foreign_lock_is_EBUSY_and_passes)
 }
 END_TEST
 
+/* Another process that reads the file each time it is asked, and answers with
+ * SQLite's result code. Begun before the store: it must not inherit what SQLite
+ * knows of the file. */
+static int elsewhere[2];
+
+static int read_file(void)
+{
+	sqlite3 *db = NULL;
+	int rc = sqlite3_open(f.path, &db);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_exec(db, "SELECT count(*) FROM kv", NULL, NULL, NULL);
+	}
+	sqlite3_close(db);
+	return rc;
+}
+
+static void begin_elsewhere(void)
+{
+	char c;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, elsewhere), 0);
+	if (fork() == 0) {
+		close(elsewhere[0]);
+		while (read(elsewhere[1], &c, 1) == 1) {
+			c = (char)read_file();
+			if (write(elsewhere[1], &c, 1) != 1) {
+				break;
+			}
+		}
+		_exit(0);
+	}
+	close(elsewhere[1]);
+}
+
+static int read_elsewhere(void)
+{
+	char c = 0;
+	ck_assert_int_eq(write(elsewhere[0], &c, 1), 1);
+	ck_assert_int_eq(read(elsewhere[0], &c, 1), 1);
+	return c;
+}
+
+START_TEST(test_file_is_one_process_s_own)
+{
+	begin_elsewhere();
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	ck_assert_int_eq(read_elsewhere(), SQLITE_BUSY);
+	ck_assert_int_eq(fixture_get(f.s, "k", NEW_ERR), 1);
+	ck_assert_int_eq(read_elsewhere(), SQLITE_BUSY);
+	ck_assert(!fixture_has(&f, "-shm"));
+	fixture_close(&f);
+	ck_assert_int_eq(read_elsewhere(), SQLITE_OK);
+	close(elsewhere[0]);
+}
+END_TEST
+
+START_TEST(test_file_is_shared_when_asked)
+{
+	begin_elsewhere();
+	f.config.vfs = "unix";
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	ck_assert_int_eq(read_elsewhere(), SQLITE_OK);
+	ck_assert_int_eq(fixture_get(f.s, "k", NEW_ERR), 1);
+	close(elsewhere[0]);
+}
+END_TEST
+
+/* Of a daemon that shared the file and was killed. */
+START_TEST(test_old_index_is_harmless)
+{
+	char shm[256];
+	snprintf(shm, sizeof(shm), "%s-shm", f.path);
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	fixture_close(&f);
+	FILE *file = fopen(shm, "w");
+	for (int i = 0; i < 32768; i++) {
+		fputc(0x5a, file);
+	}
+	fclose(file);
+	fixture_open(&f);
+	ck_assert_int_eq(fixture_get(f.s, "k", NEW_ERR), 1);
+	ck_ok(fixture_put(f.s, "k", 2, 0, NEW_ERR));
+	fixture_close(&f);
+	ck_assert_int_eq(fixture_query(f.path, "SELECT v FROM kv"), 2);
+}
+END_TEST
+
 /* ---- read-only ---- */
 
 START_TEST(test_read_only_leaves_no_trace)
@@ -629,6 +719,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_ddl_reaches_prepared_statements);
 	tcase_add_test(tc, test_function_that_commits_is_an_error);
 	tcase_add_test(tc, test_foreign_lock_is_EBUSY_and_passes);
+	tcase_add_test(tc, test_file_is_one_process_s_own);
+	tcase_add_test(tc, test_file_is_shared_when_asked);
+	tcase_add_test(tc, test_old_index_is_harmless);
 	tcase_add_test(tc, test_read_only_leaves_no_trace);
 	tcase_add_test(tc, test_versions_and_times_only_grow);
 	tcase_add_test(tc, test_more_versions_in_a_write_than_are_reserved);
