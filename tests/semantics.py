@@ -8,7 +8,7 @@ A sentence is a list item that ends in the name of its test, or of several:
     - A new file may leave the key members out. (test: mounted/write: new-item-without-keys)
 
 Names are those that tests/run prints behind `ok - `: `mounted/<script>: <test>`,
-`unit/<suite>: <function>`, `conformance/<suite>: <function>`. RESULTS holds these
+`unit/<suite>: <function>`, `engine/conformance_<service>_<backend>: <function>`. RESULTS holds these
 lines. Each sentence is one line of output and counts as a test of its own."""
 
 import re
