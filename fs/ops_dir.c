@@ -74,6 +74,7 @@ struct filler {
 	fuse_req_t req;
 	struct listing *l;
 	struct engine_level level;
+	struct buf name; /* of the entry being added */
 	char *buf;
 	size_t size;
 	size_t used;
@@ -166,7 +167,7 @@ static bool make_full(struct filler *f, const struct entry *e, struct fuse_entry
 		.ino = node_number(f->m, n),
 		.attr = a.st,
 		.attr_timeout = a.timeout,
-		.entry_timeout = TIMEOUT_FOREVER,
+		.entry_timeout = a.frozen ? 0 : TIMEOUT_FOREVER,
 	};
 	return true;
 }
@@ -277,17 +278,17 @@ static void list_rows(struct filler *f)
 static int emit_key(void *arg, struct slice key, const struct engine_info *info)
 {
 	struct filler *f = arg;
-	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	bool dir = info->kind == ENGINE_DIR;
 	unsigned form = dir ? 0 : f->level.listed_form;
-	name_print(key, dir ? &NAME_RULES_DIR : &f->level.names, form, &name);
+	buf_clear(&f->name);
+	name_print(key, dir ? &NAME_RULES_DIR : &f->level.names, form, &f->name);
 	struct node_spec spec = {.type = NODE_KEY,
 		.kind = info->kind,
 		.form = form,
 		.listed_form = form,
 		.key = key};
-	struct entry e = {.name = buf_cstr(&name),
-		.name_len = name.n,
+	struct entry e = {.name = buf_cstr(&f->name),
+		.name_len = f->name.n,
 		.key = key,
 		.spec = &spec,
 		.info = info,
@@ -442,6 +443,7 @@ static int search(struct mount *m, struct listing *l, uint64_t cookie, struct er
 		restart(l);
 		rc = list_on(&f, err);
 	}
+	buf_free(&f.name);
 	l->cookie = cookie;
 	return rc;
 }
@@ -483,6 +485,7 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 		f.probe = plus && off == 0;
 		next_page(l);
 		rc = list_on(&f, &err);
+		buf_free(&f.name);
 	}
 	if (rc == -ENOENT && f.used == 0) {
 		fuse_reply_buf(req, NULL, 0); /* removed meanwhile: it lists nothing */

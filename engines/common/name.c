@@ -97,6 +97,17 @@ static bool must_escape(unsigned char c, size_t at)
 	return c < 0x20 || c == 0x7f || c == '/' || c == '%' || (c == '.' && at == 0);
 }
 
+/* How many bytes from p on are ASCII that nothing is done to: nearly all keys
+ * are nothing else, and a listing prints each. */
+static size_t plain_run(const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n && p[i] > 0x1f && p[i] < 0x7f && p[i] != '%' && p[i] != '/') {
+		i++;
+	}
+	return i;
+}
+
 void name_escape(struct slice key, struct buf *out)
 {
 	const unsigned char *p = (const unsigned char *)key.p;
@@ -104,6 +115,12 @@ void name_escape(struct slice key, struct buf *out)
 		buf_putc(out, '%');
 	}
 	for (size_t i = 0; i < key.n;) {
+		size_t run = p[i] == '.' && i == 0 ? 0 : plain_run(p + i, key.n - i);
+		if (run > 0) {
+			buf_append(out, p + i, run);
+			i += run;
+			continue;
+		}
 		unsigned n = utf8_sequence(p + i, key.n - i);
 		if (n == 0 || must_escape(p[i], i)) {
 			put_escape(out, p[i++]);
@@ -303,11 +320,16 @@ static enum name_kind parse_hashed(struct slice core, struct slice suffix, struc
 static size_t print_full(
 	struct slice key, const struct name_rules *rules, unsigned form, struct buf *out)
 {
-	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	size_t at = out->n;
-	name_escape(key, &name);
-	buf_puts(&name, rules->suffixes[form]);
-	escape_longer_suffix(rules, form, &name);
+	if (at == 0) {
+		/* The usual case, in place: `out` holds nothing but this name. */
+		name_escape(key, out);
+		buf_puts(out, rules->suffixes[form]);
+		escape_longer_suffix(rules, form, out);
+		return at;
+	}
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	print_full(key, rules, form, &name);
 	buf_append_slice(out, buf_slice(&name));
 	out->failed |= name.failed;
 	return at;
