@@ -19,6 +19,12 @@ static bool is_read_only(const struct mount *m, const struct node *n)
 	return m->opts->read_only || (n->engine != NULL && engine_read_only(n->engine));
 }
 
+static void set_size(struct stat *st, uint64_t size)
+{
+	st->st_size = (off_t)size;
+	st->st_blocks = (blkcnt_t)((size + 511) / 512);
+}
+
 static void fill(struct mount *m, struct node *n, mode_t mode, uint64_t size, int64_t mtime_ns,
 	struct attr *out)
 {
@@ -31,10 +37,10 @@ static void fill(struct mount *m, struct node *n, mode_t mode, uint64_t size, in
 		.st_nlink = 1,
 		.st_uid = m->opts->uid,
 		.st_gid = m->opts->gid,
-		.st_size = (off_t)size,
 		.st_blksize = 4096,
-		.st_blocks = (blkcnt_t)((size + 511) / 512),
 	};
+	set_size(&out->st, size);
+	out->frozen = false;
 	set_times(&out->st, mtime_ns);
 }
 
@@ -68,10 +74,15 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 	/* While handles with other content are open, the size of the inode is a
 	 * matter of who asks: the kernel must ask each time. */
 	bool mixed = c->n_writers > 0 || c->n_direct > 0 || n->n_pending > 0 ||
-		     (c->n_cached > 0 && c->open_version != info->version) ||
 		     changes != m->nodes.changes;
-	out->timeout = mixed || !is_listed_form(n) ? 0 : TIMEOUT_FOREVER;
+	out->frozen = !dir && node_frozen(n, info->version);
+	out->timeout = mixed || out->frozen || !is_listed_form(n) ? 0 : TIMEOUT_FOREVER;
 	c->attr_version = info->version;
+	if (out->frozen) {
+		/* The inode is theirs who read through the page cache. */
+		c->attr_version = c->open_version;
+		set_size(&out->st, c->open_size);
+	}
 }
 
 static void attr_of_side(struct mount *m, struct node *n, const struct stat *st, struct attr *out)
@@ -195,8 +206,7 @@ int attr_of_handle(struct handle *h, struct attr *out, struct err *err)
 		if ((uint64_t)out->st.st_size != size) {
 			out->timeout = 0;
 		}
-		out->st.st_size = (off_t)size;
-		out->st.st_blocks = (blkcnt_t)((size + 511) / 512);
+		set_size(&out->st, size);
 	}
 	return rc;
 }

@@ -8,6 +8,7 @@
 struct attr {
 	struct stat st;
 	double timeout; /* seconds */
+	bool frozen;	/* of older content, whose readers are under way: the name must not stay */
 };
 
 /* From what was just found; the node is told which version the kernel knows. */

@@ -107,7 +107,10 @@ static void refuse_text(struct mount *m, struct node *dir, const char *name, uid
 static void refuse(struct handle *h, const char *op, struct err *err)
 {
 	struct item *it = h->state;
-	refuse_text(h->m, h->node->parent, h->node->name, h->uid, op, buf_slice(&h->content), err);
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	struct node *dir = node_place(&h->m->nodes, h->node, &name);
+	refuse_text(h->m, dir, buf_cstr(&name), h->uid, op, buf_slice(&h->content), err);
+	node_unref(&h->m->nodes, dir);
 	it->refused = true;
 	it->told = true;
 	it->refusal = err->code;
@@ -151,8 +154,11 @@ static void settle_pending(struct handle *h)
 	pthread_mutex_unlock(&h->m->nodes.lock);
 	it->pending = false;
 	if (!it->committed) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		struct node *dir = node_place(&h->m->nodes, h->node, &name);
 		notify_node(h->m->notify, h->node);
-		notify_name(h->m->notify, h->node->parent, h->node->name);
+		notify_name(h->m->notify, dir, buf_cstr(&name));
+		node_unref(&h->m->nodes, dir);
 	}
 }
 
@@ -206,7 +212,6 @@ struct node *handle_hold(struct mount *m, struct node *dir, const char *name)
 	pthread_mutex_lock(&m->nodes.lock);
 	n->cache.n_writers++;
 	pthread_mutex_unlock(&m->nodes.lock);
-	wait_for_readers(m, n);
 	return n;
 }
 
@@ -217,12 +222,21 @@ void handle_unhold(struct mount *m, struct node *n)
 	}
 	pthread_mutex_lock(&m->nodes.lock);
 	n->cache.n_writers--;
+	bool readers = n->cache.n_cached > 0;
 	pthread_mutex_unlock(&m->nodes.lock);
 	notify_attr_now(m->session, node_number(m, n));
+	if (readers) {
+		/* The inode stays theirs; the next lookup gets another. */
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		struct node *dir = node_place(&m->nodes, n, &name);
+		notify_name(m->notify, dir, buf_cstr(&name));
+		node_unref(&m->nodes, dir);
+	}
 	node_unref(&m->nodes, n);
 }
 
-static int store_content(struct handle *h, struct err *err)
+/* In `dir` under `name`, where the handle's node stands. */
+static int store_at(struct handle *h, struct node *dir, const char *name, struct err *err)
 {
 	struct mount *m = h->m;
 	struct item *it = h->state;
@@ -238,7 +252,7 @@ static int store_content(struct handle *h, struct err *err)
 	}
 	/* Another node may have the name by now: a file renamed onto it since this
 	 * handle was opened. What is committed shows there. */
-	struct node *holder = handle_hold(m, h->node->parent, h->node->name);
+	struct node *holder = handle_hold(m, dir, name);
 	rc = engine_write(where.engine, &where.path, it->form, buf_slice(&h->content),
 		it->overwrite ? ENGINE_VERSION_ANY : it->version, &info, err);
 	m->nodes.changes++;
@@ -247,17 +261,33 @@ static int store_content(struct handle *h, struct err *err)
 		return rc;
 	}
 	if (it->version == ENGINE_VERSION_ABSENT) {
-		notify_list_now(m->session, node_number(m, h->node->parent));
+		notify_list_now(m->session, node_number(m, dir));
 	}
 	it->version = info.version;
-	handle_tell_twins(m, h->node->parent, &where, it->form);
+	handle_tell_twins(m, dir, &where, it->form);
 	return 0;
+}
+
+static int store_content(struct handle *h, struct err *err)
+{
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	struct node *dir = node_place(&h->m->nodes, h->node, &name);
+	int rc = store_at(h, dir, buf_cstr(&name), err);
+	node_unref(&h->m->nodes, dir);
+	return rc;
+}
+
+static bool made_in_vain(struct handle *h)
+{
+	const struct item *it = h->state;
+	LOCKED(&h->m->nodes.lock);
+	return it->pending && h->node->unlinked;
 }
 
 static int commit(struct handle *h, const char *op, struct err *err)
 {
 	struct item *it = h->state;
-	if (it->pending && h->node->unlinked) {
+	if (made_in_vain(h)) {
 		it->dirty = false; /* made and removed again before it was closed */
 		return 0;
 	}
@@ -446,6 +476,7 @@ static void uncount(struct handle *h)
 	if (it->cached) {
 		if (--c->n_cached == 0) {
 			c->has_stayer = false;
+			c->renew = false;
 			pthread_cond_broadcast(&h->m->nodes.readers_gone);
 		}
 	} else {
@@ -466,8 +497,7 @@ static void item_finish(struct handle *h)
 	if (it->dirty) {
 		/* Left to an opener that never closed it: its last chance. */
 		commit(h, "close", &err);
-	} else if (it->truncated && !it->committed && !it->told &&
-		   !(it->pending && h->node->unlinked)) {
+	} else if (it->truncated && !it->committed && !it->told && !made_in_vain(h)) {
 		note_nothing_stored(h);
 	}
 	settle_pending(h);
@@ -488,6 +518,41 @@ static const struct handle_ops item_ops = {
 
 /* ---- opening ---- */
 
+/* The kernel answers ESTALE by looking the name up anew and opening what it finds,
+ * once: a second ESTALE would be the program's. A slot holds the thread that was
+ * sent to look again. */
+static bool send_again(struct mount *m, pid_t pid)
+{
+	_Atomic pid_t *slot = &m->sent_again[(unsigned)pid % MOUNT_SENT_AGAIN];
+	return atomic_exchange(slot, pid) != pid;
+}
+
+static void sent_again_done(struct mount *m, pid_t pid)
+{
+	_Atomic pid_t *slot = &m->sent_again[(unsigned)pid % MOUNT_SENT_AGAIN];
+	atomic_compare_exchange_strong(slot, &(pid_t){pid}, 0);
+}
+
+/* The kernel has one size and one set of pages an inode, and a writer changes both
+ * (O_TRUNC makes the size 0 at once). So a writer, or a reader of newer content,
+ * does not open the inode that others read through the page cache: it is sent to
+ * look the name up again, and that lookup gets an inode of its own. */
+static bool open_elsewhere(struct handle *h)
+{
+	const struct item *it = h->state;
+	struct node *n = h->node;
+	pthread_mutex_lock(&h->m->nodes.lock);
+	bool apart = n->cache.n_cached > 0 &&
+		     (it->writable || node_frozen(n, it->version));
+	n->cache.renew = n->cache.renew || apart;
+	pthread_mutex_unlock(&h->m->nodes.lock);
+	if (apart && send_again(h->m, it->opener)) {
+		return true;
+	}
+	sent_again_done(h->m, it->opener);
+	return false;
+}
+
 /* Counts the handle and decides how it reads; *drop: the kernel's pages are of
  * another version and must go before the answer. */
 static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
@@ -502,7 +567,8 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 	if (it->writable) {
 		c->n_writers++;
 	}
-	bool others_agree = c->n_cached == 0 || c->open_version == it->version;
+	bool others_agree = c->n_cached == 0 ||
+			    (c->open_version == it->version && c->page_version == it->version);
 	bool busy = c->n_writers > 0 ||
 		    (c->contended_ns != 0 && monotonic_ns() - c->contended_ns < CONTENDED_NS);
 	/* The kernel may hold the size of a newer one: read before, opened after. */
@@ -515,6 +581,7 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 	it->cached = true;
 	c->n_cached++;
 	c->open_version = it->version;
+	c->open_size = h->content.n;
 	mode->keep_cache = true;
 	mode->no_flush = true;
 	if (c->page_version != it->version) {
@@ -590,6 +657,7 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	it->pending = create || (writable && node->n_pending > 0);
 	h->state = it;
 	rc = load(h, &where, flags, err);
+	rc = rc == 0 && open_elsewhere(h) ? -ESTALE : rc;
 	if (rc < 0) {
 		h->state = NULL; /* not counted yet */
 		free(it);

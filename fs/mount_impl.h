@@ -16,6 +16,7 @@
 #include "fs/side.h"
 
 #define MOUNT_SERVICES_MAX 8
+#define MOUNT_SENT_AGAIN   1024
 
 /* Locks, in the order they may be taken; each is held for a short time only and
  * none while an engine is called, but for handle.lock:
@@ -35,6 +36,7 @@ struct mount {
 	struct loop *loop;
 	struct fuse_session *session;
 	struct fuse_lowlevel_ops ops;
+	_Atomic pid_t sent_again[MOUNT_SENT_AGAIN]; /* see handle_item.c */
 	bool mounted;
 	int64_t started_ns;
 };

@@ -81,6 +81,24 @@ static void hash_remove(struct nodes *t, struct node *n)
 	n->hashed = false;
 }
 
+static void list_insert(struct nodes *t, struct node *n)
+{
+	n->all_next = t->all;
+	n->all_link = &t->all;
+	if (t->all != NULL) {
+		t->all->all_link = &n->all_next;
+	}
+	t->all = n;
+}
+
+static void list_remove(struct node *n)
+{
+	*n->all_link = n->all_next;
+	if (n->all_next != NULL) {
+		n->all_next->all_link = n->all_link;
+	}
+}
+
 /* Doubles the table; when memory is short the chains just get longer. */
 static void grow(struct nodes *t)
 {
@@ -119,22 +137,25 @@ static void node_free(struct node *n)
 		engine_unref(n->engine);
 	}
 	free(n->name);
-	free(n->key);
 	free(n);
 }
 
-static bool copy_bytes(const char *p, size_t n, char **out)
+/* One piece of memory for both: the name with its NUL, and behind it the key;
+ * most names begin with their key, which then needs no room of its own. */
+static char *copy_name(const char *name, struct slice key, char **key_out)
 {
-	char *copy = malloc(n + 1);
+	size_t n = strlen(name);
+	bool prefix = key.n <= n && memcmp(name, key.p != NULL ? key.p : "", key.n) == 0;
+	char *copy = malloc(n + 1 + (prefix ? 0 : key.n));
 	if (copy == NULL) {
-		return false;
+		return NULL;
 	}
-	if (n > 0) {
-		memcpy(copy, p, n);
+	memcpy(copy, name, n + 1);
+	*key_out = prefix ? copy : copy + n + 1;
+	if (!prefix) {
+		memcpy(*key_out, key.p, key.n);
 	}
-	copy[n] = '\0';
-	*out = copy;
-	return true;
+	return copy;
 }
 
 static struct node *node_new(struct node *parent, const char *name, const struct node_spec *spec)
@@ -143,8 +164,8 @@ static struct node *node_new(struct node *parent, const char *name, const struct
 	if (n == NULL) {
 		return NULL;
 	}
-	if (!copy_bytes(name, strlen(name), &n->name) ||
-		!copy_bytes(spec->key.p, spec->key.n, &n->key)) {
+	n->name = copy_name(name, spec->key, &n->key);
+	if (n->name == NULL) {
 		node_free(n);
 		return NULL;
 	}
@@ -183,12 +204,10 @@ int nodes_init(struct nodes *t, struct err *err)
 void nodes_finish(struct nodes *t)
 {
 	/* Engines of views hold their parent engine, so the order does not matter. */
-	for (size_t i = 0; t->buckets != NULL && i < t->n_buckets; i++) {
-		struct node *next;
-		for (struct node *n = t->buckets[i]; n != NULL; n = next) {
-			next = n->hash_next;
-			node_free(n);
-		}
+	struct node *next;
+	for (struct node *n = t->all; n != NULL; n = next) {
+		next = n->all_next;
+		node_free(n);
 	}
 	free(t->buckets);
 	if (t->root != NULL) {
@@ -198,17 +217,43 @@ void nodes_finish(struct nodes *t)
 	pthread_mutex_destroy(&t->lock);
 }
 
-/* Frees a node nobody needs, and then perhaps its parents. */
-static void release(struct nodes *t, struct node *n)
+/* Takes out a node nobody needs, and then perhaps its parents. They are freed by
+ * free_all() without the lock: the last node of a view closes its engine. */
+static struct node *release(struct nodes *t, struct node *n)
 {
+	struct node *dead = NULL;
 	while (n != NULL && n != t->root && n->refs == 0 && n->lookups == 0) {
 		struct node *parent = n->parent;
 		hash_remove(t, n);
-		node_free(n);
+		list_remove(n);
+		n->hash_next = dead;
+		dead = n;
 		t->n_nodes--;
 		parent->refs--;
 		n = parent;
 	}
+	return dead;
+}
+
+static void free_all(struct node *dead)
+{
+	while (dead != NULL) {
+		struct node *next = dead->hash_next;
+		node_free(dead);
+		dead = next;
+	}
+}
+
+bool node_frozen(const struct node *n, uint64_t version)
+{
+	return n->cache.n_cached > 0 && n->cache.open_version != version;
+}
+
+/* Whoever has the node open goes on with it; the name gets a new one. */
+static bool must_renew(const struct node *n, const struct node_spec *spec)
+{
+	return n->cache.n_cached > 0 &&
+	       (n->cache.renew || (spec->version != 0 && node_frozen(n, spec->version)));
 }
 
 struct node *node_get(struct nodes *t, struct node *parent, const char *name,
@@ -221,6 +266,9 @@ struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 		hash_remove(t, n);
 		n->unlinked = true;
 		n = NULL;
+	} else if (n != NULL && lookup && must_renew(n, spec)) {
+		hash_remove(t, n);
+		n = NULL;
 	}
 	if (n == NULL) {
 		n = node_new(parent, name, spec);
@@ -228,6 +276,7 @@ struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 			return NULL;
 		}
 		parent->refs++;
+		list_insert(t, n);
 		hash_insert(t, n);
 		if (++t->n_nodes > t->n_buckets) {
 			grow(t);
@@ -262,16 +311,20 @@ void node_unref(struct nodes *t, struct node *n)
 	if (n == NULL) {
 		return;
 	}
-	LOCKED(&t->lock);
+	pthread_mutex_lock(&t->lock);
 	n->refs--;
-	release(t, n);
+	struct node *dead = release(t, n);
+	pthread_mutex_unlock(&t->lock);
+	free_all(dead);
 }
 
 void node_forget(struct nodes *t, struct node *n, uint64_t lookups)
 {
-	LOCKED(&t->lock);
+	pthread_mutex_lock(&t->lock);
 	n->lookups -= lookups < n->lookups ? lookups : n->lookups;
-	release(t, n);
+	struct node *dead = release(t, n);
+	pthread_mutex_unlock(&t->lock);
+	free_all(dead);
 }
 
 void node_unlink(struct nodes *t, struct node *n)
@@ -312,29 +365,37 @@ static void renumber_below(struct nodes *t, const struct node *top)
 	}
 }
 
+/* As a scratch file it has other pages and another size than as an item, although
+ * the item may come back in the version it had. */
+static void forget_content(struct node *n)
+{
+	n->cache.attr_version = 0;
+	n->cache.page_version = 0;
+}
+
 int node_move(struct nodes *t, struct node *n, struct node *parent, const char *name,
 	const struct node_spec *spec)
 {
-	char *new_name = NULL;
-	char *new_key = NULL;
-	if (!copy_bytes(name, strlen(name), &new_name) ||
-		!copy_bytes(spec->key.p, spec->key.n, &new_key)) {
-		free(new_name);
+	char *new_key;
+	char *new_name = copy_name(name, spec->key, &new_key);
+	if (new_name == NULL) {
 		return -ENOMEM;
 	}
-	LOCKED(&t->lock);
+	pthread_mutex_lock(&t->lock);
 	struct node *target = find(t, parent, name);
 	if (target != NULL && target != n) {
 		hash_remove(t, target);
 	}
 	hash_remove(t, n);
+	if (n->type != spec->type) {
+		forget_content(n);
+	}
 	struct node *old_parent = n->parent;
 	parent->refs++;
 	n->parent = parent;
 	old_parent->refs--;
-	release(t, old_parent);
+	struct node *dead = release(t, old_parent);
 	free(n->name);
-	free(n->key);
 	n->name = new_name;
 	n->key = new_key;
 	n->key_len = spec->key.n;
@@ -353,6 +414,8 @@ int node_move(struct nodes *t, struct node *n, struct node *parent, const char *
 	if (n->kind == ENGINE_DIR) {
 		renumber_below(t, n);
 	}
+	pthread_mutex_unlock(&t->lock);
+	free_all(dead);
 	return 0;
 }
 
@@ -361,6 +424,10 @@ int node_exchange(struct nodes *t, struct node *a, struct node *b)
 	LOCKED(&t->lock);
 	hash_remove(t, a);
 	hash_remove(t, b);
+	if (a->type != b->type) {
+		forget_content(a);
+		forget_content(b);
+	}
 #define SWAP(field)                                                                                \
 	do {                                                                                       \
 		__typeof__(a->field) tmp_ = a->field;                                              \
@@ -453,6 +520,23 @@ static void append_text(struct node *n, struct buf *out)
 	append_text(n->parent, out);
 	buf_putc(out, '/');
 	buf_puts(out, n->name);
+}
+
+struct node *node_place(struct nodes *t, struct node *n, struct buf *name)
+{
+	LOCKED(&t->lock);
+	buf_puts(name, n->name);
+	if (n->parent != NULL) {
+		n->parent->refs++;
+	}
+	return n->parent;
+}
+
+void node_side_place(struct nodes *t, struct node *n, struct buf *dir, struct buf *name)
+{
+	LOCKED(&t->lock);
+	append_text(node_anchor(n), dir);
+	buf_puts(name, n->name);
 }
 
 void node_text(struct nodes *t, struct node *n, struct buf *out)

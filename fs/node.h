@@ -26,16 +26,20 @@ struct node_cache {
 	uint64_t attr_version; /* version whose size the kernel was told; 0 none */
 	uint64_t page_version; /* version whose pages it may hold; 0 none */
 	uint64_t open_version; /* version the cached handles have */
+	uint64_t open_size;    /* and its size: while they are open, the inode's */
 	unsigned n_cached;     /* handles reading through the page cache */
 	unsigned n_direct;     /* handles that bypass it, writers among them */
 	unsigned n_writers;
 	bool dropping;	      /* old pages are being thrown away */
+	bool renew;	       /* the next lookup of the name is to get another inode */
 	int64_t contended_ns; /* when a writer last met readers; 0 never */
 	bool has_stayer;      /* a cached handle has been open for long: see READERS_WAIT_MS */
 };
 
 struct node {
 	struct node *hash_next;
+	struct node *all_next; /* all nodes, those that have no name any more, too */
+	struct node **all_link;
 	struct node *parent; /* referenced; NULL for the root */
 	uint64_t ino;	     /* st_ino: the same after a remount */
 	uint64_t name_hash;
@@ -52,7 +56,7 @@ struct node {
 	struct engine *engine;	    /* NULL outside services */
 	const struct reserved *row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
 	char *name;		    /* file name, NUL-terminated */
-	char *key;		    /* key bytes of NODE_KEY below a service */
+	char *key;		    /* key bytes of NODE_KEY below a service; within name's memory */
 	size_t key_len;
 	struct node_cache cache;
 	struct handle *handles;		 /* open ones, the last opened first */
@@ -62,6 +66,7 @@ struct node {
 struct nodes {
 	pthread_mutex_t lock; /* guards the table and the fields named above */
 	struct node **buckets;
+	struct node *all;
 	pthread_cond_t readers_gone; /* some node's n_cached fell to 0 */
 	size_t n_buckets;
 	size_t n_nodes;
@@ -82,6 +87,7 @@ struct node_spec {
 	bool own_engine;       /* the node takes its own reference */
 	const struct reserved *row;
 	struct slice key;
+	uint64_t version; /* of the content found by a lookup; 0 none or not known */
 };
 
 int nodes_init(struct nodes *t, struct err *err);
@@ -89,7 +95,8 @@ void nodes_finish(struct nodes *t); /* frees all, whatever the kernel holds */
 
 /* The node `name` below `parent`, made when missing. With `lookup` the kernel's
  * count rises by one (undone by node_forget), else a reference of the caller's
- * is taken (undone by node_unref). NULL when memory ran out. */
+ * is taken (undone by node_unref). NULL when memory ran out. A lookup leaves the
+ * node of those who read other content through the page cache to them alone. */
 struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 	const struct node_spec *spec, bool lookup);
 /* The node `name` below `parent` if there is one, with a reference; else NULL. */
@@ -120,6 +127,14 @@ struct node_path {
 };
 int node_path(struct nodes *t, struct node *n, struct node_path *out, struct err *err);
 void node_path_free(struct node_path *p);
+
+/* Where the node stands now: its directory, referenced (NULL: it is the root), and
+ * its name, appended. A rename may free both the moment the lock is gone. */
+struct node *node_place(struct nodes *t, struct node *n, struct buf *name);
+/* Of a side file: the text of the directory it is kept for, and its name. */
+void node_side_place(struct nodes *t, struct node *n, struct buf *dir, struct buf *name);
+/* Whether handles read content through the page cache that is not `version`. */
+bool node_frozen(const struct node *n, uint64_t version);
 
 /* "/dynamodb/Users/user-123", as the tree shows it. */
 void node_text(struct nodes *t, struct node *n, struct buf *out);

@@ -25,7 +25,7 @@ static void fill_entry(
 	bool other_form =
 		n->type == NODE_KEY && n->kind == ENGINE_FILE && n->form != n->listed_form;
 	bool rejected = n->type == NODE_SIDE && n->row != NULL;
-	if (n->n_pending > 0 || other_form || rejected || n->type == NODE_RESERVED) {
+	if (n->n_pending > 0 || a->frozen || other_form || rejected || n->type == NODE_RESERVED) {
 		e->entry_timeout = 0;
 	}
 }

@@ -119,7 +119,11 @@ static int find_key(const struct node_path *where, const struct engine_level *le
 		return rc;
 	}
 	struct epath child = epath_child(&where->path, f->spec.key);
-	return engine_stat(where->engine, &child, f->spec.form, &f->info, err);
+	rc = engine_stat(where->engine, &child, f->spec.form, &f->info, err);
+	if (rc == 0 && f->info.kind == ENGINE_FILE) {
+		f->spec.version = f->info.version;
+	}
+	return rc;
 }
 
 static int find_in_data(
