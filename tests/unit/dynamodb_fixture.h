@@ -164,7 +164,6 @@ __attribute__((unused)) static int add_name(
 /* The listing, joined with blanks. */
 __attribute__((unused)) static void expect_list(const struct epath *path, const char *want)
 {
-	CLEANUP(buf_free) struct buf unused = BUF_INIT;
 	struct names names = {0};
 	OK(OPS->list(ctx, path, NULL, DDB_PLAIN, add_name, &names, &err));
 	ck_assert_str_eq(buf_cstr(&names.text), want);
