@@ -94,9 +94,10 @@ struct engine_call {
 
 struct engine_command {
 	const char *name;
-	const char *args; /* "NAME as NEWTABLE"; "" for none. UPPER CASE = a value, [..] = optional */
-	const char *help; /* one line */
-	unsigned depths;  /* bit n: understood in directories of depth n */
+	const char
+		*args; /* "NAME as NEWTABLE"; "" for none. UPPER CASE = a value, [..] = optional */
+	const char *help;  /* one line */
+	unsigned depths;   /* bit n: understood in directories of depth n */
 	unsigned min_args; /* without the name */
 	unsigned max_args;
 	int (*run)(void *ctx, struct engine_call *call, struct err *err);
@@ -147,7 +148,8 @@ struct engine_ops {
 	/* Mandatory. What the directory at `path` means. ENOENT; ENOTDIR. Asked with
 	 * each name that is looked up or made: where the depth decides, it need not
 	 * look whether the directory is there, which stat and list say. */
-	int (*level)(void *ctx, const struct epath *path, struct engine_level *out, struct err *err);
+	int (*level)(
+		void *ctx, const struct epath *path, struct engine_level *out, struct err *err);
 	/* Mandatory. ENOENT. `form` is for files. Key text that cannot be (not a
 	 * canonical number, too long, ...) is ENOENT too. */
 	int (*stat)(void *ctx, const struct epath *path, unsigned form, struct engine_info *out,
@@ -206,7 +208,8 @@ struct engine_ops {
 	int (*status)(void *ctx, const struct epath *path, json_t *out, struct err *err);
 	/* `.schema`: its text; and what writing one does. Default: ENOTSUP. */
 	int (*schema_read)(void *ctx, const struct epath *path, struct buf *out, struct err *err);
-	int (*schema_write)(void *ctx, const struct epath *path, struct slice text, struct err *err);
+	int (*schema_write)(
+		void *ctx, const struct epath *path, struct slice text, struct err *err);
 
 	/* Commands, sorted by name, ended by a NULL name. Default: none. */
 	const struct engine_command *commands;
@@ -236,8 +239,8 @@ struct engine_ops {
 	 * goes). feed takes the next bytes; finish commits, or fails and changes
 	 * nothing; `report` says in one line what was loaded and in further lines what
 	 * was bad. abort frees without committing, finish frees too. EINVAL, EFBIG, ENOSPC. */
-	int (*import_open)(void *ctx, const struct epath *path, const char *mode, const char *format,
-		void **sink, struct err *err);
+	int (*import_open)(void *ctx, const struct epath *path, const char *mode,
+		const char *format, void **sink, struct err *err);
 	int (*import_feed)(void *sink, struct slice text, struct err *err);
 	int (*import_finish)(void *sink, struct buf *report, struct err *err);
 	void (*import_abort)(void *sink);
@@ -269,10 +272,10 @@ const struct engine_ops *engine_ops(const struct engine *e);
 const char *engine_service(const struct engine *e);
 bool engine_read_only(const struct engine *e);
 
-int engine_level(struct engine *e, const struct epath *path, struct engine_level *out,
+int engine_level(
+	struct engine *e, const struct epath *path, struct engine_level *out, struct err *err);
+int engine_stat(struct engine *e, const struct epath *path, unsigned form, struct engine_info *out,
 	struct err *err);
-int engine_stat(struct engine *e, const struct epath *path, unsigned form,
-	struct engine_info *out, struct err *err);
 int engine_list(struct engine *e, const struct epath *path, const struct slice *after,
 	unsigned form, engine_emit *emit, void *arg, struct err *err);
 int engine_find_hashed(struct engine *e, const struct epath *path,
@@ -298,9 +301,10 @@ int engine_mkdir(struct engine *e, const struct epath *path, struct err *err);
 int engine_rmdir(struct engine *e, const struct epath *path, struct err *err);
 
 int engine_status(struct engine *e, const struct epath *path, json_t *out, struct err *err);
-int engine_schema_read(struct engine *e, const struct epath *path, struct buf *out, struct err *err);
-int engine_schema_write(struct engine *e, const struct epath *path, struct slice text,
-	struct err *err);
+int engine_schema_read(
+	struct engine *e, const struct epath *path, struct buf *out, struct err *err);
+int engine_schema_write(
+	struct engine *e, const struct epath *path, struct slice text, struct err *err);
 
 /* Splits the line into words (white space; single and double quotes as in a
  * shell), finds the command, checks its number of arguments, runs it, writes

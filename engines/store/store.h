@@ -70,17 +70,17 @@ struct store_tap {
 };
 
 struct store_config {
-	const char *path;       /* the database file; borrowed for the call */
-	const char *label;      /* names the store in messages ("table Users"); copied */
+	const char *path;	 /* the database file; borrowed for the call */
+	const char *label;	 /* names the store in messages ("table Users"); copied */
 	uint32_t application_id; /* refused when the file bears another */
 	uint32_t schema_version; /* refused when the file bears a higher one; a lower is taken */
-	const char *schema;     /* SQL that creates the tables in a new file */
+	const char *schema;	 /* SQL that creates the tables in a new file */
 	/* Statements by number, prepared once per connection on first use. The
 	 * array outlives the store. */
 	const char *const *sql;
 	unsigned n_sql;
 	bool read_only; /* no writer; the file is opened immutable */
-	bool create;    /* a missing file is created, else ENOENT */
+	bool create;	/* a missing file is created, else ENOENT */
 	enum store_sync sync;
 	struct store_tap tap;
 	/* NULL: no other process can open the file meanwhile ("unix-excl"; the sqlite3
@@ -164,7 +164,8 @@ int store_sql_error(sqlite3 *db, const char *what, struct err *err);
 /* Steps: 1 a row, 0 done, -errno with err set. */
 int store_step(sqlite3_stmt *stmt, struct err *err);
 
-void store_bind_slice(sqlite3_stmt *stmt, int index, struct slice s); /* BLOB, borrowed until reset */
+void store_bind_slice(
+	sqlite3_stmt *stmt, int index, struct slice s); /* BLOB, borrowed until reset */
 struct slice store_column_slice(sqlite3_stmt *stmt, int index);
 
 /* A 64-bit hash for `key` above; never STORE_ALL_KEYS. */

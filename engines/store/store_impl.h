@@ -171,9 +171,9 @@ struct store {
 		bool running;
 		bool stop;
 		bool want_commit;
-		bool taken;	   /* somebody has the turn */
-		bool thread_due;   /* the writer thread must have it next */
-		int64_t alarm;	   /* the writer thread sleeps until then; 0: it does not */
+		bool taken;	      /* somebody has the turn */
+		bool thread_due;      /* the writer thread must have it next */
+		int64_t alarm;	      /* the writer thread sleeps until then; 0: it does not */
 		uint64_t settlements; /* commits of pending writes, failed ones too */
 		struct pending pending;
 		struct err lost; /* INTERVAL: why acknowledged writes were lost, until told */
