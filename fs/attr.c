@@ -136,10 +136,11 @@ static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct
 static int attr_of_side_node(struct mount *m, struct node *n, struct attr *out, struct err *err)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	struct stat st;
 	enum side_kind kind = n->row != NULL ? SIDE_REJECTED : SIDE_SCRATCH;
-	node_text(&m->nodes, node_anchor(n), &dir);
-	int rc = side_stat(&m->side, kind, buf_cstr(&dir), n->name, &st, err);
+	node_side_place(&m->nodes, n, &dir, &name);
+	int rc = side_stat(&m->side, kind, buf_cstr(&dir), buf_cstr(&name), &st, err);
 	if (rc == 0) {
 		attr_of_side(m, n, &st, out);
 	}
@@ -169,7 +170,7 @@ static int attr_of_removed(struct mount *m, struct node *n, struct attr *out, st
 		return -ENOENT;
 	}
 	err_clear(err);
-	pthread_mutex_lock(&h->lock);
+	handle_lock(h);
 	int rc = h->ops->size != NULL ? h->ops->size(h, &size, err) : 0;
 	pthread_mutex_unlock(&h->lock);
 	fill(m, n, 0666, size, time_now_ns(), out);
@@ -201,7 +202,7 @@ int attr_of_handle(struct handle *h, struct attr *out, struct err *err)
 {
 	uint64_t size = 0;
 	int rc = attr_of_node(h->m, h->node, out, err);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	if (rc == 0 && h->ops->size != NULL && h->ops->size(h, &size, err) == 0) {
 		if ((uint64_t)out->st.st_size != size) {
 			out->timeout = 0;

@@ -28,6 +28,15 @@ struct handle *handle_new(
 	return h;
 }
 
+pthread_mutex_t *handle_lock(struct handle *h)
+{
+	if (pthread_mutex_trylock(&h->lock) != 0) {
+		loop_yield();
+		pthread_mutex_lock(&h->lock);
+	}
+	return &h->lock;
+}
+
 struct handle *handle_of_node(struct mount *m, struct node *n)
 {
 	LOCKED(&m->nodes.lock);

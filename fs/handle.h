@@ -49,6 +49,12 @@ struct handle_mode {
 /* NULL with err set when memory ran out. Takes a reference to node. */
 struct handle *handle_new(
 	struct mount *m, struct node *node, const struct handle_ops *ops, struct err *err);
+/* Another request may hold it for as long as a commit or a command takes: then
+ * further requests are read meanwhile, for the holder may depend on them. */
+pthread_mutex_t *handle_lock(struct handle *h);
+#define HANDLE_LOCKED(h)                                                                           \
+	CLEANUP(cleanup_unlock)                                                                    \
+	__attribute__((unused)) pthread_mutex_t *handle_locked_ = handle_lock(h)
 /* The opener's reference goes; the last one frees. NULL is fine. */
 void handle_free(struct handle *h);
 /* Some open handle of the node, with a reference that handle_free() ends; NULL
@@ -90,8 +96,9 @@ int handle_put(struct mount *m, const struct handle_target *target, struct slice
  * name. Ends with handle_unhold(), which has the kernel ask for the size anew. */
 struct node *handle_hold(struct mount *m, struct node *dir, const char *name);
 void handle_unhold(struct mount *m, struct node *n);
-/* The other forms of an item, names of their own, show something else now. */
-void handle_tell_twins(
+/* The other forms of an item, names of their own, show something else now. True
+ * when one is being read in its old state. */
+bool handle_tell_twins(
 	struct mount *m, struct node *dir, const struct node_path *where, unsigned form);
 
 #endif

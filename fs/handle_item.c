@@ -118,15 +118,16 @@ static void refuse(struct handle *h, const char *op, struct err *err)
 	drop_draft(it);
 }
 
-void handle_tell_twins(
+bool handle_tell_twins(
 	struct mount *m, struct node *dir, const struct node_path *where, unsigned form)
 {
 	struct engine_level level;
 	struct err ignored = {0};
 	struct epath up = epath_parent(&where->path);
 	if (engine_level(where->engine, &up, &level, &ignored) < 0 || level.n_forms < 2) {
-		return;
+		return false;
 	}
+	bool readers = false;
 	for (unsigned f = 0; f < level.n_forms; f++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		if (f == form) {
@@ -135,11 +136,15 @@ void handle_tell_twins(
 		name_print(where->path.key[up.depth], &level.names, f, &name);
 		struct node *twin = node_peek(&m->nodes, dir, buf_cstr(&name));
 		if (twin != NULL) {
+			pthread_mutex_lock(&m->nodes.lock);
+			readers = readers || twin->cache.n_cached > 0;
+			pthread_mutex_unlock(&m->nodes.lock);
 			notify_attr_now(m->session, node_number(m, twin));
 			notify_name(m->notify, dir, buf_cstr(&name));
 			node_unref(&m->nodes, twin);
 		}
 	}
+	return readers;
 }
 
 /* The file that was being made is an item now, or never will be. */
@@ -264,7 +269,9 @@ static int store_at(struct handle *h, struct node *dir, const char *name, struct
 		notify_list_now(m->session, node_number(m, dir));
 	}
 	it->version = info.version;
-	handle_tell_twins(m, dir, &where, it->form);
+	if (handle_tell_twins(m, dir, &where, it->form)) {
+		notify_drain(m->notify); /* until then a stat would tell of what they read */
+	}
 	return 0;
 }
 
@@ -536,31 +543,33 @@ static void sent_again_done(struct mount *m, pid_t pid)
 /* The kernel has one size and one set of pages an inode, and a writer changes both
  * (O_TRUNC makes the size 0 at once). So a writer, or a reader of newer content,
  * does not open the inode that others read through the page cache: it is sent to
- * look the name up again, and that lookup gets an inode of its own. */
+ * look the name up again, and that lookup gets an inode of its own. Under
+ * nodes.lock. */
 static bool open_elsewhere(struct handle *h)
 {
 	const struct item *it = h->state;
 	struct node *n = h->node;
-	pthread_mutex_lock(&h->m->nodes.lock);
-	bool apart = n->cache.n_cached > 0 &&
-		     (it->writable || node_frozen(n, it->version));
-	n->cache.renew = n->cache.renew || apart;
-	pthread_mutex_unlock(&h->m->nodes.lock);
-	if (apart && send_again(h->m, it->opener)) {
-		return true;
+	if (n->cache.n_cached > 0 && (it->writable || node_frozen(n, it->version))) {
+		n->cache.renew = true;
+		if (send_again(h->m, it->opener)) {
+			return true;
+		}
 	}
 	sent_again_done(h->m, it->opener);
 	return false;
 }
 
 /* Counts the handle and decides how it reads; *drop: the kernel's pages are of
- * another version and must go before the answer. */
-static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
+ * another version and must go before the answer. -ESTALE: not here. */
+static int join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 {
 	struct item *it = h->state;
 	struct node_cache *c = &h->node->cache;
 	LOCKED(&h->m->nodes.lock);
 	*drop = false;
+	if (open_elsewhere(h)) {
+		return -ESTALE;
+	}
 	if (it->pending) {
 		h->node->n_pending++;
 	}
@@ -576,7 +585,7 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 	if (it->writable || busy || old || c->dropping || !others_agree) {
 		c->n_direct++;
 		mode->direct = true;
-		return;
+		return 0;
 	}
 	it->cached = true;
 	c->n_cached++;
@@ -590,6 +599,7 @@ static void join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 		c->page_version = it->version;
 		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
 	}
+	return 0;
 }
 
 /* Safe from here although it waits for pages being read: no handle was reading
@@ -631,6 +641,18 @@ static int check_writable(const struct node_path *where, struct err *err)
 	return err_set(err, EROFS, "this part of %s is read-only", engine_service(where->engine));
 }
 
+/* Not when one of those who make it has committed already. */
+static bool is_being_made(struct mount *m, struct node *n, const struct node_path *where)
+{
+	struct engine_info info;
+	struct err err = {0};
+	pthread_mutex_lock(&m->nodes.lock);
+	bool pending = n->n_pending > 0;
+	unsigned form = n->form;
+	pthread_mutex_unlock(&m->nodes.lock);
+	return pending && engine_stat(where->engine, &where->path, form, &info, &err) == -ENOENT;
+}
+
 int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err)
 {
@@ -654,18 +676,17 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	it->form = node->form;
 	it->writable = writable;
 	/* A second writer of a name that has no item yet creates it likewise. */
-	it->pending = create || (writable && node->n_pending > 0);
+	it->pending = create || (writable && is_being_made(m, node, &where));
 	h->state = it;
 	rc = load(h, &where, flags, err);
-	rc = rc == 0 && open_elsewhere(h) ? -ESTALE : rc;
+	bool drop = false;
+	rc = rc == 0 ? join_cache(h, mode, &drop) : rc;
 	if (rc < 0) {
 		h->state = NULL; /* not counted yet */
 		free(it);
 		handle_free(h);
 		return rc;
 	}
-	bool drop;
-	join_cache(h, mode, &drop);
 	if (writable) {
 		wait_for_readers(m, node); /* after joining: those who come now go direct */
 	}

@@ -27,6 +27,7 @@ static int side_read(
  * while it was open. Its content follows at the next flush. */
 static bool became_item(const struct handle *h)
 {
+	LOCKED(&h->m->nodes.lock);
 	return h->node->type == NODE_KEY && !h->node->unlinked;
 }
 
@@ -71,12 +72,13 @@ static int side_flush(struct handle *h, pid_t pid, struct err *err)
 	int rc = read_all(h->fd, &text, err);
 	rc = rc == 0 ? node_path(&h->m->nodes, h->node, &where, err) : rc;
 	if (rc == 0) {
-		struct handle_target target = {.dir = h->node->parent,
-			.name = h->node->name,
-			.where = &where,
-			.form = h->node->form};
-		rc = handle_put(
-			h->m, &target, buf_slice(&text), ENGINE_VERSION_ANY, h->uid, "close", err);
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		struct node *dir = node_place(&h->m->nodes, h->node, &name);
+		struct handle_target target = {
+			.dir = dir, .name = buf_cstr(&name), .where = &where, .form = h->node->form};
+		rc = handle_put(h->m, &target, buf_slice(&text), ENGINE_VERSION_ANY, h->uid,
+			"close", err);
+		node_unref(&h->m->nodes, dir);
 	}
 	return rc;
 }
@@ -98,6 +100,21 @@ static int side_size(struct handle *h, uint64_t *out, struct err *err)
 	return 0;
 }
 
+/* A rename may make its inode an item's: then nobody is to read that through the
+ * page cache while this handle can change size and content. */
+static void count_writer(struct handle *h, int by)
+{
+	LOCKED(&h->m->nodes.lock);
+	h->node->cache.n_writers += (unsigned)by;
+}
+
+static void side_let_go(struct handle *h)
+{
+	if (h->fd >= 0) {
+		count_writer(h, -1);
+	}
+}
+
 static const struct handle_ops side_ops = {
 	.read = side_read,
 	.write = side_handle_write,
@@ -105,6 +122,7 @@ static const struct handle_ops side_ops = {
 	.flush = side_flush,
 	.sync = side_sync,
 	.size = side_size,
+	.finish = side_let_go,
 };
 
 static const struct handle_ops rejected_ops = {.read = side_read, .size = side_size};
@@ -113,6 +131,7 @@ int handle_open_side(struct mount *m, struct node *node, int flags, mode_t creat
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	bool rejected = node->row != NULL;
 	if (rejected && (flags & O_ACCMODE) != O_RDONLY) {
 		return err_set(err, EACCES, "a refused text is kept as it was; copy it to edit it");
@@ -121,15 +140,18 @@ int handle_open_side(struct mount *m, struct node *node, int flags, mode_t creat
 	if (h == NULL) {
 		return -ENOMEM;
 	}
-	node_text(&m->nodes, node_anchor(node), &dir);
+	node_side_place(&m->nodes, node, &dir, &name);
 	/* Always readable for us: a rename onto an item reads it. Appending is done
 	 * by side_write(), with the offset of the moment. */
 	int rw = rejected ? O_RDONLY : O_RDWR;
 	h->fd = side_open(&m->side, rejected ? SIDE_REJECTED : SIDE_SCRATCH, buf_cstr(&dir),
-		node->name, rw | (flags & (O_CREAT | O_EXCL | O_TRUNC)), create_mode, err);
+		buf_cstr(&name), rw | (flags & (O_CREAT | O_EXCL | O_TRUNC)), create_mode, err);
 	if (h->fd < 0) {
 		handle_free(h);
 		return -err->code;
+	}
+	if (!rejected) {
+		count_writer(h, 1);
 	}
 	mode->direct = true;
 	*out = h;

@@ -22,13 +22,18 @@ static int refuse_read_only(const struct node *n, struct err *err)
 
 /* ---- .schema: written whole, taken at close ---- */
 
+static int schema_too_large(const struct handle *h, struct err *err)
+{
+	return err_set(err, EFBIG, "a schema has at most %llu bytes",
+		(unsigned long long)h->m->opts->max_file_size);
+}
+
 static int schema_write(
 	struct handle *h, struct slice data, off_t off, bool append, struct err *err)
 {
 	size_t at = append ? h->content.n : (size_t)off;
 	if (at + data.n > h->m->opts->max_file_size) {
-		return err_set(err, EFBIG, "a schema has at most %llu bytes",
-			(unsigned long long)h->m->opts->max_file_size);
+		return schema_too_large(h, err);
 	}
 	if (at + data.n > h->content.n && !buf_resize(&h->content, at + data.n)) {
 		return err_set(err, ENOMEM, "out of memory");
@@ -40,6 +45,9 @@ static int schema_write(
 
 static int schema_truncate(struct handle *h, off_t size, struct err *err)
 {
+	if ((uint64_t)size > h->m->opts->max_file_size) {
+		return schema_too_large(h, err);
+	}
 	return buf_resize(&h->content, (size_t)size) ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
@@ -319,7 +327,7 @@ static int export_read(
 	int rc = 0;
 	(void)tmp;
 	loop_yield();
-	if ((uint64_t)off < x->start) {
+	if (x->stream == NULL || (uint64_t)off < x->start) {
 		rc = export_restart(h, err);
 	}
 	rc = rc == 0 ? export_fill(h, (uint64_t)off, (uint64_t)off + n, err) : rc;

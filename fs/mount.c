@@ -40,23 +40,34 @@ static void host_event(void *arg, const char *service, const struct epath *path,
 /* Called under nodes.lock, which notices need too: the nodes are only noted. */
 static void collect_node(void *arg, struct node *n)
 {
-	n->refs++;
-	buf_append(arg, &n, sizeof(n));
+	struct buf *found = arg;
+	buf_append(found, &n, sizeof(n));
+	if (!found->failed) {
+		n->refs++;
+	}
 }
 
-static void tell_all(struct mount *m, const struct buf *found, const struct node *top)
+static void tell_one(struct mount *m, struct node *n)
+{
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	struct node *dir = node_place(&m->nodes, n, &name);
+	notify_node(m->notify, n);
+	if (dir != NULL) {
+		notify_name(m->notify, dir, buf_cstr(&name));
+	}
+	/* A view may be another one by the same name now. */
+	if (n->owns_engine && dir != NULL && dir->type == NODE_RESERVED) {
+		node_unlink(&m->nodes, n);
+	}
+	node_unref(&m->nodes, dir);
+}
+
+static void tell_all(struct mount *m, const struct buf *found)
 {
 	for (size_t i = 0; i < found->n; i += sizeof(struct node *)) {
 		struct node *n;
 		memcpy(&n, found->p + i, sizeof(n));
-		notify_node(m->notify, n);
-		if (n != top && n->parent != NULL) {
-			notify_name(m->notify, n->parent, n->name);
-		}
-		/* A view may be another one by the same name now. */
-		if (n->owns_engine && n->parent != NULL && n->parent->type == NODE_RESERVED) {
-			node_unlink(&m->nodes, n);
-		}
+		tell_one(m, n);
 		node_unref(&m->nodes, n);
 	}
 }
@@ -120,25 +131,37 @@ static void drop_gone(struct mount *m, const char *service, const struct epath *
 	}
 }
 
-static void host_changed(void *arg, const char *service, const struct epath *path)
+static void tell_changed(struct mount *m, const char *service, const struct epath *path)
 {
-	struct mount *m = arg;
 	CLEANUP(buf_free) struct buf found = BUF_INIT;
-	if (m->notify == NULL) {
-		return; /* while engines open, nobody has seen anything yet */
-	}
+	/* What was asked of the engine before must not be told as lasting. */
+	m->nodes.changes++;
 	drop_gone(m, service, path);
 	struct node *top = nearest_node(m, service, path);
 	if (top == NULL) {
 		return;
 	}
 	nodes_below(&m->nodes, top, collect_node, &found);
-	tell_all(m, &found, top);
-	if (top->parent != NULL) {
-		notify_name(m->notify, top->parent, top->name);
-		notify_node(m->notify, top->parent);
+	tell_all(m, &found);
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	struct node *dir = node_place(&m->nodes, top, &name);
+	if (dir != NULL) {
+		notify_node(m->notify, dir);
 	}
+	node_unref(&m->nodes, dir);
 	node_unref(&m->nodes, top);
+}
+
+static void host_changed(void *arg, const char *service, const struct epath *path)
+{
+	struct mount *m = arg;
+	pthread_rwlock_rdlock(&m->telling);
+	/* While engines open nobody has seen anything yet; while they end (and their
+	 * threads with them) nobody is left to tell. */
+	if (m->notify != NULL) {
+		tell_changed(m, service, path);
+	}
+	pthread_rwlock_unlock(&m->telling);
 }
 
 /* ---- opening ---- */
@@ -341,7 +364,9 @@ static int open_all(struct mount *m, struct err *err)
 	if (rc < 0) {
 		return rc;
 	}
+	pthread_rwlock_wrlock(&m->telling);
 	m->notify = notify_new(m->session, &m->nodes, err);
+	pthread_rwlock_unlock(&m->telling);
 	m->loop = loop_new(m->session, m->opts->threads, m->opts->spin_us, err);
 	return m->notify == NULL || m->loop == NULL ? -err->code : 0;
 }
@@ -359,6 +384,7 @@ int mount_create(const struct mountopts *opts, struct mount **out, struct err *e
 	m->side.max_files = opts->scratch_files;
 	m->side.max_rejected = opts->rejected_files;
 	control_results_init(&m->results);
+	pthread_rwlock_init(&m->telling, NULL);
 	displaced_init(&m->displaced);
 	int rc = open_all(m, err);
 	if (rc < 0) {
@@ -376,6 +402,9 @@ int mount_loop(struct mount *m, struct err *err)
 
 void mount_stop(struct mount *m)
 {
+	/* Requests that wait for notices to be told would keep the loop from ending:
+	 * a notice may wait for a request that is not read any more. */
+	notify_stop(m->notify);
 	loop_stop(m->loop);
 }
 
@@ -392,7 +421,11 @@ void mount_destroy(struct mount *m)
 	if (m->mounted) {
 		fuse_session_unmount(m->session);
 	}
-	notify_free(m->notify);
+	pthread_rwlock_wrlock(&m->telling);
+	struct notify *notify = m->notify;
+	m->notify = NULL;
+	pthread_rwlock_unlock(&m->telling);
+	notify_free(notify);
 	if (m->session != NULL) {
 		fuse_session_destroy(m->session);
 	}
@@ -406,5 +439,6 @@ void mount_destroy(struct mount *m)
 	errlog_finish(&m->errlog);
 	side_finish(&m->side);
 	control_results_finish(&m->results);
+	pthread_rwlock_destroy(&m->telling);
 	free(m);
 }

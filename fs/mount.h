@@ -17,7 +17,7 @@ int mount_create(const struct mountopts *opts, struct mount **out, struct err *e
 /* Serves until unmounted or mount_stop(). Starts its own threads. 0 or -errno. */
 int mount_loop(struct mount *m, struct err *err);
 
-/* Asks the loop to end. Async-signal-safe. */
+/* Asks the loop to end. Not from a signal handler. */
 void mount_stop(struct mount *m);
 
 /* Unmounts if still mounted, finishes commits, closes engines. NULL is fine. */

@@ -32,6 +32,9 @@ struct mount {
 	struct control_results results;
 	struct displaced displaced;
 	struct metrics metrics;
+	/* Engines tell of changes from threads of their own: held for writing while
+	 * `notify` comes and goes. Taken first of all. */
+	pthread_rwlock_t telling;
 	struct notify *notify;
 	struct loop *loop;
 	struct fuse_session *session;

@@ -365,6 +365,14 @@ static void renumber_below(struct nodes *t, const struct node *top)
 	}
 }
 
+/* Written only when it changes: others read it without the lock. */
+static void inherit_engine(struct node *n)
+{
+	if (!n->owns_engine && n->engine != n->parent->engine) {
+		n->engine = n->parent->engine;
+	}
+}
+
 /* As a scratch file it has other pages and another size than as an item, although
  * the item may come back in the version it had. */
 static void forget_content(struct node *n)
@@ -406,9 +414,7 @@ int node_move(struct nodes *t, struct node *n, struct node *parent, const char *
 	n->form = spec->form;
 	n->listed_form = spec->listed_form;
 	n->row = spec->row;
-	if (!n->owns_engine) {
-		n->engine = parent->engine;
-	}
+	inherit_engine(n);
 	n->unlinked = false;
 	hash_insert(t, n);
 	if (n->kind == ENGINE_DIR) {
@@ -446,8 +452,8 @@ int node_exchange(struct nodes *t, struct node *a, struct node *b)
 	SWAP(name_hash);
 #undef SWAP
 	/* The engine of a place is its parent's. */
-	a->engine = a->owns_engine ? a->engine : a->parent->engine;
-	b->engine = b->owns_engine ? b->engine : b->parent->engine;
+	inherit_engine(a);
+	inherit_engine(b);
 	hash_insert(t, a);
 	hash_insert(t, b);
 	if (a->kind == ENGINE_DIR) {

@@ -41,15 +41,15 @@ struct node {
 	struct node *all_next; /* all nodes, those that have no name any more, too */
 	struct node **all_link;
 	struct node *parent; /* referenced; NULL for the root */
-	uint64_t ino;	     /* st_ino: the same after a remount */
+	_Atomic uint64_t ino; /* st_ino: the same after a remount */
 	uint64_t name_hash;
 	uint64_t lookups;    /* the kernel's; under nodes.lock */
 	unsigned refs;	     /* children, handles, ourselves; under nodes.lock */
-	enum node_type type; /* changes by rename only; under nodes.lock, like all names below */
+	_Atomic enum node_type type; /* changes by rename only; under nodes.lock, like all names below */
 	enum engine_kind kind;
 	unsigned form;
 	unsigned listed_form; /* of the directory it is in */
-	unsigned n_pending;   /* handles that create it: it has no item yet */
+	atomic_uint n_pending; /* handles that create it: it has no item yet */
 	bool hashed;	      /* reachable by name */
 	bool unlinked;	      /* removed by name; not when a rename put another in its place */
 	bool owns_engine;

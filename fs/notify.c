@@ -39,8 +39,12 @@ static void send_notice(struct notify *q, const struct notice *x)
 {
 	/* An error means that the kernel does not know it: nothing to tell. */
 	if (x->name != NULL) {
-		fuse_lowlevel_notify_expire_entry(q->se, number_of(q, x->node), x->name,
+		int rc = fuse_lowlevel_notify_expire_entry(q->se, number_of(q, x->node), x->name,
 			strlen(x->name), FUSE_LL_EXPIRE_ONLY);
+		if (rc == -ENOSYS) { /* before Linux 6.2 a name can only be dropped */
+			fuse_lowlevel_notify_inval_entry(
+				q->se, number_of(q, x->node), x->name, strlen(x->name));
+		}
 	} else {
 		fuse_lowlevel_notify_inval_inode(q->se, number_of(q, x->node), 0, 0);
 	}
@@ -104,16 +108,20 @@ struct notify *notify_new(struct fuse_session *se, struct nodes *nodes, struct e
 	return q;
 }
 
+void notify_stop(struct notify *q)
+{
+	LOCKED(&q->lock);
+	q->stop = true;
+	pthread_cond_broadcast(&q->more);
+	pthread_cond_broadcast(&q->drained);
+}
+
 void notify_free(struct notify *q)
 {
 	if (q == NULL) {
 		return;
 	}
-	pthread_mutex_lock(&q->lock);
-	q->stop = true;
-	pthread_cond_broadcast(&q->more);
-	pthread_cond_broadcast(&q->drained);
-	pthread_mutex_unlock(&q->lock);
+	notify_stop(q);
 	pthread_join(q->thread, NULL);
 	while (q->first != NULL) {
 		struct notice *x = q->first;

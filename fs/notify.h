@@ -8,6 +8,8 @@ struct notify;
 struct fuse_session;
 
 struct notify *notify_new(struct fuse_session *se, struct nodes *nodes, struct err *err);
+/* Nothing is told any more, and nobody waits for it: the end is near. */
+void notify_stop(struct notify *q);
 /* Ends the thread; what waits is dropped. NULL is fine. */
 void notify_free(struct notify *q);
 

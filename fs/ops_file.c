@@ -184,7 +184,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	struct err err = {0};
 	(void)ino;
 	metrics_count(&m->metrics, METRIC_read);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	int rc = h->ops->read == NULL ? -EBADF : h->ops->read(h, off, size, &out, &tmp, &err);
 	if (rc < 0) {
 		reply_done(req, "read", h->node, NULL, rc, &err);
@@ -203,7 +203,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	(void)ino;
 	metrics_count(&m->metrics, METRIC_write);
 	metrics_add(&m->metrics.bytes_written, size);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	int rc = h->ops->write == NULL ? -EBADF
 				       : h->ops->write(h, slice_make(data, size), off,
 						 (fi->flags & O_APPEND) != 0, &err);
@@ -221,7 +221,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct err err = {0};
 	(void)ino;
 	metrics_count(&m->metrics, METRIC_flush);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	int rc = h->ops->flush == NULL ? 0 : h->ops->flush(h, fuse_req_ctx(req)->pid, &err);
 	reply_done(req, "close", h->node, NULL, rc, &err);
 }
@@ -234,7 +234,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 	(void)ino;
 	(void)datasync;
 	metrics_count(&m->metrics, METRIC_fsync);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	int rc = h->ops->sync == NULL ? 0 : h->ops->sync(h, &err);
 	reply_done(req, "fsync", h->node, NULL, rc, &err);
 }
@@ -257,7 +257,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 	uint64_t size = 0;
 	(void)ino;
 	metrics_count(&m->metrics, METRIC_fallocate);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	int rc = 0;
 	if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0) {
 		rc = err_set(&err, EOPNOTSUPP, "only plain allocation is supported");
@@ -281,7 +281,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	uint64_t size = 0;
 	(void)ino;
 	metrics_count(&m->metrics, METRIC_lseek);
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	int rc = h->ops->size == NULL ? -EINVAL : h->ops->size(h, &size, &err);
 	if (rc < 0) {
 		reply_done(req, "lseek", h->node, NULL, rc, &err);

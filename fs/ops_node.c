@@ -143,7 +143,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static int truncate_handle(struct handle *h, off_t size, struct err *err)
 {
-	LOCKED(&h->lock);
+	HANDLE_LOCKED(h);
 	if (h->ops->truncate == NULL) {
 		return err_set(err, EINVAL, "this file has no length to set");
 	}
@@ -163,7 +163,7 @@ static int truncate_path(fuse_req_t req, struct node *n, off_t size, struct err 
 	}
 	rc = truncate_handle(h, size, err);
 	if (rc == 0 && h->ops->flush != NULL) {
-		LOCKED(&h->lock);
+		HANDLE_LOCKED(h);
 		rc = h->ops->flush(h, who->pid, err);
 	}
 	handle_free(h);
@@ -187,18 +187,19 @@ static int set_side(
 	struct mount *m, struct node *n, const struct stat *attr, int to_set, struct err *err)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	struct stat st;
 	struct timespec t[2];
 	if (n->row != NULL) {
 		return err_set(err, EPERM, "a refused text is kept as it was");
 	}
-	node_text(&m->nodes, node_anchor(n), &dir);
-	int rc = side_stat(&m->side, SIDE_SCRATCH, buf_cstr(&dir), n->name, &st, err);
+	node_side_place(&m->nodes, n, &dir, &name);
+	int rc = side_stat(&m->side, SIDE_SCRATCH, buf_cstr(&dir), buf_cstr(&name), &st, err);
 	if (rc < 0 || !S_ISREG(st.st_mode)) {
 		return rc;
 	}
 	CLEANUP(cleanup_close)
-	int fd = side_open(&m->side, SIDE_SCRATCH, buf_cstr(&dir), n->name, O_RDONLY, 0, err);
+	int fd = side_open(&m->side, SIDE_SCRATCH, buf_cstr(&dir), buf_cstr(&name), O_RDONLY, 0, err);
 	if (fd < 0) {
 		return fd;
 	}
@@ -249,13 +250,14 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct mount *m = mount_of(req);
 	struct node *n = node_of(m, ino);
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	CLEANUP(buf_free) struct buf target = BUF_INIT;
 	struct err err = {0};
 	metrics_count(&m->metrics, METRIC_readlink);
-	node_text(&m->nodes, node_anchor(n), &dir);
+	node_side_place(&m->nodes, n, &dir, &name);
 	int rc = n->type != NODE_SIDE
 			 ? -EINVAL
-			 : side_readlink(&m->side, buf_cstr(&dir), n->name, &target, &err);
+			 : side_readlink(&m->side, buf_cstr(&dir), buf_cstr(&name), &target, &err);
 	if (rc == 0) {
 		fuse_reply_readlink(req, buf_cstr(&target));
 	} else {
