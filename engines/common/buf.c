@@ -65,6 +65,11 @@ void buf_append(struct buf *b, const void *p, size_t n)
 	if (n == 0) {
 		return;
 	}
+	if (n <= b->cap - b->n && !b->failed) {
+		memcpy(b->p + b->n, p, n);
+		b->n += n;
+		return;
+	}
 	if (n > SIZE_MAX - b->n) {
 		b->failed = true;
 		return;
@@ -87,7 +92,11 @@ void buf_puts(struct buf *b, const char *text)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_append(b, &c, 1);
+	if (b->n < b->cap && !b->failed) {
+		b->p[b->n++] = c;
+	} else {
+		buf_append(b, &c, 1);
+	}
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

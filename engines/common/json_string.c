@@ -25,11 +25,34 @@ static int refuse_utf8(struct json_reader *r, unsigned char c)
 
 /* ---- characters ---- */
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Not 0 when one of the eight bytes is 0. */
+static uint64_t zero_byte(uint64_t x)
+{
+	return (x - EACH_BYTE(1)) & ~x & EACH_BYTE(0x80);
+}
+
+/* How many bytes from p on are plain ASCII, in steps of eight. */
+static size_t ascii_run(const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+	for (; n - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+		uint64_t x;
+		memcpy(&x, p + i, sizeof(x));
+		uint64_t other = (x | (x - EACH_BYTE(0x20))) & EACH_BYTE(0x80);
+		if ((other | zero_byte(x ^ EACH_BYTE('"')) | zero_byte(x ^ EACH_BYTE('\\'))) != 0) {
+			break;
+		}
+	}
+	return i;
+}
+
 /* The bytes of a string that stand for themselves; takes whole characters. */
 static size_t plain_run(struct json_reader *r, const unsigned char *p, size_t n)
 {
-	size_t i = 0;
-	unsigned long columns = 0;
+	size_t i = ascii_run(p, n);
+	unsigned long columns = i;
 	while (i < n) {
 		unsigned char c = p[i];
 		if (c < 0x20 || c == '"' || c == '\\') {
@@ -274,7 +297,7 @@ void json_quote(struct buf *out, struct slice s)
 {
 	size_t done = 0;
 	buf_putc(out, '"');
-	for (size_t i = 0; i < s.n; i++) {
+	for (size_t i = ascii_run((const unsigned char *)s.p, s.n); i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		if (c >= 0x20 && c != '"' && c != '\\') {
 			continue;

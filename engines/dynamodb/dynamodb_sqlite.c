@@ -141,6 +141,7 @@ struct ddb_db *ddb_db_new(const char *dir, struct err *err)
 	pthread_mutex_init(&db->ddl, NULL);
 	pthread_mutex_init(&db->lock, NULL);
 	pthread_cond_init(&db->closed, NULL);
+	ddb_memo_init(&db->memo);
 	db->token = ddb_wall_clock();
 	db->dir = strdup(dir);
 	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -202,6 +203,7 @@ void dynamodb_sqlite_close(void *ctx)
 		free(db->only);
 	}
 	store_close(db->catalog);
+	ddb_memo_end(&db->memo);
 	pthread_cond_destroy(&db->closed);
 	pthread_mutex_destroy(&db->lock);
 	pthread_mutex_destroy(&db->ddl);

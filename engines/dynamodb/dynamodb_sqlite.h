@@ -85,6 +85,14 @@ struct ddb_table {
 
 TAILQ_HEAD(ddb_table_list, ddb_table);
 
+/* The item checked last; see memo.c. */
+struct ddb_memo {
+	pthread_mutex_t lock; /* taken alone */
+	unsigned form;
+	struct buf text;
+	struct ddb_item *item; /* as the text says, keys too; NULL: none */
+};
+
 /* An open engine, or a view: then `only` is its one table and there is no catalog. */
 struct ddb_db {
 	char *dir;
@@ -104,6 +112,7 @@ struct ddb_db {
 	struct ddb_table_list tables; /* under lock */
 	unsigned n_tables;	      /* under lock */
 	uint64_t epoch;		      /* under lock: moves when catalog rows of tables change */
+	struct ddb_memo memo;
 };
 
 /* ---- catalog.c ---- */
@@ -186,6 +195,7 @@ enum ddb_table_sql {
 	STATE_GET,
 	STATE_SET,
 	TOTALS,
+	BOTH_FIND,
 	ITEM_FIND,
 	ITEM_STAT,
 	ITEM_READ,
@@ -286,6 +296,9 @@ struct ddb_stored {
 	int64_t doc_id;
 };
 
+/* A partition and an item of it, at once. */
+int ddb_both_load(struct ddb_txn *x, struct slice pk, struct slice sk, struct ddb_part *part,
+	struct ddb_stored *out, struct err *err);
 int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice sk,
 	struct ddb_stored *out, struct err *err);
 /* The item behind `sk`, which becomes its key: 1, 0 at the end. */
@@ -308,6 +321,15 @@ void ddb_stored_info(const struct ddb_stored *stored, const struct ddb_table *t,
 /* The version the tree shows: never comes again even when a table of the same
  * name is made anew. */
 uint64_t ddb_version(const struct ddb_table *t, uint64_t stored);
+
+/* ---- memo.c: the item checked last ---- */
+
+void ddb_memo_init(struct ddb_memo *m);
+void ddb_memo_end(struct ddb_memo *m);
+/* Keeps or frees the item of this text. */
+void ddb_memo_put(struct ddb_memo *m, unsigned form, struct slice text, struct ddb_item *item);
+/* The item, the caller's then; NULL when it is of another text. */
+struct ddb_item *ddb_memo_take(struct ddb_memo *m, unsigned form, struct slice text);
 
 /* ---- place.c: a path, resolved ---- */
 

@@ -95,8 +95,10 @@ int ddb_item_check_size(const struct ddb_item *item, struct err *err);
 
 /* Appends the item's text. `indent`: two spaces a level and a newline at the
  * end; else one line without any white space and without a newline. Members in
- * stored order. Rendering what was parsed from a rendering gives the same bytes. */
-void ddb_item_render(const struct ddb_item *item, enum ddb_form form, bool indent, struct buf *out);
+ * stored order. Rendering what was parsed from a rendering gives the same bytes.
+ * Returns how many of the bytes are white space: what the one line has less. */
+uint64_t ddb_item_render(
+	const struct ddb_item *item, enum ddb_form form, bool indent, struct buf *out);
 
 /* ---- a stream of items (imports) ---- */
 

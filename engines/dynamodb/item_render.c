@@ -9,6 +9,7 @@ struct render {
 	struct buf *out;
 	enum ddb_form form;
 	bool indent;
+	uint64_t *white; /* bytes between tokens so far */
 };
 
 static void render_value(const struct render *r, const struct ddb_node *node, unsigned depth);
@@ -33,15 +34,19 @@ static void new_line(const struct render *r, unsigned depth)
 	if (!r->indent) {
 		return;
 	}
-	buf_putc(r->out, '\n');
-	for (unsigned i = 0; i < depth; i++) {
-		buf_append(r->out, "  ", 2);
+	static const char line[] = "\n                                ";
+	unsigned n = 2 * depth;
+	buf_append(r->out, line, 1 + (n < sizeof(line) - 2 ? n : sizeof(line) - 2));
+	for (unsigned i = sizeof(line) - 2; i < n; i++) {
+		buf_putc(r->out, ' ');
 	}
+	*r->white += 1 + 2 * (uint64_t)depth;
 }
 
 static void put_colon(const struct render *r)
 {
 	buf_puts(r->out, r->indent ? ": " : ":");
+	*r->white += r->indent;
 }
 
 /* In the plain form a name's leading $ is doubled: made room for behind the quote. */
@@ -144,11 +149,12 @@ static void render_value(const struct render *r, const struct ddb_node *node, un
 	buf_putc(r->out, '}');
 }
 
-void ddb_item_render(const struct ddb_item *item, enum ddb_form form, bool indent, struct buf *out)
+uint64_t ddb_item_render(
+	const struct ddb_item *item, enum ddb_form form, bool indent, struct buf *out)
 {
-	struct render r = {out, form, indent};
+	uint64_t white = 0;
+	struct render r = {out, form, indent, &white};
 	put_children(&r, &item->root, 0);
-	if (indent) {
-		buf_putc(out, '\n');
-	}
+	new_line(&r, 0);
+	return white;
 }

@@ -141,6 +141,37 @@ int ddb_part_rekey(struct ddb_txn *x, struct ddb_part *part, struct slice pk, st
 
 /* ---- items ---- */
 
+/* The columns of ITEM_FIND, from `first` on. */
+static struct ddb_stored stored_columns(sqlite3_stmt *stmt, int first)
+{
+	return (struct ddb_stored){
+		.version = sql_column_uint(stmt, first),
+		.mtime_ns = sqlite3_column_int64(stmt, first + 1),
+		.psize = sql_column_uint(stmt, first + 2),
+		.tsize = sql_column_uint(stmt, first + 3),
+		.bytes = sql_column_uint(stmt, first + 4),
+		.doc_id = sqlite3_column_int64(stmt, first + 5),
+	};
+}
+
+int ddb_both_load(struct ddb_txn *x, struct slice pk, struct slice sk, struct ddb_part *part,
+	struct ddb_stored *out, struct err *err)
+{
+	STMT stmt = prepare(x, BOTH_FIND, err);
+
+	*out = (struct ddb_stored){0};
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	store_bind_slice(stmt, 1, pk);
+	store_bind_slice(stmt, 2, sk);
+	int rc = part_step(stmt, part, err);
+	if (rc == 1) {
+		*out = stored_columns(stmt, 4); /* all NULL, read as 0: no such item */
+	}
+	return rc < 0 ? rc : 0;
+}
+
 int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice sk,
 	struct ddb_stored *out, struct err *err)
 {
@@ -156,12 +187,7 @@ int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice
 	store_bind_slice(stmt, 2, sk);
 	int rc = store_step(stmt, err);
 	if (rc == 1) {
-		out->version = sql_column_uint(stmt, 0);
-		out->mtime_ns = sqlite3_column_int64(stmt, 1);
-		out->psize = sql_column_uint(stmt, 2);
-		out->tsize = sql_column_uint(stmt, 3);
-		out->bytes = sql_column_uint(stmt, 4);
-		out->doc_id = sqlite3_column_int64(stmt, 5);
+		*out = stored_columns(stmt, 0);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -180,14 +206,7 @@ int ddb_stored_next(struct ddb_txn *x, const struct ddb_part *part, struct buf *
 	if (rc != 1) {
 		return rc;
 	}
-	*out = (struct ddb_stored){
-		.version = sql_column_uint(stmt, 0),
-		.mtime_ns = sqlite3_column_int64(stmt, 1),
-		.psize = sql_column_uint(stmt, 2),
-		.tsize = sql_column_uint(stmt, 3),
-		.bytes = sql_column_uint(stmt, 4),
-		.doc_id = sqlite3_column_int64(stmt, 5),
-	};
+	*out = stored_columns(stmt, 0);
 	/* The bound bytes are sk's own: they may change only now. */
 	CLEANUP(buf_free) struct buf next = BUF_INIT;
 	buf_append_slice(&next, store_column_slice(stmt, 6));

@@ -130,16 +130,20 @@ int dynamodb_sqlite_level(
 {
 	struct ddb_db *db = ctx;
 	struct ddb_look look = {.typed = db->typed, .fixed = db->only != NULL};
-	PLACE p = {0};
+	TABLE t = NULL;
+	enum ddb_kind kind = DDB_SERVICE;
 
-	int rc = ddb_place_find(db, path, false, &p, err);
+	int rc = path->depth > 0 ? ddb_table_get(db, path->key[0], &t, err) : 0;
+	if (rc == 0 && t != NULL) {
+		rc = ddb_kind_of(path, &t->schema, &kind, err);
+	}
 	if (rc < 0) {
 		return rc;
 	}
-	if (p.kind == DDB_ITEM) {
+	if (kind == DDB_ITEM) {
 		return err_set(err, ENOTDIR, "an item is a file");
 	}
-	ddb_level(p.kind, p.table != NULL ? &p.table->schema : NULL, &look, out);
+	ddb_level(kind, t != NULL ? &t->schema : NULL, &look, out);
 	return 0;
 }
 

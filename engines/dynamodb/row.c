@@ -41,31 +41,18 @@ static size_t string_length(const char *p, size_t n)
 	return i < n ? i + 1 : n;
 }
 
-/* The bytes of the text's one-line form: all but white space between tokens. */
-static uint64_t compact_size(struct slice doc)
-{
-	uint64_t size = 0;
-
-	for (size_t i = 0; i < doc.n;) {
-		char c = doc.p[i];
-		size_t n = c == '"' ? string_length(doc.p + i, doc.n - i) : 1;
-		size += c != ' ' && c != '\n' ? n : 0;
-		i += n;
-	}
-	return size;
-}
-
 /* The sizes of the other three texts are stored so that stat and exports know
  * them without the document. */
 static void row_render(struct ddb_row *row, const struct ddb_item *item)
 {
-	ddb_item_render(item, DDB_PLAIN, true, &row->doc);
+	uint64_t white = ddb_item_render(item, DDB_PLAIN, true, &row->doc);
 	row->psize = row->doc.n;
-	row->cpsize = compact_size(buf_slice(&row->doc));
+	row->cpsize = row->doc.n - white;
 	buf_clear(&row->scratch);
-	ddb_item_render(item, DDB_TYPED, true, &row->scratch);
+	buf_reserve(&row->scratch, 2 * row->doc.n);
+	white = ddb_item_render(item, DDB_TYPED, true, &row->scratch);
 	row->tsize = row->scratch.n;
-	row->ctsize = compact_size(buf_slice(&row->scratch));
+	row->ctsize = row->scratch.n - white;
 	row->doc.failed |= row->scratch.failed;
 }
 
@@ -84,6 +71,7 @@ int ddb_row_make(struct ddb_row *row, const struct ddb_key_schema *schema,
 		return rc;
 	}
 	row->bytes = ddb_item_size(item);
+	buf_reserve(&row->doc, row->bytes + row->bytes / 2);
 	row_render(row, item);
 	rc = buf_check(&row->doc, err);
 	return rc < 0 ? rc : buf_check(&row->sk, err);

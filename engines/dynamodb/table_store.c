@@ -51,6 +51,9 @@ static const char *const table_sql[N_TABLE_SQL] = {
 	[STATE_SET] = "UPDATE state SET mtime = ?1",
 	[TOTALS] = "SELECT count(*) FILTER (WHERE pk <> x''), coalesce(sum(n), 0),"
 		   " coalesce(sum(bytes), 0) FROM parts",
+	[BOTH_FIND] = "SELECT p.id, p.n, p.bytes, p.mtime, " STAT_COLUMNS ", i.bytes, i.doc_id"
+		      " FROM parts p LEFT JOIN items i ON i.part = p.id AND i.sk = ?2"
+		      " WHERE p.pk = ?1",
 	[ITEM_FIND] = "SELECT " STAT_COLUMNS ", i.bytes, i.doc_id FROM items i"
 		      " WHERE i.part = ?1 AND i.sk = ?2",
 	[ITEM_STAT] = "SELECT " STAT_COLUMNS " FROM parts p JOIN items i ON i.part = p.id"

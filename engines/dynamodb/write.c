@@ -17,8 +17,8 @@ static int put_fn(struct ddb_txn *x, void *arg, struct err *err)
 	struct put *p = arg;
 	struct ddb_part part;
 
-	int rc = ddb_part_load(x, buf_slice(&p->row->pk), &part, err);
-	rc = rc < 0 ? rc : ddb_stored_load(x, &part, buf_slice(&p->row->sk), &p->stored, err);
+	int rc = ddb_both_load(
+		x, buf_slice(&p->row->pk), buf_slice(&p->row->sk), &part, &p->stored, err);
 	rc = rc < 0 ? rc : ddb_stored_expect(&p->stored, x->table, p->expect, err);
 	if (rc < 0) {
 		return rc;
@@ -47,71 +47,107 @@ int ddb_put_row(const struct ddb_place *place, const struct ddb_row *row, uint64
 	return rc;
 }
 
-/* The item of the text with the keys of the name. A text that bears another
- * item's keys is good for a new item only: *other_key keeps what to say. */
-static int make_row(const struct ddb_place *p, unsigned form, struct slice text,
-	struct ddb_row *row, struct err *other_key, struct err *err)
-{
-	const struct ddb_key_schema *schema = &p->table->schema;
-	struct ddb_item *item = NULL;
+/* A text on its way to being an item. */
+struct draft {
+	struct ddb_place place;
+	unsigned form;
+	struct slice text;
+	struct ddb_item *item; /* with the keys of the name */
+	bool rekeyed;	       /* which the text did not say */
+	/* A text that bears another item's keys is good for a new item only: this
+	 * keeps what to say. */
+	struct err other_key;
+};
 
-	int rc = ddb_item_parse(form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN, text, &item, err);
-	if (rc < 0) {
-		return rc;
-	}
-	if (ddb_item_match_key(item, schema, p->hash_text, p->range_text, other_key) !=
-		DDB_KEY_SAME) {
-		rc = ddb_item_set_key(item, schema, p->hash_text, p->range_text, err);
-	}
-	if (rc == 0) {
-		rc = ddb_row_make(row, schema, item, p->hash_text, p->range_text, err);
-	}
-	ddb_item_free(item);
-	return rc;
+static void draft_free(struct draft *d)
+{
+	ddb_place_free(&d->place);
+	ddb_item_free(d->item);
+}
+#define DRAFT CLEANUP(draft_free) struct draft
+
+static int parse(struct ddb_db *db, struct draft *d, struct err *err)
+{
+	unsigned form = d->form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN;
+
+	d->item = ddb_memo_take(&db->memo, form, d->text);
+	return d->item != NULL ? 0 : ddb_item_parse(form, d->text, &d->item, err);
 }
 
-/* A path where a text could become an item, and the row it would be. */
-static int prepare(void *ctx, const struct epath *path, unsigned form, struct slice text,
-	struct ddb_place *p, struct ddb_row *row, struct err *other_key, struct err *err)
+static int give_keys(struct draft *d, struct err *err)
 {
-	int rc = ddb_place_find(ctx, path, true, p, err);
+	const struct ddb_place *p = &d->place;
+	const struct ddb_key_schema *schema = &p->table->schema;
 
-	if (rc == 0 && p->kind != DDB_ITEM) {
+	if (ddb_item_match_key(d->item, schema, p->hash_text, p->range_text, &d->other_key) ==
+		DDB_KEY_SAME) {
+		return 0;
+	}
+	d->rekeyed = true;
+	return ddb_item_set_key(d->item, schema, p->hash_text, p->range_text, err);
+}
+
+/* A path where a text could become an item, and that item. */
+static int prepare(struct ddb_db *db, const struct epath *path, struct draft *d, struct err *err)
+{
+	int rc = ddb_place_find(db, path, true, &d->place, err);
+
+	if (rc == 0 && d->place.kind != DDB_ITEM) {
 		return err_set(err, EISDIR, "this is a directory");
 	}
-	return rc < 0 ? rc : make_row(p, form, text, row, other_key, err);
+	rc = rc < 0 ? rc : parse(db, d, err);
+	return rc < 0 ? rc : give_keys(d, err);
 }
 
 int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err)
 {
-	PLACE p = {0};
+	DRAFT d = {.form = form, .text = text};
+	const struct ddb_place *p = &d.place;
 	CLEANUP(ddb_row_free) struct ddb_row row = {0};
-	struct err other_key = {0};
 	struct ddb_stored stored;
 
-	int rc = prepare(ctx, path, form, text, &p, &row, &other_key, err);
-	rc = rc < 0 ? rc : ddb_put_row(&p, &row, expect, &other_key, &stored, err);
+	int rc = prepare(ctx, path, &d, err);
+	if (rc == 0) {
+		rc = ddb_row_make(
+			&row, &p->table->schema, d.item, p->hash_text, p->range_text, err);
+	}
+	rc = rc < 0 ? rc : ddb_put_row(p, &row, expect, &d.other_key, &stored, err);
 	if (rc == 0 && out != NULL) {
-		ddb_stored_info(&stored, p.table, form, out);
+		ddb_stored_info(&stored, p->table, form, out);
 	}
 	return rc;
 }
 
-/* What put_fn would say, as things stand. */
+/* What put_fn would say, as things stand. Most often nothing depends on that:
+ * then it is not looked up. */
+static int check_stored(const struct draft *d, uint64_t expect, struct err *err)
+{
+	struct ddb_stored stored = {0};
+
+	if (expect == ENGINE_VERSION_ANY && d->other_key.code == 0) {
+		return 0;
+	}
+	int rc = ddb_stat_item(&d->place, &stored, err);
+	rc = rc < 0 ? rc : ddb_stored_expect(&stored, d->place.table, expect, err);
+	if (rc == 0 && stored.version != 0 && d->other_key.code != 0) {
+		return err_set(err, EINVAL, "%s", d->other_key.msg);
+	}
+	return rc;
+}
+
 int dynamodb_sqlite_check(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct err *err)
 {
-	PLACE p = {0};
-	CLEANUP(ddb_row_free) struct ddb_row row = {0};
-	struct err other_key = {0};
-	struct ddb_stored stored = {0};
+	struct ddb_db *db = ctx;
+	DRAFT d = {.form = form, .text = text};
 
-	int rc = prepare(ctx, path, form, text, &p, &row, &other_key, err);
-	rc = rc < 0 ? rc : ddb_stat_item(&p, &stored, err);
-	rc = rc < 0 ? rc : ddb_stored_expect(&stored, p.table, expect, err);
-	if (rc == 0 && stored.version != 0 && other_key.code != 0) {
-		return err_set(err, EINVAL, "%s", other_key.msg);
+	int rc = prepare(db, path, &d, err);
+	rc = rc < 0 ? rc : ddb_item_check_size(d.item, err);
+	rc = rc < 0 ? rc : check_stored(&d, expect, err);
+	if (rc == 0 && !d.rekeyed) {
+		ddb_memo_put(&db->memo, form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN, text, d.item);
+		d.item = NULL;
 	}
 	return rc;
 }
@@ -138,8 +174,7 @@ static int drop_fn(struct ddb_txn *x, void *arg, struct err *err)
 	struct ddb_part part;
 	struct ddb_stored stored;
 
-	int rc = ddb_part_load(x, buf_slice(&d->place->pk), &part, err);
-	rc = rc < 0 ? rc : ddb_stored_load(x, &part, sk, &stored, err);
+	int rc = ddb_both_load(x, buf_slice(&d->place->pk), sk, &part, &stored, err);
 	if (rc < 0) {
 		return rc;
 	}
