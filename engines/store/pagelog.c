@@ -1,0 +1,573 @@
+/* The page log: from a commit in the WAL to a durable record, here and at the
+ * standby.
+ *
+ * The database and its log are two files, so a crash can fall between a commit
+ * and its record. The commit is then in the WAL, and in no later place: SQLite
+ * checkpoints after the tap only. So before the store is opened again (which
+ * checkpoints), the frames beyond the log's last record are read from the WAL
+ * and appended: that record names salts and frame of the WAL it came from. When
+ * the WAL has other salts it was begun anew since, and all of it is taken. Page
+ * images that the log had already do no harm: they are the newest there are.
+ *
+ * A record that cannot be written leaves its pages in `pending`, and they go
+ * out with the next commit's. Should the daemon die before that and the WAL be
+ * checkpointed, nobody could tell that the log lacks a commit. Hence the file
+ * `state`, made beforehand so that a full disk does not matter, in which the
+ * first failure writes "behind".
+ *
+ * The standby's log has the same records, so its own end tells how far it is:
+ * what it lacks is copied from the log before the next record. */
+#include "engines/store/pagelog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "engines/common/cleanup.h"
+#include "engines/common/log.h"
+#include "engines/store/wal_pages.h"
+
+struct pagelog {
+	const struct disk_ops *disk;
+	char *label;
+	enum pagelog_policy policy;
+	struct segments own;
+	char *standby_dir; /* NULL: none */
+
+	pthread_mutex_t append;	 /* whoever appends; before `lock` */
+	struct segments standby; /* under append; dir NULL: not open */
+	struct page_set pending; /* under append, as all to the end */
+	unsigned char salt[8];	 /* where the last pages of `pending` came from */
+	uint32_t frame;
+	struct buf bytes;
+	bool lost;   /* the pages of a commit could not even be read */
+	bool behind; /* the file `state` says so */
+	int state;   /* its descriptor */
+
+	pthread_mutex_t lock;
+	pthread_cond_t grown;
+	struct err degraded; /* under lock; code 0: not */
+};
+
+/* ---- the file `state` ---- */
+
+#define STATE_BYTES 8
+static const char in_step[STATE_BYTES + 1] = "in step\n";
+static const char behind[STATE_BYTES + 1] = "behind \n";
+
+static int state_create(struct pagelog *log, const char *path, struct err *err)
+{
+	CLEANUP(buf_free) struct buf temp = BUF_INIT;
+	buf_printf(&temp, "%s.part", path);
+	const char *name = buf_cstr(&temp);
+	int fd = log->disk->open(name, O_RDWR | O_CREAT | O_TRUNC);
+	int rc = fd < 0 ? fd : log->disk->write(fd, in_step, STATE_BYTES, 0);
+	if (fd >= 0) {
+		log->disk->close(fd);
+	}
+	return rc != 0 ? disk_error(rc, name, "could not be written", err)
+		       : disk_publish(log->disk, name, path, err);
+}
+
+static int state_open(struct pagelog *log, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	buf_printf(&path, "%s/state", log->own.dir);
+	const char *name = buf_cstr(&path);
+	log->state = log->disk->open(name, O_RDWR);
+	if (log->state == -ENOENT) {
+		int rc = state_create(log, name, err);
+		if (rc != 0) {
+			return rc;
+		}
+		log->state = log->disk->open(name, O_RDWR);
+	}
+	char text[STATE_BYTES] = "";
+	ssize_t got =
+		log->state < 0 ? log->state : log->disk->read(log->state, text, STATE_BYTES, 0);
+	if (got < 0) {
+		return disk_error((int)got, name, "cannot be read", err);
+	}
+	log->behind = memcmp(text, in_step, STATE_BYTES) != 0;
+	return 0;
+}
+
+/* Failing to write "in step" is tried again with the next record. */
+static void state_write(struct pagelog *log, bool is_behind)
+{
+	if (log->behind == is_behind) {
+		return;
+	}
+	int rc = log->disk->write(log->state, is_behind ? behind : in_step, STATE_BYTES, 0);
+	if (rc == 0) {
+		rc = log->disk->sync(log->state);
+	}
+	log->behind = rc == 0 ? is_behind : log->behind;
+	if (rc != 0) {
+		log_warn("%s: %s/state could not be written: %s", log->label, log->own.dir,
+			strerror(-rc));
+	}
+}
+
+/* ---- the standby; under log->append ---- */
+
+/* Gives `to` the records it lacks. */
+static int catch_up(struct segments *from, struct segments *to, struct err *err)
+{
+	struct record last = segments_last(to);
+	struct segment_reader r;
+	struct record record;
+	segment_reader_init(&r, from, last.sequence > 0 ? last.sequence + 1 : segments_first(from));
+	int rc = 0;
+	if (r.next > 0) {
+		while ((rc = segment_reader_next(&r, &record, err)) == 1) {
+			rc = segments_append(to, &record, buf_slice(&r.bytes), err);
+			if (rc != 0) {
+				break;
+			}
+		}
+	}
+	segment_reader_finish(&r);
+	return rc;
+}
+
+/* The newest record both have must be the same one. */
+static int check_common(struct segments *a, struct segments *b, struct err *err)
+{
+	uint64_t last_a = segments_last(a).sequence;
+	uint64_t last_b = segments_last(b).sequence;
+	uint64_t common = last_a < last_b ? last_a : last_b;
+	if (common < segments_first(a) || common < segments_first(b) || common == 0) {
+		return 0;
+	}
+	struct segment_reader x;
+	struct segment_reader y;
+	struct record record;
+	segment_reader_init(&x, a, common);
+	segment_reader_init(&y, b, common);
+	int rc = segment_reader_next(&x, &record, err);
+	if (rc == 1) {
+		rc = segment_reader_next(&y, &record, err);
+	}
+	if (rc == 1 && !slice_equal(buf_slice(&x.bytes), buf_slice(&y.bytes))) {
+		rc = err_set(err, EIO,
+			"%s and %s are not the logs of one store: commit %" PRIu64 " differs",
+			a->dir, b->dir, common);
+	}
+	segment_reader_finish(&x);
+	segment_reader_finish(&y);
+	return rc < 0 ? rc : 0;
+}
+
+static int standby_open(struct pagelog *log, struct err *err)
+{
+	if (log->standby.dir != NULL) {
+		return 0;
+	}
+	int rc = segments_open(&log->standby, log->disk, log->standby_dir, err);
+	if (rc == 0) {
+		rc = check_common(&log->own, &log->standby, err);
+	}
+	if (rc != 0) {
+		segments_close(&log->standby);
+	}
+	return rc;
+}
+
+static int standby_follow(
+	struct pagelog *log, const struct record *r, struct slice bytes, struct err *err)
+{
+	int rc = standby_open(log, err);
+	if (rc != 0) {
+		return rc;
+	}
+	return segments_last(&log->standby).sequence + 1 == r->sequence
+		       ? segments_append(&log->standby, r, bytes, err)
+		       : catch_up(&log->own, &log->standby, err);
+}
+
+/* What the policy makes of the standby's failure. */
+static int standby_failed(struct pagelog *log, struct err *why, struct err *err)
+{
+	if (log->policy == PAGELOG_FAIL) {
+		return err_set(
+			err, why->code, "%s: the standby has not got it: %s", log->label, why->msg);
+	}
+	log_warn("%s: goes on without its standby: %s", log->label, why->msg);
+	segments_close(&log->standby);
+	LOCKED(&log->lock);
+	log->degraded = *why;
+	return 0;
+}
+
+static int standby_append(
+	struct pagelog *log, const struct record *r, struct slice bytes, struct err *err)
+{
+	if (log->standby_dir == NULL || pagelog_degraded(log, NULL)) {
+		return 0;
+	}
+	struct err why = {0};
+	return standby_follow(log, r, bytes, &why) == 0 ? 0 : standby_failed(log, &why, err);
+}
+
+bool pagelog_degraded(struct pagelog *log, struct err *why)
+{
+	LOCKED(&log->lock);
+	if (why != NULL && log->degraded.code != 0) {
+		*why = log->degraded;
+	}
+	return log->degraded.code != 0;
+}
+
+int pagelog_reattach(struct pagelog *log, struct err *err)
+{
+	LOCKED(&log->append);
+	if (log->standby_dir == NULL) {
+		return err_set(err, EINVAL, "%s has no standby", log->label);
+	}
+	int rc = standby_open(log, err);
+	if (rc == 0) {
+		rc = catch_up(&log->own, &log->standby, err);
+	}
+	if (rc == 0) {
+		LOCKED(&log->lock);
+		err_clear(&log->degraded);
+	}
+	return rc;
+}
+
+/* ---- appending; under log->append ---- */
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void tell_readers(struct pagelog *log)
+{
+	LOCKED(&log->lock);
+	pthread_cond_broadcast(&log->grown);
+}
+
+/* Numbers and times the record, and writes it. */
+static int write_record(struct pagelog *log, struct record *r, struct err *err)
+{
+	struct record last = segments_last(&log->own);
+	r->sequence = last.sequence + 1;
+	/* The clock may be set back; the log's time only goes on. */
+	r->time_ns = r->time_ns > last.time_ns ? r->time_ns : last.time_ns + 1;
+	buf_clear(&log->bytes);
+	record_encode(r, &log->bytes);
+	int rc = buf_check(&log->bytes, err);
+	if (rc != 0) {
+		buf_free(&log->bytes);
+		return rc;
+	}
+	return segments_append(&log->own, r, buf_slice(&log->bytes), err);
+}
+
+static int append_pending(struct pagelog *log, int64_t time_ns, struct err *err)
+{
+	struct record r = {
+		.time_ns = time_ns,
+		.page_size = log->pending.page_size,
+		.db_pages = log->pending.db_pages,
+		.n_pages = log->pending.n,
+		.wal_frame = log->frame,
+		.numbers = (unsigned char *)log->pending.numbers.p,
+		.pages = (unsigned char *)log->pending.pages.p,
+	};
+	memcpy(r.wal_salt, log->salt, sizeof(r.wal_salt));
+	int rc = write_record(log, &r, err);
+	if (rc != 0) {
+		state_write(log, true);
+		return rc;
+	}
+	page_set_clear(&log->pending);
+	state_write(log, false);
+	tell_readers(log);
+	return standby_append(log, &r, buf_slice(&log->bytes), err);
+}
+
+/* Adds frames of the open WAL to what is pending. */
+static int take_frames(
+	struct pagelog *log, struct wal_pages *w, uint32_t first, uint32_t last, struct err *err)
+{
+	int rc = wal_pages_add(w, first, last, &log->pending, err);
+	if (rc == 0) {
+		memcpy(log->salt, w->salt, sizeof(log->salt));
+		log->frame = last;
+	}
+	return rc;
+}
+
+static int missed(const struct pagelog *log, struct err *err)
+{
+	return err_set(err, ENODATA,
+		"%s: its log %s lacks commits that the database has; it needs to begin anew "
+		"with a base copy",
+		log->label, log->own.dir);
+}
+
+static int read_commit(struct pagelog *log, const struct store_commit *c, struct err *err)
+{
+	struct wal_pages w;
+	int rc = wal_pages_open(&w, log->disk, c->wal_path, err);
+	if (rc == 0) {
+		return err_set(err, EIO, "%s: there is no log in %s", log->label, c->wal_path);
+	}
+	if (rc == 1) {
+		rc = take_frames(log, &w, c->first_frame, c->last_frame, err);
+		wal_pages_close(&w);
+	}
+	return rc;
+}
+
+static int on_commit(void *arg, const struct store_commit *commit, struct err *err)
+{
+	struct pagelog *log = arg;
+	LOCKED(&log->append);
+	if (log->lost) {
+		return missed(log, err);
+	}
+	int rc = read_commit(log, commit, err);
+	if (rc != 0) {
+		log->lost = true;
+		state_write(log, true);
+		return rc;
+	}
+	return append_pending(log, commit->time_ns, err);
+}
+
+struct store_tap pagelog_tap(struct pagelog *log)
+{
+	return (struct store_tap){.committed = on_commit, .arg = log};
+}
+
+int pagelog_gap(struct pagelog *log, struct err *err)
+{
+	LOCKED(&log->append);
+	struct record r = {.time_ns = now_ns(), .flags = RECORD_GAP};
+	int rc = write_record(log, &r, err);
+	if (rc != 0) {
+		return rc;
+	}
+	page_set_clear(&log->pending);
+	log->lost = false;
+	state_write(log, false);
+	tell_readers(log);
+	return standby_append(log, &r, buf_slice(&log->bytes), err);
+}
+
+/* ---- after a crash ---- */
+
+/* SQLite adds one to the first salt each time it begins its log anew. */
+static bool wal_is_older(const struct wal_pages *w, const struct record *last)
+{
+	return get_be32(last->wal_salt) - get_be32(w->salt) - 1 < 64;
+}
+
+static int recover_from(struct pagelog *log, struct wal_pages *w, uint32_t end, struct err *err)
+{
+	struct record last = segments_last(&log->own);
+	bool same = memcmp(last.wal_salt, w->salt, sizeof(w->salt)) == 0;
+	if (last.n_pages > 0 && (same ? end < last.wal_frame : wal_is_older(w, &last))) {
+		return err_set(err, ENODATA,
+			"%s: the database is older than its log %s; it can be built from there",
+			log->label, log->own.dir);
+	}
+	if (!same && log->behind) {
+		return missed(log, err);
+	}
+	uint32_t first = same ? last.wal_frame + 1 : 1;
+	if (first > end) {
+		state_write(log, false);
+		return 0;
+	}
+	int rc = take_frames(log, w, first, end, err);
+	if (rc != 0) {
+		page_set_clear(&log->pending);
+		return rc;
+	}
+	return append_pending(log, now_ns(), err);
+}
+
+int pagelog_recover(struct pagelog *log, const char *database, struct err *err)
+{
+	LOCKED(&log->append);
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	buf_printf(&path, "%s-wal", database);
+	const char *name = buf_cstr(&path);
+	struct wal_pages w;
+	uint32_t end = 0;
+	int rc = wal_pages_open(&w, log->disk, name, err);
+	if (rc == 1) {
+		rc = wal_pages_end(&w, &end, err);
+		if (rc == 0 && end > 0) {
+			rc = recover_from(log, &w, end, err);
+		}
+		wal_pages_close(&w);
+	}
+	if (rc == 0 && end == 0 && log->behind) {
+		return missed(log, err);
+	}
+	return rc;
+}
+
+/* ---- opening and closing ---- */
+
+/* Each gets what only the other has: a crash may fall between the two appends. */
+static int join_standby(struct pagelog *log, struct err *err)
+{
+	if (log->standby_dir == NULL) {
+		return 0;
+	}
+	struct err why = {0};
+	int rc = standby_open(log, &why);
+	if (rc == 0) {
+		rc = catch_up(&log->standby, &log->own, &why);
+	}
+	if (rc == 0) {
+		rc = catch_up(&log->own, &log->standby, &why);
+	}
+	return rc == 0 ? 0 : standby_failed(log, &why, err);
+}
+
+static struct pagelog *pagelog_alloc(const struct pagelog_config *config)
+{
+	struct pagelog *log = calloc(1, sizeof(*log));
+	if (log == NULL) {
+		return NULL;
+	}
+	log->disk = config->disk != NULL ? config->disk : &disk_system;
+	log->policy = config->policy;
+	log->label = strdup(config->label != NULL ? config->label : config->dir);
+	log->standby_dir = config->standby != NULL ? strdup(config->standby) : NULL;
+	log->state = log->own.fd = log->standby.fd = -1;
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&log->append, NULL);
+	pthread_mutex_init(&log->lock, NULL);
+	pthread_cond_init(&log->grown, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return log;
+}
+
+int pagelog_open(const struct pagelog_config *config, struct pagelog **out, struct err *err)
+{
+	struct pagelog *log = pagelog_alloc(config);
+	if (log == NULL || log->label == NULL ||
+		(config->standby != NULL && log->standby_dir == NULL)) {
+		pagelog_close(log);
+		return err_set(err, ENOMEM, "%s: out of memory", config->dir);
+	}
+	int rc = segments_open(&log->own, log->disk, config->dir, err);
+	if (rc == 0) {
+		rc = join_standby(log, err);
+	}
+	if (rc == 0) {
+		rc = state_open(log, err);
+	}
+	if (rc != 0) {
+		pagelog_close(log);
+		return rc;
+	}
+	*out = log;
+	return 0;
+}
+
+void pagelog_close(struct pagelog *log)
+{
+	if (log == NULL) {
+		return;
+	}
+	if (log->state >= 0) {
+		log->disk->close(log->state);
+	}
+	segments_close(&log->own);
+	segments_close(&log->standby);
+	page_set_finish(&log->pending);
+	buf_free(&log->bytes);
+	pthread_mutex_destroy(&log->append);
+	pthread_mutex_destroy(&log->lock);
+	pthread_cond_destroy(&log->grown);
+	free(log->standby_dir);
+	free(log->label);
+	free(log);
+}
+
+/* ---- reading ---- */
+
+struct segments *pagelog_segments(struct pagelog *log)
+{
+	return &log->own;
+}
+
+uint64_t pagelog_first(struct pagelog *log)
+{
+	return segments_first(&log->own);
+}
+
+uint64_t pagelog_last(struct pagelog *log)
+{
+	return segments_last(&log->own).sequence;
+}
+
+int64_t pagelog_last_time(struct pagelog *log)
+{
+	return segments_last(&log->own).time_ns;
+}
+
+int pagelog_find_time(struct pagelog *log, int64_t time_ns, uint64_t *out, struct err *err)
+{
+	return segments_find_time(&log->own, time_ns, out, err);
+}
+
+void pagelog_wait(
+	struct pagelog *log, uint64_t sequence, int64_t deadline, const _Atomic bool *stop)
+{
+	struct timespec ts = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+	LOCKED(&log->lock);
+	while (!atomic_load(stop) && pagelog_last(log) <= sequence) {
+		if (pthread_cond_timedwait(&log->grown, &log->lock, &ts) != 0) {
+			break;
+		}
+	}
+}
+
+void pagelog_wake(struct pagelog *log)
+{
+	tell_readers(log);
+}
+
+int pagelog_verify(struct pagelog *log, uint64_t *n, struct err *err)
+{
+	struct segment_reader r;
+	struct record record;
+	uint64_t count = 0;
+	int rc = 0;
+	segment_reader_init(&r, &log->own, pagelog_first(log));
+	while (r.next > 0 && (rc = segment_reader_next(&r, &record, err)) == 1) {
+		count++;
+	}
+	segment_reader_finish(&r);
+	if (n != NULL) {
+		*n = count;
+	}
+	return rc;
+}
+
+int pagelog_drop_below(struct pagelog *log, uint64_t sequence, struct err *err)
+{
+	int rc = segments_drop_below(&log->own, sequence, err);
+	LOCKED(&log->append);
+	return rc == 0 && log->standby.dir != NULL
+		       ? segments_drop_below(&log->standby, sequence, err)
+		       : rc;
+}
