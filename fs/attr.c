@@ -149,7 +149,8 @@ static int attr_of_side_node(struct mount *m, struct node *n, struct attr *out, 
 
 static int attr_by_type(struct mount *m, struct node *n, struct attr *out, struct err *err)
 {
-	switch (n->type) {
+	enum node_type type = n->type; /* clang 14 takes no atomic in switch */
+	switch (type) {
 	case NODE_ROOT:
 		fill(m, n, 0755, 0, m->started_ns, out);
 		out->timeout = TIMEOUT_FOREVER;

@@ -11,8 +11,8 @@
 #include "engines/common/log.h"
 #include "fs/side.h"
 
-#define TAIL_BYTES     (128 * 1024)
-#define FILE_MAX_BYTES (4 * 1024 * 1024)
+#define TAIL_BYTES     ((off_t)128 * 1024)
+#define FILE_MAX_BYTES ((off_t)4 * 1024 * 1024)
 
 /* On disk a line has the uid and a tab in front. The path ends where the name
  * of the errno begins; neither holds a space-free upper-case word and a colon. */

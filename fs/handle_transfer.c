@@ -264,7 +264,7 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 
 /* ---- .export: streamed; a window of what was read last can be read again ---- */
 
-#define WINDOW_BYTES (1024 * 1024)
+#define WINDOW_BYTES ((size_t)1024 * 1024)
 
 struct export
 {

@@ -41,7 +41,7 @@ static void host_event(void *arg, const char *service, const struct epath *path,
 static void collect_node(void *arg, struct node *n)
 {
 	struct buf *found = arg;
-	buf_append(found, &n, sizeof(n));
+	buf_append(found, &n, sizeof(n)); /* NOLINT(bugprone-sizeof-expression): pointers */
 	if (!found->failed) {
 		n->refs++;
 	}
@@ -66,7 +66,7 @@ static void tell_all(struct mount *m, const struct buf *found)
 {
 	for (size_t i = 0; i < found->n; i += sizeof(struct node *)) {
 		struct node *n;
-		memcpy(&n, found->p + i, sizeof(n));
+		memcpy(&n, found->p + i, sizeof(n)); /* NOLINT(bugprone-sizeof-expression) */
 		tell_one(m, n);
 		node_unref(&m->nodes, n);
 	}
@@ -242,12 +242,11 @@ static int open_services(struct mount *m, struct err *err)
 static int check_empty(const char *path, struct err *err)
 {
 	DIR *d = opendir(path);
-	const struct dirent *e;
 	int n = 0;
 	if (d == NULL) {
 		return err_errno(err, "mount point %s", path);
 	}
-	while (n <= 2 && (e = readdir(d)) != NULL) {
+	while (n <= 2 && readdir(d) != NULL) {
 		n++;
 	}
 	closedir(d);

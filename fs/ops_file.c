@@ -17,7 +17,8 @@ static struct handle *handle_of(const struct fuse_file_info *fi)
 int handle_open(struct mount *m, struct node *node, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
-	switch (node->type) {
+	enum node_type type = node->type; /* clang 14 takes no atomic in switch */
+	switch (type) {
 	case NODE_KEY: return handle_open_item(m, node, flags, false, who, out, mode, err);
 	case NODE_SIDE: return handle_open_side(m, node, flags, 0600, out, mode, err);
 	case NODE_RESERVED:
@@ -166,7 +167,7 @@ void op_create(
 		rc = create_item(
 			m, dir, name, &f, fi->flags, fuse_req_ctx(req), &node, &h, &hm, &err);
 	}
-	if (rc < 0) {
+	if (rc != 0) {
 		reply_done(req, "create", dir, name, rc, &err);
 		return;
 	}

@@ -163,7 +163,8 @@ bool reserved_known(const char *name)
 
 enum reserved_place reserved_place_of(const struct node *dir)
 {
-	switch (dir->type) {
+	enum node_type type = dir->type; /* clang 14 takes no atomic in switch */
+	switch (type) {
 	case NODE_ROOT: return PLACE_ROOT;
 	case NODE_KEY: return PLACE_DATA;
 	case NODE_RESERVED: return dir->row->inside;

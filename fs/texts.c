@@ -67,7 +67,7 @@ int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, st
 	}
 	int rc = node_path(&m->nodes, anchor, &where, err);
 	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
-	if (rc < 0) {
+	if (rc != 0) {
 		return rc;
 	}
 	struct reserved_scope scope = {.level = &level, .engine = where.engine};

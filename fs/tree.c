@@ -133,7 +133,7 @@ static int find_in_data(
 	struct engine_level level;
 	int rc = node_path(&m->nodes, dir, &where, err);
 	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
-	if (rc < 0) {
+	if (rc != 0) {
 		return rc;
 	}
 	if (name[0] == '.') {
@@ -272,7 +272,7 @@ int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_
 			err, EROFS, "this part of %s is read-only", engine_service(where.engine));
 	}
 	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
-	if (rc < 0) {
+	if (rc != 0) {
 		return rc;
 	}
 	if (name[0] == '.' && reserved_known(name)) {
