@@ -38,7 +38,7 @@
 
 /* Larger content is fetched by READ requests: storing it would keep the reader
  * of /dev/fuse busy. */
-#define STORE_MAX_BYTES ((size_t)128 * 1024)
+#define STORE_MAX_BYTES (128 * 1024)
 
 /* The kernel's idea of the size is one for all handles, and opening with O_TRUNC
  * makes it 0: a reader between its open and its read would get nothing. So an
@@ -196,7 +196,7 @@ static void wait_for_readers(struct mount *m, struct node *n)
 	}
 	loop_yield();
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += READERS_WAIT_MS * 1000000L;
+	until.tv_nsec += READERS_WAIT_MS * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	LOCKED(&t->lock);
@@ -551,6 +551,7 @@ static bool open_elsewhere(struct handle *h)
 	struct node *n = h->node;
 	if (n->cache.n_cached > 0 && (it->writable || node_frozen(n, it->version))) {
 		n->cache.renew = true;
+		n->cache.contended_ns = it->writable ? monotonic_ns() : n->cache.contended_ns;
 		if (send_again(h->m, it->opener)) {
 			return true;
 		}
@@ -593,10 +594,12 @@ static int join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
 	c->open_size = h->content.n;
 	mode->keep_cache = true;
 	mode->no_flush = true;
-	if (c->page_version != it->version) {
+	/* The size, too, must be of this version, or never have been told. */
+	if (c->page_version != it->version || c->attr_version != it->version) {
 		*drop = c->page_version != 0 || c->attr_version != it->version;
 		c->dropping = *drop;
 		c->page_version = it->version;
+		c->attr_version = it->version;
 		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
 	}
 	return 0;
@@ -606,6 +609,12 @@ static int join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
  * through the cache when `dropping` was set. */
 static void drop_pages(struct handle *h)
 {
+	pthread_mutex_lock(&h->m->nodes.lock);
+	bool others = h->node->cache.n_direct > 0;
+	pthread_mutex_unlock(&h->m->nodes.lock);
+	if (others) {
+		loop_yield(); /* but for a private mapping of one served directly */
+	}
 	fuse_lowlevel_notify_inval_inode(h->m->session, node_number(h->m, h->node), 0, 0);
 	LOCKED(&h->m->nodes.lock);
 	h->node->cache.dropping = false;

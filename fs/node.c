@@ -104,7 +104,7 @@ static void grow(struct nodes *t)
 {
 	size_t old_n = t->n_buckets;
 	struct node **old = t->buckets;
-	struct node **fresh = calloc(old_n * 2, sizeof(struct node *));
+	struct node **fresh = calloc(old_n * 2, sizeof(*fresh));
 	if (fresh == NULL) {
 		return;
 	}
@@ -145,7 +145,7 @@ static void node_free(struct node *n)
 static char *copy_name(const char *name, struct slice key, char **key_out)
 {
 	size_t n = strlen(name);
-	bool prefix = key.n == 0 || (key.n <= n && memcmp(name, key.p, key.n) == 0);
+	bool prefix = key.n <= n && memcmp(name, key.p != NULL ? key.p : "", key.n) == 0;
 	char *copy = malloc(n + 1 + (prefix ? 0 : key.n));
 	if (copy == NULL) {
 		return NULL;
@@ -222,7 +222,7 @@ void nodes_finish(struct nodes *t)
 static struct node *release(struct nodes *t, struct node *n)
 {
 	struct node *dead = NULL;
-	while (n != t->root && n->refs == 0 && n->lookups == 0) {
+	while (n != NULL && n != t->root && n->refs == 0 && n->lookups == 0) {
 		struct node *parent = n->parent;
 		hash_remove(t, n);
 		list_remove(n);
@@ -259,6 +259,7 @@ static bool must_renew(const struct node *n, const struct node_spec *spec)
 struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 	const struct node_spec *spec, bool lookup)
 {
+	int64_t contended_ns = 0; /* a new inode for a writer is contended from the start */
 	LOCKED(&t->lock);
 	struct node *n = find(t, parent, name);
 	if (n != NULL && (n->type != spec->type || n->kind != spec->kind || n->row != spec->row)) {
@@ -268,6 +269,7 @@ struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 		n = NULL;
 	} else if (n != NULL && lookup && must_renew(n, spec)) {
 		hash_remove(t, n);
+		contended_ns = n->cache.contended_ns;
 		n = NULL;
 	}
 	if (n == NULL) {
@@ -276,6 +278,7 @@ struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 			return NULL;
 		}
 		parent->refs++;
+		n->cache.contended_ns = contended_ns;
 		list_insert(t, n);
 		hash_insert(t, n);
 		if (++t->n_nodes > t->n_buckets) {

@@ -46,15 +46,15 @@ struct node {
 	uint64_t lookups;    /* the kernel's; under nodes.lock */
 	unsigned refs;	     /* children, handles, ourselves; under nodes.lock */
 	_Atomic enum node_type type; /* changes by rename only; under nodes.lock, like all names below */
-	enum engine_kind kind;
-	unsigned form;
-	unsigned listed_form; /* of the directory it is in */
+	_Atomic enum engine_kind kind;
+	atomic_uint form;
+	atomic_uint listed_form; /* of the directory it is in */
 	atomic_uint n_pending; /* handles that create it: it has no item yet */
 	bool hashed;	      /* reachable by name */
 	bool unlinked;	      /* removed by name; not when a rename put another in its place */
 	bool owns_engine;
 	struct engine *engine;	    /* NULL outside services */
-	const struct reserved *row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
+	_Atomic(const struct reserved *) row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
 	char *name;		    /* file name, NUL-terminated */
 	char *key;		    /* key bytes of NODE_KEY below a service; within name's memory */
 	size_t key_len;
