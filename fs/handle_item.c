@@ -38,7 +38,7 @@
 
 /* Larger content is fetched by READ requests: storing it would keep the reader
  * of /dev/fuse busy. */
-#define STORE_MAX_BYTES (128 * 1024)
+#define STORE_MAX_BYTES ((size_t)128 * 1024)
 
 /* The kernel's idea of the size is one for all handles, and opening with O_TRUNC
  * makes it 0: a reader between its open and its read would get nothing. So an
@@ -196,7 +196,7 @@ static void wait_for_readers(struct mount *m, struct node *n)
 	}
 	loop_yield();
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += READERS_WAIT_MS * 1000000;
+	until.tv_nsec += READERS_WAIT_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	LOCKED(&t->lock);

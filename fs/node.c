@@ -104,7 +104,7 @@ static void grow(struct nodes *t)
 {
 	size_t old_n = t->n_buckets;
 	struct node **old = t->buckets;
-	struct node **fresh = calloc(old_n * 2, sizeof(*fresh));
+	struct node **fresh = calloc(old_n * 2, sizeof(struct node *));
 	if (fresh == NULL) {
 		return;
 	}
@@ -145,7 +145,7 @@ static void node_free(struct node *n)
 static char *copy_name(const char *name, struct slice key, char **key_out)
 {
 	size_t n = strlen(name);
-	bool prefix = key.n <= n && memcmp(name, key.p != NULL ? key.p : "", key.n) == 0;
+	bool prefix = key.n == 0 || (key.n <= n && memcmp(name, key.p, key.n) == 0);
 	char *copy = malloc(n + 1 + (prefix ? 0 : key.n));
 	if (copy == NULL) {
 		return NULL;
@@ -222,7 +222,7 @@ void nodes_finish(struct nodes *t)
 static struct node *release(struct nodes *t, struct node *n)
 {
 	struct node *dead = NULL;
-	while (n != NULL && n != t->root && n->refs == 0 && n->lookups == 0) {
+	while (n != t->root && n->refs == 0 && n->lookups == 0) {
 		struct node *parent = n->parent;
 		hash_remove(t, n);
 		list_remove(n);
