@@ -127,7 +127,10 @@ static int control_flush(struct handle *h, pid_t pid, struct err *err)
 static int control_read(
 	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
-	control_text(h->m, h->node, h->uid, tmp, err);
+	int rc = control_text(h->m, h->node, h->uid, tmp, err);
+	if (rc < 0) {
+		return rc;
+	}
 	size_t from = (size_t)off < tmp->n ? (size_t)off : tmp->n;
 	*out = slice_make(tmp->p + from, tmp->n - from < n ? tmp->n - from : n);
 	return 0;

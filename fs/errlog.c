@@ -143,6 +143,10 @@ void errlog_add(struct errlog *log, uid_t uid, const char *op, const char *path,
 	const char *name = strerrorname_np(code);
 	buf_printf(&line, "%s %s %s %s: %s", when, op, path, name != NULL ? name : "EIO",
 		sentence[0] != '\0' ? sentence : strerror(code));
+	/* A scratch file's name may hold anything: it must not forge a line. */
+	for (size_t i = 0; i < line.n; i++) {
+		line.p[i] = (unsigned char)line.p[i] < 0x20 ? '?' : line.p[i];
+	}
 	log_info("%s", buf_cstr(&line));
 	LOCKED(&log->lock);
 	remember(log, uid, slice_of(path), buf_slice(&line));

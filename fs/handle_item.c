@@ -50,6 +50,7 @@
 
 struct item {
 	uint64_t version; /* the content's; ENGINE_VERSION_ABSENT for a new item */
+	uint64_t changes; /* nodes.changes when it was opened */
 	pid_t opener;
 	unsigned form;
 	bool writable;
@@ -265,7 +266,10 @@ static int store_at(struct handle *h, struct node *dir, const char *name, struct
 	if (rc < 0) {
 		return rc;
 	}
-	if (it->version == ENGINE_VERSION_ABSENT) {
+	/* A handle that overwrites may make an item that went meanwhile. */
+	bool may_be_new = it->version == ENGINE_VERSION_ABSENT ||
+			  (it->overwrite && it->changes + 1 != m->nodes.changes);
+	if (may_be_new) {
 		notify_list_now(m->session, node_number(m, dir));
 	}
 	it->version = info.version;
@@ -681,6 +685,7 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	h->uid = who->uid;
+	it->changes = m->nodes.changes;
 	it->opener = who->pid;
 	it->form = node->form;
 	it->writable = writable;

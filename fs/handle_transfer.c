@@ -208,7 +208,7 @@ static int import_size(struct handle *h, uint64_t *out, struct err *err)
 {
 	const struct import *im = h->state;
 	(void)err;
-	*out = im->fed;
+	*out = im != NULL ? im->fed : 0;
 	return 0;
 }
 
@@ -341,7 +341,7 @@ static int export_size(struct handle *h, uint64_t *out, struct err *err)
 {
 	const struct export *x = h->state;
 	(void)err;
-	*out = x->size;
+	*out = x != NULL ? x->size : 0;
 	return 0;
 }
 
