@@ -76,7 +76,7 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err);
 /* handle_side.c */
-int handle_open_side(struct mount *m, struct node *node, int flags, mode_t create_mode,
+int handle_open_side(struct mount *m, struct node *node, const struct side_how *how,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 /* Where a text was to go, for handle_put(). */
 struct handle_target {

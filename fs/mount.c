@@ -164,6 +164,15 @@ static void host_changed(void *arg, const char *service, const struct epath *pat
 	pthread_rwlock_unlock(&m->telling);
 }
 
+/* ---- what side files tell ---- */
+
+static void scratch_failed(void *arg, uid_t uid, const char *path, const struct err *err)
+{
+	struct mount *m = arg;
+	metrics_add(&m->metrics.errors, 1);
+	errlog_add(&m->errlog, uid, "write", path, err->code, err->msg);
+}
+
 /* ---- opening ---- */
 
 static bool service_read_only(const struct mountopts *o, const char *service)
@@ -382,6 +391,7 @@ int mount_create(const struct mountopts *opts, struct mount **out, struct err *e
 	m->side.max_bytes = opts->scratch_size;
 	m->side.max_files = opts->scratch_files;
 	m->side.max_rejected = opts->rejected_files;
+	m->side.report = (struct side_report){scratch_failed, m};
 	control_results_init(&m->results);
 	pthread_rwlock_init(&m->telling, NULL);
 	displaced_init(&m->displaced);
@@ -435,8 +445,8 @@ void mount_destroy(struct mount *m)
 	for (unsigned i = 0; i < m->n_services; i++) {
 		engine_unref(m->services[i]);
 	}
+	side_finish(&m->side); /* may have something to say in the error log */
 	errlog_finish(&m->errlog);
-	side_finish(&m->side);
 	control_results_finish(&m->results);
 	pthread_rwlock_destroy(&m->telling);
 	free(m);

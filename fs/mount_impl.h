@@ -21,7 +21,9 @@
 /* Locks, in the order they may be taken; each is held for a short time only and
  * none while an engine is called, but for handle.lock:
  *   handle.lock -> (engine) -> control_results.lock -> displaced.lock -> nodes.lock
- *   -> notify.lock -> errlog.lock; loop.lock is taken alone. */
+ *   -> notify.lock -> errlog.lock; loop.lock is taken alone.
+ * side.lock is taken with handle.lock and an engine's own at most; who waits for the
+ * disk under it (side_wait()) yields, and so takes loop.lock. */
 struct mount {
 	const struct mountopts *opts;
 	struct engine *services[MOUNT_SERVICES_MAX]; /* in the order of the registry */

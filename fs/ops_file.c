@@ -20,7 +20,10 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 	enum node_type type = node->type; /* clang 14 takes no atomic in switch */
 	switch (type) {
 	case NODE_KEY: return handle_open_item(m, node, flags, false, who, out, mode, err);
-	case NODE_SIDE: return handle_open_side(m, node, flags, 0600, out, mode, err);
+	case NODE_SIDE: {
+		struct side_how how = {.flags = flags, .uid = who->uid};
+		return handle_open_side(m, node, &how, out, mode, err);
+	}
 	case NODE_RESERVED:
 		return (node->row->open != NULL ? node->row->open : handle_open_text)(
 			m, node, flags, who, out, mode, err);
@@ -73,15 +76,16 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- create ---- */
 
-static int create_scratch(struct mount *m, struct node *dir, const char *name, mode_t mode,
-	int flags, struct node **node, struct handle **h, struct handle_mode *hm, struct err *err)
+static int create_scratch(struct mount *m, struct node *dir, const char *name,
+	const struct side_how *how, struct node **node, struct handle **h, struct handle_mode *hm,
+	struct err *err)
 {
 	struct node_spec spec = {.type = NODE_SIDE, .kind = ENGINE_FILE};
 	*node = node_get(&m->nodes, dir, name, &spec, true);
 	if (*node == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	int rc = handle_open_side(m, *node, flags | O_CREAT, mode & 0777, h, hm, err);
+	int rc = handle_open_side(m, *node, how, h, hm, err);
 	if (rc < 0) {
 		node_forget(&m->nodes, *node, 1);
 	}
@@ -128,7 +132,9 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	struct attr a;
 	struct err err = {0};
 	set_mode(m, h, hm, fi);
-	if (attr_of_handle(h, &a, &err) < 0) {
+	if (node->n_pending > 0 && h->content.n == 0) {
+		attr_of_new(m, node, &a);
+	} else if (attr_of_handle(h, &a, &err) < 0) {
 		handle_free(h);
 		node_forget(&m->nodes, node, 1);
 		reply_errno(req, err.code != 0 ? err.code : EIO);
@@ -162,7 +168,10 @@ void op_create(
 	metrics_count(&m->metrics, METRIC_create);
 	int rc = tree_classify(m, dir, name, false, &what, &f, &err);
 	if (rc == 0 && what == TREE_SCRATCH) {
-		rc = create_scratch(m, dir, name, mode, fi->flags, &node, &h, &hm, &err);
+		struct side_how how = {.flags = fi->flags | O_CREAT,
+			.mode = mode & 0777,
+			.uid = fuse_req_ctx(req)->uid};
+		rc = create_scratch(m, dir, name, &how, &node, &h, &hm, &err);
 	} else if (rc == 0) {
 		rc = create_item(
 			m, dir, name, &f, fi->flags, fuse_req_ctx(req), &node, &h, &hm, &err);

@@ -253,6 +253,7 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	struct mount *m = mount_of(req);
 	struct node *dir = node_of(m, parent);
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	struct side_file *f;
 	struct err err = {0};
 	(void)dev;
 	metrics_count(&m->metrics, METRIC_mknod);
@@ -260,9 +261,13 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 			       : err_set(&err, EPERM, "only regular files can be made here");
 	if (rc == 0) {
 		node_text(&m->nodes, dir, &path);
-		int fd = side_open(&m->side, SIDE_SCRATCH, buf_cstr(&path), name,
-			O_WRONLY | O_CREAT | O_EXCL, mode & 0777, &err);
-		rc = fd < 0 ? fd : close(fd);
+		struct side_how how = {.flags = O_CREAT | O_EXCL,
+			.mode = mode & 0777,
+			.uid = fuse_req_ctx(req)->uid};
+		rc = side_open(&m->side, buf_cstr(&path), name, &how, &f, &err);
+		if (rc == 0) {
+			side_close(&m->side, f);
+		}
 	}
 	if (rc < 0) {
 		reply_done(req, "mknod", dir, name, rc, &err);

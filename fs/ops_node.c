@@ -188,26 +188,14 @@ static int set_side(
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
-	struct stat st;
 	struct timespec t[2];
 	if (n->row != NULL) {
 		return err_set(err, EPERM, "a refused text is kept as it was");
 	}
 	node_side_place(&m->nodes, n, &dir, &name);
-	int rc = side_stat(&m->side, SIDE_SCRATCH, buf_cstr(&dir), buf_cstr(&name), &st, err);
-	if (rc < 0 || !S_ISREG(st.st_mode)) {
-		return rc;
-	}
-	CLEANUP(cleanup_close)
-	int fd = side_open(&m->side, SIDE_SCRATCH, buf_cstr(&dir), buf_cstr(&name), O_RDONLY, 0, err);
-	if (fd < 0) {
-		return fd;
-	}
 	set_time(attr, to_set, t);
-	if ((to_set & FUSE_SET_ATTR_MODE) && fchmod(fd, attr->st_mode & 07777) < 0) {
-		return err_errno(err, "chmod");
-	}
-	return futimens(fd, t) < 0 ? err_errno(err, "utimens") : 0;
+	return side_set(&m->side, buf_cstr(&dir), buf_cstr(&name),
+		to_set & FUSE_SET_ATTR_MODE ? &attr->st_mode : NULL, t, err);
 }
 
 static int set_attributes(fuse_req_t req, struct node *n, const struct stat *attr, int to_set,

@@ -134,52 +134,54 @@ static struct node_path item_path(const struct end *e)
 
 /* ---- scratch files ---- */
 
+static int read_whole(
+	struct side *s, struct side_file *f, uint64_t max, struct buf *out, struct err *err)
+{
+	uint64_t size = side_size(s, f);
+	if (size > max) {
+		return err_set(err, EFBIG, "the text has %llu bytes, at most %llu are taken",
+			(unsigned long long)size, (unsigned long long)max);
+	}
+	return side_read(s, f, 0, (size_t)size, out, err);
+}
+
 static int read_scratch(struct renaming *r, const struct end *e, struct buf *out, struct err *err)
 {
-	struct stat st;
-	CLEANUP(cleanup_close)
-	int fd = side_open(&r->m->side, SIDE_SCRATCH, buf_cstr((struct buf *)&e->dir_text), e->name,
-		O_RDONLY, 0, err);
-	if (fd < 0) {
-		return fd == -ELOOP ? err_set(err, EINVAL, "a symbolic link is no item") : fd;
+	struct side *s = &r->m->side;
+	struct side_how how = {0};
+	struct side_file *f;
+	struct err why = {0};
+	int rc = side_open(s, buf_cstr((struct buf *)&e->dir_text), e->name, &how, &f, &why);
+	if (rc == -ELOOP) {
+		return err_set(err, EINVAL, "a symbolic link is no item");
 	}
-	if (fstat(fd, &st) < 0) {
-		return err_errno(err, "scratch file %s", e->name);
+	if (rc < 0) {
+		return why.code != 0 ? err_set(err, why.code, "%s", why.msg) : rc;
 	}
-	if ((uint64_t)st.st_size > r->m->opts->max_file_size) {
-		return err_set(err, EFBIG, "the text has %lld bytes, at most %llu are taken",
-			(long long)st.st_size, (unsigned long long)r->m->opts->max_file_size);
-	}
-	if (!buf_resize(out, (size_t)st.st_size)) {
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	ssize_t n = pread(fd, out->p, out->n, 0);
-	if (n < 0) {
-		return err_errno(err, "scratch file %s", e->name);
-	}
-	out->n = (size_t)n;
-	return 0;
+	rc = read_whole(s, f, r->m->opts->max_file_size, out, err);
+	side_close(s, f);
+	return rc;
 }
 
 /* Written beside and renamed, so that a full disk leaves what was there. */
 static int write_scratch(
 	struct renaming *r, const struct end *e, struct slice text, struct err *err)
 {
+	struct side *s = &r->m->side;
 	const char *dir = buf_cstr((struct buf *)&e->dir_text);
+	struct side_how how = {.flags = O_CREAT | O_TRUNC, .mode = 0600, .uid = r->uid};
+	struct side_file *f;
 	CLEANUP(buf_free) struct buf tmp = BUF_INIT;
-	buf_printf(&tmp, ".dbmount-%llu", (unsigned long long)r->m->side.serial++);
-	CLEANUP(cleanup_close)
-	int fd = side_open(&r->m->side, SIDE_SCRATCH, dir, buf_cstr(&tmp),
-		O_RDWR | O_CREAT | O_TRUNC, 0600, err);
-	if (fd < 0) {
-		return fd;
-	}
-	int rc = side_write(&r->m->side, fd, text, 0, false, err);
-	if (rc == 0) {
-		rc = side_rename(&r->m->side, dir, buf_cstr(&tmp), dir, e->name, 0, err);
-	}
+	buf_printf(&tmp, ".dbmount-%llu", (unsigned long long)s->serial++);
+	int rc = side_open(s, dir, buf_cstr(&tmp), &how, &f, err);
 	if (rc < 0) {
-		side_unlink(&r->m->side, SIDE_SCRATCH, dir, buf_cstr(&tmp), NULL);
+		return rc;
+	}
+	rc = side_write(s, f, text, 0, false, err);
+	rc = rc == 0 ? side_rename(s, dir, buf_cstr(&tmp), dir, e->name, 0, err) : rc;
+	side_close(s, f);
+	if (rc < 0) {
+		side_unlink(s, SIDE_SCRATCH, dir, buf_cstr(&tmp), NULL);
 	}
 	return rc;
 }

@@ -1,4 +1,5 @@
-#include "fs/side.h"
+/* Paths under SITE/side, refused texts, event logs; the start and the end. */
+#include "fs/side_impl.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -43,7 +44,7 @@ void time_text(char out[TIME_TEXT_MAX], bool milliseconds)
 	snprintf(out + n, TIME_TEXT_MAX - n, "Z");
 }
 
-static void folder_of(const struct side *s, const char *dir, struct buf *out)
+void side_folder(const struct side *s, const char *dir, struct buf *out)
 {
 	buf_puts(out, s->root);
 	while (*dir == '/') {
@@ -57,10 +58,10 @@ static void folder_of(const struct side *s, const char *dir, struct buf *out)
 	}
 }
 
-static void path_of(const struct side *s, enum side_kind kind, const char *dir, const char *name,
+void side_path(const struct side *s, enum side_kind kind, const char *dir, const char *name,
 	struct buf *out)
 {
-	folder_of(s, dir, out);
+	side_folder(s, dir, out);
 	buf_putc(out, '/');
 	buf_puts(out, kind_folder[kind]);
 	if (name != NULL) {
@@ -69,16 +70,24 @@ static void path_of(const struct side *s, enum side_kind kind, const char *dir, 
 	}
 }
 
-static int make_parents(const char *path, struct err *err)
+int64_t side_folder_mtime(const char *folder)
 {
-	CLEANUP(cleanup_free) char *copy = strdup(path);
-	if (copy == NULL) {
+	struct stat st;
+	return stat(folder, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
+				      : 0;
+}
+
+int side_make_parents(const char *path, struct err *err)
+{
+	CLEANUP(buf_free) struct buf copy = BUF_INIT;
+	buf_puts(&copy, path);
+	if (buf_cstr(&copy)[0] == '\0') {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	for (char *p = copy + 1; (p = strchr(p, '/')) != NULL; p++) {
+	for (char *p = copy.p + 1; (p = strchr(p, '/')) != NULL; p++) {
 		*p = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
-			return err_errno(err, "cannot make %s", copy);
+		if (mkdir(copy.p, 0700) < 0 && errno != EEXIST) {
+			return err_errno(err, "cannot make %s", copy.p);
 		}
 		*p = '/';
 	}
@@ -98,213 +107,47 @@ static int count_file(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+static void init_lock(struct side *s)
+{
+	pthread_condattr_t by_monotonic;
+	pthread_condattr_init(&by_monotonic);
+	pthread_condattr_setclock(&by_monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->quiet, NULL);
+	pthread_cond_init(&s->wake, &by_monotonic);
+	pthread_condattr_destroy(&by_monotonic);
+	TAILQ_INIT(&s->dirs);
+	TAILQ_INIT(&s->fresh);
+}
+
 int side_init(struct side *s, const char *site, struct err *err)
 {
 	if (asprintf(&s->root, "%s/side", site) < 0) {
 		s->root = NULL;
 		return err_set(err, ENOMEM, "out of memory");
 	}
+	init_lock(s);
 	if (mkdir(s->root, 0700) < 0 && errno != EEXIST) {
 		return err_errno(err, "cannot make %s", s->root);
 	}
 	counted_bytes = 0;
 	nftw(s->root, count_file, 16, FTW_PHYS);
 	s->bytes = counted_bytes;
-	return 0;
+	return side_flush_start(s, err);
 }
 
 void side_finish(struct side *s)
 {
+	if (s->root == NULL) {
+		return;
+	}
+	side_flush_stop(s);
+	side_dirs_finish(s);
+	pthread_cond_destroy(&s->wake);
+	pthread_cond_destroy(&s->quiet);
+	pthread_mutex_destroy(&s->lock);
 	free(s->root);
 	s->root = NULL;
-}
-
-int side_stat(struct side *s, enum side_kind kind, const char *dir, const char *name,
-	struct stat *out, struct err *err)
-{
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	path_of(s, kind, dir, name, &path);
-	if (lstat(buf_cstr(&path), out) == 0) {
-		return 0;
-	}
-	if (errno == ENOENT || errno == ENAMETOOLONG) {
-		return -errno;
-	}
-	return err_errno(err, "scratch file %s", name);
-}
-
-static int count_names(const char *folder, uint64_t *out)
-{
-	DIR *d = opendir(folder);
-	*out = 0;
-	if (d == NULL) {
-		return -errno;
-	}
-	while (readdir(d) != NULL) {
-		(*out)++;
-	}
-	closedir(d);
-	*out -= *out < 2 ? *out : 2;
-	return 0;
-}
-
-static int check_room(struct side *s, const char *dir, const char *name, struct err *err)
-{
-	CLEANUP(buf_free) struct buf folder = BUF_INIT;
-	struct stat st;
-	uint64_t n;
-	if (side_stat(s, SIDE_SCRATCH, dir, name, &st, NULL) == 0) {
-		return 0;
-	}
-	path_of(s, SIDE_SCRATCH, dir, NULL, &folder);
-	count_names(buf_cstr(&folder), &n);
-	if (n >= s->max_files) {
-		return err_set(err, ENOSPC,
-			"%s holds %llu scratch files already (scratch_files=%llu); this name is "
-			"no item's name",
-			dir, (unsigned long long)n, (unsigned long long)s->max_files);
-	}
-	return 0;
-}
-
-int side_open(struct side *s, enum side_kind kind, const char *dir, const char *name, int flags,
-	mode_t mode, struct err *err)
-{
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	path_of(s, kind, dir, name, &path);
-	if (flags & O_CREAT) {
-		int rc = kind == SIDE_SCRATCH ? check_room(s, dir, name, err) : 0;
-		rc = rc == 0 ? make_parents(buf_cstr(&path), err) : rc;
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	struct stat before = {0};
-	if ((flags & O_TRUNC) && lstat(buf_cstr(&path), &before) == 0 && S_ISREG(before.st_mode)) {
-		s->bytes -= (uint64_t)before.st_size;
-	}
-	int fd = open(buf_cstr(&path), flags | O_CLOEXEC | O_NOFOLLOW, mode);
-	return fd >= 0 ? fd : err_errno(err, "scratch file %s", name);
-}
-
-int side_unlink(
-	struct side *s, enum side_kind kind, const char *dir, const char *name, struct err *err)
-{
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	struct stat st;
-	path_of(s, kind, dir, name, &path);
-	if (lstat(buf_cstr(&path), &st) < 0 || unlink(buf_cstr(&path)) < 0) {
-		return errno == ENOENT ? -ENOENT : err_errno(err, "scratch file %s", name);
-	}
-	if (kind == SIDE_SCRATCH && S_ISREG(st.st_mode)) {
-		s->bytes -= (uint64_t)st.st_size;
-	}
-	return 0;
-}
-
-int side_symlink(
-	struct side *s, const char *dir, const char *name, const char *target, struct err *err)
-{
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	path_of(s, SIDE_SCRATCH, dir, name, &path);
-	int rc = check_room(s, dir, name, err);
-	rc = rc == 0 ? make_parents(buf_cstr(&path), err) : rc;
-	if (rc == 0 && symlink(target, buf_cstr(&path)) < 0) {
-		rc = err_errno(err, "symlink %s", name);
-	}
-	return rc;
-}
-
-int side_readlink(
-	struct side *s, const char *dir, const char *name, struct buf *out, struct err *err)
-{
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	char target[4096];
-	path_of(s, SIDE_SCRATCH, dir, name, &path);
-	ssize_t n = readlink(buf_cstr(&path), target, sizeof(target));
-	if (n < 0) {
-		return err_errno(err, "symlink %s", name);
-	}
-	buf_append(out, target, (size_t)n);
-	return buf_check(out, err);
-}
-
-int side_rename(struct side *s, const char *from_dir, const char *from, const char *to_dir,
-	const char *to, unsigned flags, struct err *err)
-{
-	CLEANUP(buf_free) struct buf a = BUF_INIT;
-	CLEANUP(buf_free) struct buf b = BUF_INIT;
-	struct stat over = {0};
-	path_of(s, SIDE_SCRATCH, from_dir, from, &a);
-	path_of(s, SIDE_SCRATCH, to_dir, to, &b);
-	int rc = make_parents(buf_cstr(&b), err);
-	if (rc < 0) {
-		return rc;
-	}
-	bool replaces = flags == 0 && lstat(buf_cstr(&b), &over) == 0 && S_ISREG(over.st_mode);
-	if (renameat2(AT_FDCWD, buf_cstr(&a), AT_FDCWD, buf_cstr(&b), flags) < 0) {
-		return err_errno(err, "rename %s to %s", from, to);
-	}
-	if (replaces) {
-		s->bytes -= (uint64_t)over.st_size;
-	}
-	return 0;
-}
-
-static int grow_to(struct side *s, int fd, off_t size, off_t *old, struct err *err)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0) {
-		return err_errno(err, "scratch file");
-	}
-	*old = st.st_size;
-	if (size <= st.st_size) {
-		return 0;
-	}
-	uint64_t more = (uint64_t)(size - st.st_size);
-	if (s->bytes + more > s->max_bytes) {
-		return err_set(err, ENOSPC,
-			"scratch files would pass %llu bytes in all (scratch_size=)",
-			(unsigned long long)s->max_bytes);
-	}
-	return 0;
-}
-
-int side_write(
-	struct side *s, int fd, struct slice data, off_t offset, bool append, struct err *err)
-{
-	off_t old;
-	off_t end = append ? lseek(fd, 0, SEEK_END) : offset;
-	int rc = grow_to(s, fd, end + (off_t)data.n, &old, err);
-	if (rc < 0) {
-		return rc;
-	}
-	size_t done = 0;
-	while (done < data.n) {
-		ssize_t n = pwrite(fd, data.p + done, data.n - done, end + (off_t)done);
-		if (n < 0) {
-			return err_errno(err, "scratch file");
-		}
-		done += (size_t)n;
-	}
-	if (end + (off_t)data.n > old) {
-		s->bytes += (uint64_t)(end + (off_t)data.n - old);
-	}
-	return 0;
-}
-
-int side_truncate(struct side *s, int fd, off_t size, struct err *err)
-{
-	off_t old;
-	int rc = grow_to(s, fd, size, &old, err);
-	if (rc < 0) {
-		return rc;
-	}
-	if (ftruncate(fd, size) < 0) {
-		return err_errno(err, "scratch file");
-	}
-	s->bytes += (uint64_t)(size - old); /* wraps when it shrank: a subtraction */
-	return 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -324,7 +167,7 @@ static void append_names(char **names, size_t n, struct buf *out)
 	free(names);
 }
 
-static void list_folder(const char *folder, struct buf *out)
+void side_list_folder(const char *folder, struct buf *out)
 {
 	DIR *d = opendir(folder);
 	if (d == NULL) {
@@ -353,68 +196,27 @@ static void list_folder(const char *folder, struct buf *out)
 	append_names(names, n, out);
 }
 
-int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *out,
-	int64_t *mtime_ns, struct err *err)
+/* ---- refused texts ---- */
+
+/* A descriptor, or -errno. */
+static int open_rejected(
+	const struct side *s, const char *dir, const char *name, int flags, struct err *err)
 {
-	CLEANUP(buf_free) struct buf folder = BUF_INIT;
-	struct stat st;
-	path_of(s, kind, dir, NULL, &folder);
-	bool there = stat(buf_cstr(&folder), &st) == 0;
-	if (mtime_ns != NULL) {
-		*mtime_ns =
-			there ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : 0;
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	side_path(s, SIDE_REJECTED, dir, name, &path);
+	if (flags & O_CREAT) {
+		int rc = side_make_parents(buf_cstr(&path), err);
+		if (rc < 0) {
+			return rc;
+		}
 	}
-	if (there && out != NULL) {
-		list_folder(buf_cstr(&folder), out);
-	}
-	return out != NULL ? buf_check(out, err) : 0;
+	int fd = open(buf_cstr(&path), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd >= 0 ? fd : err_errno(err, "refused text %s", name);
 }
 
-void side_list_dirs(struct side *s, const char *dir, struct buf *out)
+int side_open_rejected(struct side *s, const char *dir, const char *name, struct err *err)
 {
-	CLEANUP(buf_free) struct buf folder = BUF_INIT;
-	folder_of(s, dir, &folder);
-	buf_puts(&folder, "/d");
-	list_folder(buf_cstr(&folder), out);
-}
-
-void side_move_dir(struct side *s, const char *from, const char *to)
-{
-	CLEANUP(buf_free) struct buf a = BUF_INIT;
-	CLEANUP(buf_free) struct buf b = BUF_INIT;
-	struct err err = {0};
-	folder_of(s, from, &a);
-	folder_of(s, to, &b);
-	if (access(buf_cstr(&a), F_OK) < 0) {
-		return;
-	}
-	/* What an earlier directory of the new name left (its events) gives way. */
-	if (make_parents(buf_cstr(&b), &err) < 0 ||
-		(rename(buf_cstr(&a), buf_cstr(&b)) < 0 &&
-			renameat2(AT_FDCWD, buf_cstr(&a), AT_FDCWD, buf_cstr(&b), RENAME_EXCHANGE) <
-				0)) {
-		log_warn("scratch files of %s stay behind: %s", from, strerror(errno));
-	}
-}
-
-static int remove_scratch(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)ftw;
-	const char *slash = strrchr(path, '/');
-	bool in_scratch = slash - path >= 2 && strncmp(slash - 2, "/f", 2) == 0;
-	if ((type == FTW_F || type == FTW_SL) && in_scratch && unlink(path) == 0 && type == FTW_F) {
-		counted_bytes += (uint64_t)st->st_size;
-	}
-	return 0;
-}
-
-void side_drop_dir(struct side *s, const char *dir)
-{
-	CLEANUP(buf_free) struct buf folder = BUF_INIT;
-	folder_of(s, dir, &folder);
-	counted_bytes = 0;
-	nftw(buf_cstr(&folder), remove_scratch, 16, FTW_PHYS | FTW_DEPTH);
-	s->bytes -= counted_bytes;
+	return open_rejected(s, dir, name, O_RDONLY, err);
 }
 
 /* Names begin with the time, so the first in byte order are the oldest. */
@@ -447,8 +249,7 @@ int side_reject(struct side *s, const char *dir, const char *name, struct slice 
 	}
 	buf_printf(&file, "%s-%04llu-%s", when, (unsigned long long)(s->serial++ % 10000), tail);
 	CLEANUP(cleanup_close)
-	int fd = side_open(
-		s, SIDE_REJECTED, dir, buf_cstr(&file), O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+	int fd = open_rejected(s, dir, buf_cstr(&file), O_WRONLY | O_CREAT | O_EXCL, err);
 	if (fd < 0) {
 		return fd;
 	}
@@ -464,15 +265,17 @@ int side_reject(struct side *s, const char *dir, const char *name, struct slice 
 	return 0;
 }
 
+/* ---- event logs ---- */
+
 void side_events_path(struct side *s, const char *dir, struct buf *out)
 {
-	folder_of(s, dir, out);
+	side_folder(s, dir, out);
 	buf_puts(out, "/events");
 }
 
 void side_touch(const char *path)
 {
-	if (make_parents(path, NULL) == 0) {
+	if (side_make_parents(path, NULL) == 0) {
 		CLEANUP(cleanup_close)
 		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 		(void)fd;
@@ -488,7 +291,7 @@ void side_event(struct side *s, const char *dir, const char *text)
 	side_events_path(s, dir, &path);
 	time_text(when, true);
 	buf_printf(&line, "%s %s\n", when, text);
-	if (make_parents(buf_cstr(&path), &err) < 0) {
+	if (side_make_parents(buf_cstr(&path), &err) < 0) {
 		log_warn("event not kept: %s", err.msg);
 		return;
 	}

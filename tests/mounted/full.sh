@@ -71,6 +71,33 @@ test_scratch_on_a_full_disk_is_enospc() {
 	check_eq n 1 "$(jq .n "$T/p/a.json")"
 }
 
+# fill_up: not a byte is left. Making room again: rm "$SITE/filler".
+fill_up() {
+	cat /dev/zero >"$SITE/filler" 2>/dev/null || true
+}
+
+test_fsync_of_scratch_on_a_full_disk_is_enospc() {
+	begin
+	fill_up
+	fails bash -c "echo text | dd of='$T/p/x.tmp' conv=fsync status=none"
+	check_has said "$(cat "$OUT")" 'No space left'
+}
+
+test_scratch_that_cannot_be_kept_is_told_in_the_error_log() {
+	begin
+	fill_up
+	bash -c "echo text >'$T/p/x.tmp'" || true
+	wait_for 20 grep -q 'x.tmp ENOSPC: .*in memory only' "$T/p/.errors"
+	check_eq text text "$(cat "$T/p/x.tmp")"
+	# Whoever writes the next is told at once.
+	fails bash -c "echo text >'$T/p/y.tmp'"
+	rm "$SITE/filler"
+	wait_for 20 eval 'find "$SITE/side" -name x.tmp | xargs grep -q text'
+	remount
+	mkdir -p "$T/p"
+	check_eq text text "$(cat "$T/p/x.tmp")"
+}
+
 test_an_import_that_does_not_fit_changes_nothing() {
 	begin
 	echo '{"n": 1}' >"$T/p/a.json"

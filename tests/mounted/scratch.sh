@@ -75,10 +75,70 @@ test_scratch_survives_kill_9() {
 	put a.json '{"n": 1}'
 	put .a.json.swp 'half a thought'
 	cd "$WORK"
+	sleep 1
 	kill_daemon
 	start_mount
 	check_eq text 'half a thought' "$(cat "$D/.a.json.swp")"
 	check_eq item 1 "$(jq .n "$D/a.json")"
+}
+
+test_scratch_survives_kill_9_at_once_after_fsync() {
+	put a.json '{"n": 1}'
+	cd "$WORK"
+	local pid
+	pid=$(daemon_pid)
+	echo 'half a thought' | dd of="$D/.a.json.swp" conv=fsync status=none
+	kill -9 "$pid"
+	kill_daemon
+	is_mounted && unmount -l
+	start_mount
+	check_eq text 'half a thought' "$(cat "$D/.a.json.swp")"
+}
+
+# What stands in this directory's folder of scratch files on disk.
+scratch_on_disk() {
+	find "$SITE/side" -path "*/$(basename "$D")/f/*" -name "$1"
+}
+
+is_on_disk() {
+	[ -n "$(scratch_on_disk "$1")" ]
+}
+
+test_drafts_renamed_onto_an_item_leave_nothing_on_disk() {
+	python3 - <<-'END'
+		import os
+		for i in range(1000):
+		    with open(".a.json.Ab12Cd", "w") as f:
+		        f.write('{"n": %d}' % i)
+		    os.rename(".a.json.Ab12Cd", "a.json")
+	END
+	check_eq n 999 "$(jq .n a.json)"
+	check_eq listing a.json "$(ls -A)"
+	check_eq "on disk" "" "$(scratch_on_disk '*')"
+}
+
+test_scratch_looks_the_same_in_memory_and_on_disk() {
+	local before
+	put notes.txt 'a thought'
+	chmod 640 notes.txt
+	touch -d '2001-02-03 04:05:06.5' notes.txt
+	before=$(stat -c '%a %s %y %z %i' notes.txt)
+	wait_for 10 is_on_disk notes.txt
+	check_eq stat "$before" "$(stat -c '%a %s %y %z %i' notes.txt)"
+	check_eq text 'a thought' "$(cat notes.txt)"
+	mv notes.txt more.txt
+	rm more.txt
+	check_eq "on disk" "" "$(scratch_on_disk '*')"
+}
+
+test_the_directorys_time_moves_with_its_scratch_files() {
+	local before with without
+	before=$(stat -c %.Y .)
+	put notes.txt x
+	with=$(stat -c %.Y .)
+	rm notes.txt
+	without=$(stat -c %.Y .)
+	check_eq moved yes "$(awk -v a="$before" -v b="$with" -v c="$without" 'BEGIN { print a < b && b < c ? "yes" : a " " b " " c }')"
 }
 
 test_unlinked_but_open_scratch_goes_on() {
