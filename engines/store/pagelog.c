@@ -349,6 +349,12 @@ struct store_tap pagelog_tap(struct pagelog *log)
 	return (struct store_tap){.committed = on_commit, .arg = log};
 }
 
+bool pagelog_in_step(struct pagelog *log)
+{
+	LOCKED(&log->append);
+	return !log->lost && log->pending.n == 0;
+}
+
 int pagelog_gap(struct pagelog *log, struct err *err)
 {
 	LOCKED(&log->append);

@@ -59,6 +59,9 @@ int pagelog_gap(struct pagelog *log, struct err *err);
  * the database; its pages go into the next record, so the log stays exact. */
 struct store_tap pagelog_tap(struct pagelog *log);
 
+/* Whether every commit whose tap has returned is in the log. */
+bool pagelog_in_step(struct pagelog *log);
+
 /* ---- the standby ---- */
 
 /* Whether commits go on without the standby since a failure; `why` (may be NULL)

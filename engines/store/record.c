@@ -69,11 +69,11 @@ static void encode_header(const struct record *r, unsigned char *h)
 	put_u32(h + 48, r->wal_frame);
 }
 
-static void seal(unsigned char *bytes, size_t n)
+void record_checksum(const unsigned char *bytes, size_t n, unsigned char *out)
 {
 	struct sum s = checksum(bytes, n);
-	put_u64(bytes + AT_CHECKSUM, s.a);
-	put_u64(bytes + AT_CHECKSUM + 8, s.b);
+	put_u64(out, s.a);
+	put_u64(out + 8, s.b);
 }
 
 void record_encode(const struct record *r, struct buf *out)
@@ -91,7 +91,7 @@ void record_encode(const struct record *r, struct buf *out)
 		memcpy(p + RECORD_HEADER + numbers_size(r->n_pages), r->pages,
 			(size_t)r->n_pages * r->page_size);
 	}
-	seal(p, size);
+	record_checksum(p, size, p + AT_CHECKSUM);
 }
 
 static bool plausible_page_size(uint32_t n)
@@ -119,14 +119,15 @@ bool record_decode_header(const unsigned char *h, struct record *out)
 
 bool record_decode(unsigned char *bytes, size_t n, struct record *r)
 {
-	struct sum found = {get_u64(bytes + AT_CHECKSUM), get_u64(bytes + AT_CHECKSUM + 8)};
-	memset(bytes + AT_CHECKSUM, 0, 16);
-	struct sum s = checksum(bytes, n);
-	put_u64(bytes + AT_CHECKSUM, found.a);
-	put_u64(bytes + AT_CHECKSUM + 8, found.b);
+	unsigned char found[16];
+	unsigned char sum[16];
+	memcpy(found, bytes + AT_CHECKSUM, sizeof(found));
+	memset(bytes + AT_CHECKSUM, 0, sizeof(found));
+	record_checksum(bytes, n, sum);
+	memcpy(bytes + AT_CHECKSUM, found, sizeof(found));
 	r->numbers = bytes + RECORD_HEADER;
 	r->pages = r->numbers + numbers_size(r->n_pages);
-	return s.a == found.a && s.b == found.b;
+	return memcmp(sum, found, sizeof(sum)) == 0;
 }
 
 /* ---- page sets ---- */

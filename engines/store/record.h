@@ -68,6 +68,9 @@ bool record_decode_header(const unsigned char *header, struct record *out);
  * pages; false when the checksum differs. Briefly writes to `bytes`. */
 bool record_decode(unsigned char *bytes, size_t n, struct record *r);
 
+/* The checksum by itself, 16 bytes; `n` is a multiple of 8. */
+void record_checksum(const unsigned char *bytes, size_t n, unsigned char *out);
+
 /* ---- pages of a commit, the last image of each ---- */
 
 struct page_set {
