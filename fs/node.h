@@ -31,7 +31,7 @@ struct node_cache {
 	unsigned n_direct;     /* handles that bypass it, writers among them */
 	unsigned n_writers;
 	bool dropping;	      /* old pages are being thrown away */
-	bool renew;	       /* the next lookup of the name is to get another inode */
+	bool renew;	      /* the next lookup of the name is to get another inode */
 	int64_t contended_ns; /* when a writer last met readers; 0 never */
 	bool has_stayer;      /* a cached handle has been open for long: see READERS_WAIT_MS */
 };
@@ -40,23 +40,25 @@ struct node {
 	struct node *hash_next;
 	struct node *all_next; /* all nodes, those that have no name any more, too */
 	struct node **all_link;
-	struct node *parent; /* referenced; NULL for the root */
+	struct node *parent;  /* referenced; NULL for the root */
 	_Atomic uint64_t ino; /* st_ino: the same after a remount */
 	uint64_t name_hash;
-	uint64_t lookups;    /* the kernel's; under nodes.lock */
-	unsigned refs;	     /* children, handles, ourselves; under nodes.lock */
-	_Atomic enum node_type type; /* changes by rename only; under nodes.lock, like all names below */
+	uint64_t lookups; /* the kernel's; under nodes.lock */
+	unsigned refs;	  /* children, handles, ourselves; under nodes.lock */
+	_Atomic enum node_type
+		type; /* changes by rename only; under nodes.lock, like all names below */
 	_Atomic enum engine_kind kind;
 	atomic_uint form;
 	atomic_uint listed_form; /* of the directory it is in */
-	atomic_uint n_pending; /* handles that create it: it has no item yet */
-	bool hashed;	      /* reachable by name */
-	bool unlinked;	      /* removed by name; not when a rename put another in its place */
+	atomic_uint n_pending;	 /* handles that create it: it has no item yet */
+	bool hashed;		 /* reachable by name */
+	_Atomic bool replaces;	 /* renamed onto an item before it had one of its own */
+	bool unlinked;		 /* removed by name; not when a rename put another in its place */
 	bool owns_engine;
-	struct engine *engine;	    /* NULL outside services */
+	struct engine *engine;		      /* NULL outside services */
 	_Atomic(const struct reserved *) row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
-	char *name;		    /* file name, NUL-terminated */
-	char *key;		    /* key bytes of NODE_KEY below a service; within name's memory */
+	char *name;			      /* file name, NUL-terminated */
+	char *key; /* key bytes of NODE_KEY below a service; within name's memory */
 	size_t key_len;
 	struct node_cache cache;
 	struct handle *handles;		 /* open ones, the last opened first */

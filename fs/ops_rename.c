@@ -268,7 +268,9 @@ static int item_to_item(struct renaming *r, struct err *err)
 		return err_set(err, EINVAL, "both names are forms of the same item");
 	}
 	if (!r->from.there) {
-		return 0; /* being made: it will be committed under the new name */
+		/* Being made: it will be committed under the new name, whatever is there. */
+		r->node->replaces = r->to.there;
+		return 0;
 	}
 	int rc = in_engine(r, err);
 	if (rc == 0) {
@@ -283,12 +285,17 @@ static int item_to_item(struct renaming *r, struct err *err)
 static int dir_to_dir(struct renaming *r, struct err *err)
 {
 	int rc = in_engine(r, err);
-	if (rc == 0 && !exchange(r)) {
-		buf_printf(&r->from.dir_text, "/%s", r->from.name);
-		buf_printf(&r->to.dir_text, "/%s", r->to.name);
-		side_move_dir(&r->m->side, buf_cstr(&r->from.dir_text), buf_cstr(&r->to.dir_text));
+	if (rc < 0) {
+		return rc;
 	}
-	return rc;
+	buf_printf(&r->from.dir_text, "/%s", r->from.name);
+	buf_printf(&r->to.dir_text, "/%s", r->to.name);
+	const char *from = buf_cstr(&r->from.dir_text);
+	const char *to = buf_cstr(&r->to.dir_text);
+	if (!side_move_dir(&r->m->side, from, to) && exchange(r)) {
+		side_move_dir(&r->m->side, to, from);
+	}
+	return 0;
 }
 
 static int rename_thing(struct renaming *r, struct err *err)

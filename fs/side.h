@@ -120,8 +120,9 @@ int side_list(struct side *s, enum side_kind kind, const char *dir, struct buf *
 /* The directories directly below `dir` for which anything is kept; NUL-separated. */
 void side_list_dirs(struct side *s, const char *dir, struct buf *out);
 
-/* Everything kept for directory `from` and below now belongs to `to`. */
-void side_move_dir(struct side *s, const char *from, const char *to);
+/* Everything kept for directory `from` and below now belongs to `to`, and what was
+ * kept for `to` to `from`. False: nothing is kept for `from`. */
+bool side_move_dir(struct side *s, const char *from, const char *to);
 /* The scratch files of a directory that is gone, and of those below it. */
 void side_drop_dir(struct side *s, const char *dir);
 

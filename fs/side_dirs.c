@@ -404,12 +404,12 @@ static void move_text(struct side_dir *d, const char *to, const char *rest)
 	d->hash = hash_text(text);
 }
 
-void side_move_dir(struct side *s, const char *from, const char *to)
+bool side_move_dir(struct side *s, const char *from, const char *to)
 {
 	LOCKED(&s->lock);
 	calm(s, from, to);
 	if (!move_folder(s, from, to)) {
-		return;
+		return false;
 	}
 	struct side_dir *d;
 	TAILQ_FOREACH (d, &s->dirs, link) {
@@ -421,6 +421,7 @@ void side_move_dir(struct side *s, const char *from, const char *to)
 			move_text(d, from, gave_way);
 		}
 	}
+	return true;
 }
 
 static void drop_files(struct side *s, struct side_dir *d)

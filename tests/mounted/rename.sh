@@ -208,6 +208,30 @@ test_partition_moves_with_its_items() {
 	fails ls "$T/part-old"
 }
 
+test_exchange_of_partitions_takes_scratch_along() {
+	mkdir "$T/ex-one" "$T/ex-two"
+	put "$T/ex-one/a.json" '{"n": 1}'
+	put "$T/ex-two/b.json" '{"n": 2}'
+	echo draft >"$T/ex-two/note.txt"
+	check_eq exchange OK "$(py rename "$T/ex-one" "$T/ex-two" EXCHANGE)"
+	check_eq one "b.json note.txt" "$(ls -A "$T/ex-one" | xargs)"
+	check_eq two "a.json" "$(ls -A "$T/ex-two" | xargs)"
+	check_eq draft draft "$(cat "$T/ex-one/note.txt")"
+	check_json "$T/ex-two/a.json" '{"pk":"ex-two","sk":"a","n":1}'
+}
+
+test_a_file_being_made_is_renamed_onto_an_item() {
+	put b.json '{"n": 1}'
+	python3 -c '
+import os
+fd = os.open("a.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+os.write(fd, b"{\"n\": 2}")
+os.rename("a.json", "b.json")
+os.close(fd)'
+	check_eq listing "b.json" "$(ls -A)"
+	check_json b.json '{"pk":"a-file-being-made-is-renamed-onto-an-item","sk":"b","n":2}'
+}
+
 test_kinds_do_not_mix() {
 	put a.json '{"n": 1}'
 	mkdir "$T/some-directory"
