@@ -114,6 +114,12 @@ static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, s
 	return rc;
 }
 
+void attr_of_new(struct mount *m, struct node *n, struct attr *out)
+{
+	fill(m, n, 0666, 0, time_now_ns(), out);
+	out->timeout = 0;
+}
+
 static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
@@ -124,10 +130,8 @@ static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct
 	if (rc == 0) {
 		attr_of_info(m, n, &info, changes, out);
 	} else if (rc == -ENOENT && n->n_pending > 0) {
-		/* Being made: there for who knows it, without content. */
 		err_clear(err);
-		fill(m, n, 0666, 0, time_now_ns(), out);
-		out->timeout = 0;
+		attr_of_new(m, n, out);
 		rc = 0;
 	}
 	return rc;

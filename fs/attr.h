@@ -15,6 +15,9 @@ struct attr {
 void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, struct attr *out);
 /* Asks the engine or the disk. ENOENT when it is gone. */
 int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *err);
+/* A file being made, which the engine does not know: there for who knows its
+ * name, without content. */
+void attr_of_new(struct mount *m, struct node *n, struct attr *out);
 /* Through an open handle: its own size. */
 int attr_of_handle(struct handle *h, struct attr *out, struct err *err);
 /* Of what an engine told; `changes`: nodes.changes before it was asked. */

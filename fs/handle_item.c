@@ -241,6 +241,13 @@ void handle_unhold(struct mount *m, struct node *n)
 	node_unref(&m->nodes, n);
 }
 
+/* The version that the text may replace. */
+static uint64_t expected(const struct handle *h)
+{
+	const struct item *it = h->state;
+	return it->overwrite || h->node->replaces ? ENGINE_VERSION_ANY : it->version;
+}
+
 /* In `dir` under `name`, where the handle's node stands. */
 static int store_at(struct handle *h, struct node *dir, const char *name, struct err *err)
 {
@@ -259,8 +266,8 @@ static int store_at(struct handle *h, struct node *dir, const char *name, struct
 	/* Another node may have the name by now: a file renamed onto it since this
 	 * handle was opened. What is committed shows there. */
 	struct node *holder = handle_hold(m, dir, name);
-	rc = engine_write(where.engine, &where.path, it->form, buf_slice(&h->content),
-		it->overwrite ? ENGINE_VERSION_ANY : it->version, &info, err);
+	rc = engine_write(where.engine, &where.path, it->form, buf_slice(&h->content), expected(h),
+		&info, err);
 	m->nodes.changes++;
 	handle_unhold(m, holder);
 	if (rc < 0) {
@@ -325,12 +332,26 @@ static int item_read(
 
 /* ---- writing ---- */
 
+static int check_text(const struct handle *h, const struct node_path *where, struct err *err)
+{
+	const struct item *it = h->state;
+	return engine_check(
+		where->engine, &where->path, it->form, buf_slice(&h->content), expected(h), err);
+}
+
+/* Most files are written at once: then one check is all they need, no draft. */
+static bool is_whole(const struct handle *h, const struct node_path *where)
+{
+	struct err ignored = {0};
+	return engine_ops(where->engine)->check != NULL && check_text(h, where, &ignored) == 0;
+}
+
 static int follow_draft(struct handle *h, struct err *err)
 {
 	struct item *it = h->state;
 	CLEANUP(node_path_free) struct node_path where = {0};
 	int rc = node_path(&h->m->nodes, h->node, &where, err);
-	if (rc < 0) {
+	if (rc < 0 || (it->draft == NULL && is_whole(h, &where))) {
 		return rc;
 	}
 	if (it->draft == NULL) {
@@ -343,8 +364,7 @@ static int follow_draft(struct handle *h, struct err *err)
 	it->fed = h->content.n;
 	rc = engine_draft_feed(it->draft, more, err);
 	if (rc == 0 && engine_draft_complete(it->draft)) {
-		rc = engine_check(where.engine, &where.path, it->form, buf_slice(&h->content),
-			it->overwrite ? ENGINE_VERSION_ANY : it->version, err);
+		rc = check_text(h, &where, err);
 	}
 	return rc;
 }
@@ -427,7 +447,8 @@ static bool text_incomplete(struct handle *h)
 	struct item *it = h->state;
 	struct err ignored = {0};
 	if (it->no_draft || it->draft == NULL || it->fed != h->content.n) {
-		return follow_draft(h, &ignored) == 0 && !engine_draft_complete(it->draft);
+		return follow_draft(h, &ignored) == 0 && it->draft != NULL &&
+		       !engine_draft_complete(it->draft);
 	}
 	return !engine_draft_complete(it->draft);
 }

@@ -132,7 +132,9 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	struct attr a;
 	struct err err = {0};
 	set_mode(m, h, hm, fi);
-	if (attr_of_handle(h, &a, &err) < 0) {
+	if (node->n_pending > 0 && h->content.n == 0) {
+		attr_of_new(m, node, &a);
+	} else if (attr_of_handle(h, &a, &err) < 0) {
 		handle_free(h);
 		node_forget(&m->nodes, node, 1);
 		reply_errno(req, err.code != 0 ? err.code : EIO);
