@@ -403,6 +403,14 @@ static void replica_free(struct replica *r)
 	free(r);
 }
 
+/* What was begun before a gap ends there: that is a commit, too. */
+static int redo(struct replica *r, struct err *err)
+{
+	struct err why = {0};
+	int rc = replica_apply(r, r->position.intent, &why);
+	return rc != 0 && r->torn ? err_set(err, -rc, "%s", why.msg) : 0;
+}
+
 int replica_open(const struct replica_config *config, struct replica **out, struct err *err)
 {
 	struct replica *r = replica_alloc(config);
@@ -415,7 +423,7 @@ int replica_open(const struct replica_config *config, struct replica **out, stru
 	int rc = open_files(r, err);
 	if (rc == 0) {
 		fall_back(r);
-		rc = replica_apply(r, r->position.intent, err);
+		rc = redo(r, err);
 	}
 	if (rc != 0) {
 		replica_free(r);

@@ -98,6 +98,12 @@ bool fault_disk_fired(void)
 	return g.fired;
 }
 
+bool fault_disk_crashed(void)
+{
+	LOCKED(&g.lock);
+	return g.fired && g.crash;
+}
+
 /* ---- what can be undone ---- */
 
 static struct undo *undo_new(enum undo_kind kind, const char *path, size_t n)
@@ -274,15 +280,16 @@ static ssize_t fault_read(int fd, void *to, size_t n, uint64_t offset)
 
 static int fault_write(int fd, const void *from, size_t n, uint64_t offset)
 {
+	bool dead = fault_disk_crashed();
 	int rc = fault(true);
-	if (rc == 0 || n > 1) {
-		/* One that fails may have written a part. */
-		size_t part = rc == 0 ? n : n / 2;
-		remember_write(fd, offset, part);
-		int real = disk_system.write(fd, from, part, offset);
-		rc = rc != 0 ? rc : real;
+	if (dead) {
+		return rc;
 	}
-	return rc;
+	/* The one that fails may have written a part. */
+	size_t part = rc == 0 ? n : n / 2;
+	remember_write(fd, offset, part);
+	int real = disk_system.write(fd, from, part, offset);
+	return rc != 0 ? rc : real;
 }
 
 static int fault_truncate(int fd, uint64_t size)

@@ -15,6 +15,7 @@ void fault_disk_arm(unsigned n, int code, bool crash);
 /* The operations since. */
 unsigned fault_disk_count(void);
 bool fault_disk_fired(void);
+bool fault_disk_crashed(void);
 /* Everything fails from now on. `on_crash` (may be NULL) is called by the first
  * failure of a crash. */
 void fault_disk_on_crash(void (*on_crash)(void));
