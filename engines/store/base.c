@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,12 +38,9 @@ static const struct disk_ops *disk_of(const struct base_set *set)
 
 static bool parse_name(const char *name, struct base *out)
 {
-	int n = 0;
 	uint64_t time = 0;
-	bool ok = strlen(name) == 38 &&
-		  sscanf(name, "%16" SCNx64 "-%16" SCNx64 ".base%n", &out->sequence, &time, &n) ==
-			  2 &&
-		  n == 38;
+	bool ok = strlen(name) == 38 && name[16] == '-' && strcmp(name + 33, ".base") == 0 &&
+		  disk_parse_hex(name, &out->sequence) && disk_parse_hex(name + 17, &time);
 	out->time_ns = (int64_t)time;
 	return ok;
 }
@@ -76,7 +72,7 @@ int base_list(const struct base_set *set, struct base **out, size_t *n, struct e
 		return errno == ENOENT ? 0 : err_errno(err, "%s cannot be read", set->dir);
 	}
 	for (struct dirent *e; (e = readdir(d)) != NULL;) {
-		struct base b;
+		struct base b = {0};
 		if (parse_name(e->d_name, &b)) {
 			buf_append(&list, &b, sizeof(b));
 		}
@@ -154,7 +150,7 @@ static int replay_one(const struct replay *p, int fd, const struct record *r, st
 static int replay_records(const struct replay *p, int fd, struct err *err)
 {
 	struct segment_reader reader;
-	struct record r;
+	struct record r = {0};
 	int rc = 0;
 	segment_reader_init(&reader, pagelog_segments(p->set->log), p->from + 1);
 	while (rc == 0 && reader.next <= p->to) {
@@ -195,7 +191,7 @@ static int64_t now_ns(void)
 static int time_of(const struct base_set *set, uint64_t sequence, int64_t *out, struct err *err)
 {
 	struct segment_reader reader;
-	struct record r;
+	struct record r = {0};
 	*out = now_ns();
 	if (sequence == 0) {
 		return 0;
@@ -286,7 +282,7 @@ int base_roll(const struct base_set *set, struct base *out, struct err *err)
 	if (rc == 0 && out->sequence < last) {
 		rc = prepare(set, &temp, err);
 	}
-	if (rc != 0 || out->sequence == last) {
+	if (rc != 0 || out->sequence >= last) {
 		return rc;
 	}
 	rc = base_build(set, last, temp.p, err);
@@ -303,7 +299,7 @@ int base_build(const struct base_set *set, uint64_t sequence, const char *path, 
 {
 	CLEANUP(buf_free) struct buf from = BUF_INIT;
 	CLEANUP(buf_free) struct buf temp = BUF_INIT;
-	struct base b;
+	struct base b = {0};
 	if (access(path, F_OK) == 0) {
 		return err_set(err, EEXIST, "%s exists already", path);
 	}

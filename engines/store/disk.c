@@ -240,3 +240,17 @@ int disk_make_dir(const struct disk_ops *disk, const char *path, struct err *err
 	}
 	return errno == EEXIST ? 0 : err_errno(err, "%s cannot be created", path);
 }
+
+bool disk_parse_hex(const char *digits, uint64_t *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	*out = 0;
+	for (int i = 0; i < 16; i++) {
+		const char *found = strchr(hex, digits[i]);
+		if (digits[i] == '\0' || found == NULL) {
+			return false;
+		}
+		*out = *out << 4 | (uint64_t)(found - hex);
+	}
+	return true;
+}

@@ -6,6 +6,7 @@
 #ifndef DBMOUNT_DISK_H
 #define DBMOUNT_DISK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -59,6 +60,9 @@ int disk_remove(const struct disk_ops *disk, const char *path, struct err *err);
 
 /* mkdir(2) that takes what is there, and makes the name durable. */
 int disk_make_dir(const struct disk_ops *disk, const char *path, struct err *err);
+
+/* Exactly 16 lower-case hexadecimal digits, as our files are named by. */
+bool disk_parse_hex(const char *digits, uint64_t *out);
 
 /* Little-endian numbers of our own files, whatever the machine. */
 static inline void put_u32(unsigned char *p, uint32_t v)

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
@@ -52,9 +51,7 @@ static int by_first(const void *a, const void *b)
 
 static bool parse_name(const char *name, uint64_t *first)
 {
-	int n = 0;
-	return strlen(name) == 20 && strspn(name, "0123456789abcdef") == 16 &&
-	       sscanf(name, "%16" SCNx64 ".seg%n", first, &n) == 1 && n == 20;
+	return strlen(name) == 20 && strcmp(name + 16, ".seg") == 0 && disk_parse_hex(name, first);
 }
 
 static int list_directory(struct segments *s, struct err *err)
@@ -114,7 +111,7 @@ static int read_whole(struct scan *c, uint64_t offset, struct record *r, struct 
 
 static int scan_records(struct scan *c, struct err *err)
 {
-	struct record r;
+	struct record r = {0};
 	int rc;
 	while ((rc = read_whole(c, c->offset, &r, err)) == 1 && r.sequence == c->next) {
 		c->offset += record_size(&r);
@@ -133,7 +130,7 @@ static int look_behind(struct scan *c, struct err *err)
 	for (uint64_t at = c->offset + 8; at + RECORD_HEADER <= c->size; at += WINDOW) {
 		int rc = segment_read(c->s, c->fd, at, WINDOW, &window, err);
 		for (size_t i = 0; rc == 0 && i + 8 <= window.n; i += 8) {
-			struct record r;
+			struct record r = {0};
 			if (memcmp(window.p + i, "DBMPAGE1", 8) != 0) {
 				continue;
 			}

@@ -200,7 +200,7 @@ static int find_segment(struct segment_reader *r, int64_t time_ns, uint64_t *out
 {
 	size_t low = 0;
 	size_t high;
-	struct record header;
+	struct record header = {0};
 	*out = first_of(r->s, 0, &high);
 	while (high - low > 1) {
 		size_t n;
@@ -230,7 +230,7 @@ int segments_find_time(struct segments *s, int64_t time_ns, uint64_t *out, struc
 	}
 	segment_reader_init(&r, s, 0);
 	uint64_t sequence;
-	struct record header;
+	struct record header = {0};
 	int rc = find_segment(&r, time_ns, &sequence, err);
 	*out = 0;
 	while (rc == 0 && sequence <= last.sequence) {

@@ -278,7 +278,9 @@ static void do_build(void)
 	if (m.last == 0 || !m.has_base) {
 		return;
 	}
-	uint64_t sequence = 1 + (uint64_t)rng() % m.last;
+	/* Mostly within what pruning left. */
+	uint64_t from = rng() % 8 != 0 && m.oldest > 0 ? m.oldest : 1;
+	uint64_t sequence = from + (uint64_t)rng() % (m.last - from + 1);
 	snprintf(x.built_path, sizeof(x.built_path), "%s/built%u.db", x.f.dir, m.n_built++);
 	bool possible = can_build(sequence);
 	model_assert(possible || sequence < m.oldest || gap_after(1));
@@ -305,6 +307,10 @@ static void do_prune(void)
 		return;
 	}
 	uint64_t oldest = 1 + (uint64_t)rng() % m.last;
+	oldest = m.last - oldest < 40 && rng() % 4 != 0 ? m.oldest : oldest;
+	if (oldest == 0) {
+		return;
+	}
 	uint64_t hold = UINT64_MAX;
 	if (replica != NULL) {
 		struct replica_status st;
