@@ -352,8 +352,20 @@ static void drop_replica(void)
 	m.replica = rc == 0 ? NO : MAYBE;
 }
 
+static void do_open_replica(void)
+{
+	struct replica *opened = NULL;
+	int rc = replica_open(&x.replica, &opened, NEW_ERR);
+	check_excuse(rc);
+	replica = rc == 0 ? opened : NULL;
+}
+
 static void do_create_replica(void)
 {
+	if (m.replica == YES) { /* an earlier opening failed */
+		do_open_replica();
+		return;
+	}
 	if (!m.has_base) {
 		return;
 	}
@@ -367,9 +379,7 @@ static void do_create_replica(void)
 	check_excuse(rc);
 	if (rc == 0) {
 		m.replica = YES;
-		rc = replica_open(&x.replica, &replica, NEW_ERR);
-		check_excuse(rc);
-		replica = rc == 0 ? replica : NULL;
+		do_open_replica();
 	}
 }
 
