@@ -19,13 +19,14 @@ setup() {
 	remount
 }
 
+# bounded BEFORE [KB]: anonymous memory grew by no more than that since.
 bounded() {
 	check_has config "$(cat "$MNT/.dbmount/version")" .
 	local now
 	now=$(anonymous_kb)
 	echo "RssAnon: $1 kB before, $now kB after"
 	# Instrumented builds have memory of their own.
-	[ -n "${SANITIZED:-}" ] || test $((now - $1)) -le "$BIG_MEMORY_KB"
+	[ -n "${SANITIZED:-}" ] || test $((now - $1)) -le "${2:-$BIG_MEMORY_KB}"
 }
 
 test_import_of_all_items() {
@@ -44,7 +45,9 @@ test_ls_l_and_find_are_complete_in_bounded_memory() {
 	before=$(anonymous_kb)
 	check_eq "ls -l" "$ITEMS" "$(ls -lU "$B" | grep -c json)"
 	check_eq "find -size" "$ITEMS" "$(find "$B" -type f -size +0 | wc -l)"
-	bounded "$before"
+	# Here the kernel keeps an inode of 1 KB for each item, and the daemon a node for
+	# each inode: memory follows what the kernel caches, until it lets go.
+	bounded "$before" $((BIG_MEMORY_KB + ITEMS * 300 / 1024))
 }
 
 test_each_item_is_listed_once() {
