@@ -145,7 +145,9 @@ void errlog_add(struct errlog *log, uid_t uid, const char *op, const char *path,
 		sentence[0] != '\0' ? sentence : strerror(code));
 	/* A scratch file's name may hold anything: it must not forge a line. */
 	for (size_t i = 0; i < line.n; i++) {
-		line.p[i] = (unsigned char)line.p[i] < 0x20 ? '?' : line.p[i];
+		if ((unsigned char)line.p[i] < 0x20) {
+			line.p[i] = '?';
+		}
 	}
 	log_info("%s", buf_cstr(&line));
 	LOCKED(&log->lock);
