@@ -61,8 +61,8 @@ struct node {
 	char *key; /* key bytes of NODE_KEY below a service; within name's memory */
 	size_t key_len;
 	struct node_cache cache;
-	struct handle *handles;		 /* open ones, the last opened first */
-	_Atomic int64_t child_lookup_ns; /* when a child was last looked up by name */
+	struct handle *handles;		/* open ones, the last opened first */
+	_Atomic uint64_t child_lookups; /* how often a child was found by its name */
 };
 
 struct nodes {

@@ -29,10 +29,9 @@
 #include "fs/reply.h"
 #include "fs/reserved.h"
 
-#define FULL_MAX     20000
-#define LOOKED_UP_NS INT64_C(1000000000)
-#define PROBE_ENTRY  16 /* of the first reply: the one without attributes */
-#define PAGES_KEPT   3
+#define FULL_MAX    20000
+#define PROBE_ENTRY 16 /* of the first reply: the one without attributes */
+#define PAGES_KEPT  3
 
 enum phase { PHASE_DOTS, PHASE_SERVICES, PHASE_ROWS, PHASE_KEYS, PHASE_SIDE, PHASE_END };
 
@@ -64,8 +63,9 @@ struct listing {
 	struct place place;
 	uint64_t cookie; /* of the entry `place` is behind; 0 at the start */
 	struct page pages[PAGES_KEPT];
-	unsigned page; /* the one being filled */
-	bool full;     /* few enough children, or somebody who stats them */
+	unsigned page;		 /* the one being filled */
+	uint64_t lookups_before; /* node.child_lookups when it was opened */
+	bool full;		 /* few enough children, or somebody who stats them */
 };
 
 /* One reply being filled, or (buf NULL) a search for `wanted`. */
@@ -467,7 +467,7 @@ static void next_page(struct listing *l)
 
 static bool wants_attributes(struct listing *l)
 {
-	l->full = l->full || monotonic_ns() - l->node->child_lookup_ns < LOOKED_UP_NS;
+	l->full = l->full || l->node->child_lookups != l->lookups_before;
 	return l->full;
 }
 
@@ -548,6 +548,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	pthread_mutex_init(&l->lock, NULL);
 	l->node = n;
 	l->full = children <= FULL_MAX;
+	l->lookups_before = n->child_lookups;
 	node_ref(&m->nodes, n);
 	fi->fh = (uintptr_t)l;
 	/* What reserved directories list changes without anybody's telling. */

@@ -80,7 +80,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_errno(req, ENOENT);
 	} else if (rc == 0) {
 		if (f.spec.type == NODE_KEY) {
-			dir->child_lookup_ns = monotonic_ns();
+			dir->child_lookups++;
 		}
 		reply_found(req, dir, name, &f);
 	} else if (rc == -ENOENT && f.scratch_name && !engine_read_only(dir->engine)) {
