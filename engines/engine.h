@@ -194,7 +194,10 @@ struct engine_ops {
 		uint64_t expect, struct engine_info *out, struct err *err);
 	/* A file. ENOENT, EBUSY. Default: EROFS. */
 	int (*remove)(void *ctx, const struct epath *path, uint64_t expect, struct err *err);
-	/* Re-keys a file or renames a directory, atomically. `flags` as renameat2(2):
+	/* Re-keys a file or renames a directory, atomically within one container. An
+	 * engine that keeps containers apart may store a file in the new one before it
+	 * removes it from the old one: a failure between leaves both, never none, and
+	 * the same rename again completes it. `flags` as renameat2(2):
 	 * RENAME_NOREPLACE, RENAME_EXCHANGE, else a file that is there is replaced, a
 	 * directory only when empty. ENOENT EEXIST ENOTEMPTY EXDEV (the caller copies).
 	 * Default: EXDEV. */
