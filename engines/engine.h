@@ -60,6 +60,20 @@ enum engine_feature {
 	ENGINE_HAS_SCHEMA = 1 << 2,
 	ENGINE_HAS_SNAPSHOTS = 1 << 3, /* .snapshots/ */
 	ENGINE_HAS_MKDIR = 1 << 4,     /* children may be made with mkdir */
+	ENGINE_HAS_REPLICAS = 1 << 5,  /* .replicas/ */
+	ENGINE_HAS_TIMES = 1 << 6,     /* .at/ */
+	ENGINE_HAS_MEMBERS = 1 << 7,   /* a child file is, under its key without a suffix, also a
+					* directory of its members; not listed */
+	ENGINE_IS_FIXED = 1 << 8,      /* nothing here can be written (EROFS at once), though
+					* commands can run: a replica */
+};
+
+/* `.query/`: a file NAME + text_suffix holds a query; results are read from NAME +
+ * the suffix of a result form. */
+struct engine_query_names {
+	const char *text_suffix; /* ".sql" */
+	const struct engine_form *results;
+	unsigned n_results;
 };
 
 struct engine_level {
@@ -73,6 +87,17 @@ struct engine_level {
 	unsigned features;
 	const char *const *export_formats; /* NULL-ended, or NULL: no .export */
 	const char *const *import_formats;
+	/* Formats in which a child directory can be read and written as one file beside
+	 * it, NAME.csv (a child of that very name wins); not listed. Reading exports the
+	 * child. Writing imports: "create" when there is no child, else "replace" when
+	 * the file was truncated first, "append" when it is appended to. NULL: none. */
+	const char *const *beside_formats;
+	/* The reserved name whose writer runs a script here (".sql"): import mode "run",
+	 * the format is the name without its dot. Reading it gives the last report.
+	 * NULL: none. */
+	const char *script;
+	const char *script_help;
+	const struct engine_query_names *query; /* NULL: no .query/ */
 	const char *help; /* paragraphs for .help, before the commands; may be NULL */
 };
 
@@ -228,6 +253,16 @@ struct engine_ops {
 		struct slice name, struct err *err);
 	int (*view_remove)(void *ctx, const struct epath *path, enum engine_view_kind kind,
 		struct slice name, struct err *err);
+	/* mv of a view out of its directory: it becomes the container `to`, one of its
+	 * own (a replica is promoted). EEXIST, EBUSY, EINVAL. Default: ENOTSUP. */
+	int (*view_rename)(void *ctx, const struct epath *path, enum engine_view_kind kind,
+		struct slice name, const struct epath *to, struct err *err);
+
+	/* The result of a query at `path` in result form `form` (engine_query_names);
+	 * then export_read and export_close as below. EINVAL names what is wrong in the
+	 * text. Default: ENOTSUP. */
+	int (*query_open)(void *ctx, const struct epath *path, struct slice text, unsigned form,
+		void **stream, uint64_t *size, struct err *err);
 
 	/* The whole directory as one text. open fixes the content and gives its exact
 	 * size; read appends the next piece (some tens of KiB), nothing at the end.
@@ -239,7 +274,8 @@ struct engine_ops {
 
 	/* Loads the directory from one text, in one transaction. mode: "append" (an
 	 * item that exists is a bad row), "upsert", "replace" (what is not in the text
-	 * goes). feed takes the next bytes; finish commits, or fails and changes
+	 * goes), "create" (the directory is not there and is made, EEXIST), "run" (the
+	 * text is a script). feed takes the next bytes; finish commits, or fails and changes
 	 * nothing; `report` says in one line what was loaded and in further lines what
 	 * was bad. abort frees without committing, finish frees too. EINVAL, EFBIG, ENOSPC. */
 	int (*import_open)(void *ctx, const struct epath *path, const char *mode,

@@ -1,0 +1,63 @@
+/* Where an instance's rows are. One interface over
+ *   - an instance of our own (store/instance.h): all features
+ *   - an attached SQLite file that other programs use too (rds.NAME=FILE)
+ *   - a copy to look at: a snapshot, a point in time, a replica
+ * so that rows and SQL are written once. */
+#ifndef DBMOUNT_RDS_SOURCE_H
+#define DBMOUNT_RDS_SOURCE_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "engines/common/buf.h"
+#include "engines/common/err.h"
+
+struct rds_source;
+
+/* A connection inside a transaction, with what is cached on it. */
+struct rds_conn {
+	sqlite3 *db;
+	bool writable;
+	struct rds_cache *cache; /* schema and prepared statements of this connection; conn.c */
+	const char *label;	 /* names the instance in messages */
+	/* Of rows without a stamp of their own, and of the whole of an attached file
+	 * that others change: */
+	uint64_t base_version;
+	int64_t base_mtime_ns;
+	void *write; /* the source's own, of a write */
+};
+
+/* Both may be run more than once, from the start: the function resets what it filled. */
+typedef int rds_fn(struct rds_conn *c, void *arg, struct err *err);
+int rds_source_read(struct rds_source *s, rds_fn *fn, void *arg, struct err *err);
+/* One transaction, durable when it returns; a failing fn undoes what it did. EROFS
+ * on a copy. Rows that fn changes get stamps, and the source's owner is told. */
+int rds_source_write(struct rds_source *s, rds_fn *fn, void *arg, struct err *err);
+/* In a write: a new version, and the time of the write, strictly growing. */
+uint64_t rds_conn_version(struct rds_conn *c);
+int64_t rds_conn_time(struct rds_conn *c);
+/* A statement of this connection, prepared once for its text; reset and without
+ * bindings. NULL with err set. `sql` is built only from constants and rds_quote(). */
+sqlite3_stmt *rds_conn_stmt(struct rds_conn *c, const char *sql, struct err *err);
+
+/* Called after the commit of a write with each changed row or table, from the
+ * writer's thread; for an attached file also when others changed it (table NULL: anything). */
+typedef void rds_source_changed(void *arg, const char *table, const struct slice *key);
+
+void rds_source_close(struct rds_source *s); /* NULL is fine */
+uint64_t rds_source_bytes(struct rds_source *s);
+int rds_source_sync(struct rds_source *s, struct err *err);
+
+/* source_file.c: an SQLite file in place. Put into WAL mode if it is not. EIO, ENOENT, EINVAL (no
+ * database). */
+struct rds_file_config {
+	const char *path;
+	const char *label;
+	bool read_only;
+	bool immutable; /* a copy nobody writes */
+	rds_source_changed *changed;
+	void *arg;
+};
+int rds_source_file(const struct rds_file_config *config, struct rds_source **out, struct err *err);
+
+#endif
