@@ -78,6 +78,20 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 /* handle_side.c */
 int handle_open_side(struct mount *m, struct node *node, const struct side_how *how,
 	struct handle **out, struct handle_mode *mode, struct err *err);
+/* handle_cache.c: how an item's handle takes part in what the kernel caches of its
+ * inode. */
+struct handle_share {
+	pid_t opener;
+	bool writable;
+	bool pending; /* makes the item: counted in node.n_pending */
+	bool cached;  /* counted in node.cache.n_cached, else in n_direct */
+};
+/* Counts the handle, whose content is of `version`, and decides how it reads. Waits
+ * a moment for readers in the way of a writer. -ESTALE: it is to be opened on
+ * another inode, which the kernel finds by looking the name up again. */
+int handle_share_join(
+	struct handle *h, struct handle_share *s, uint64_t version, struct handle_mode *mode);
+void handle_share_leave(struct handle *h, const struct handle_share *s);
 /* Where a text was to go, for handle_put(). */
 struct handle_target {
 	struct node *dir;

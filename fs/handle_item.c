@@ -1,13 +1,5 @@
-/* An open item: the write path.
- *
- * Reading. The content is read whole when the file is opened and stays that for
- * this handle, whatever happens to the item. Handles on one inode share the
- * kernel's page cache, though, and its idea of the size; so a handle reads
- * through the cache only while all others that do have the same version and
- * nobody writes. Every other handle is served directly from its own copy. When
- * the first cached handle on a new version comes, the old pages are dropped, and
- * a small file's content is put into the cache along with the answer to OPEN, so
- * that no READ follows.
+/* An open item: the write path (what handles share in the kernel's cache is
+ * handle_cache.c).
  *
  * Writing. Bytes collect in the handle; flush (each close), fsync and the
  * rename of a scratch file commit them, if there is anything new. The engine
@@ -28,34 +20,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "engines/common/cleanup.h"
 #include "fs/reply.h"
 
-/* Larger content is fetched by READ requests: storing it would keep the reader
- * of /dev/fuse busy. */
-#define STORE_MAX_BYTES ((size_t)128 * 1024)
-
-/* The kernel's idea of the size is one for all handles, and opening with O_TRUNC
- * makes it 0: a reader between its open and its read would get nothing. So an
- * open for writing waits for those who read through the cache, but not long: a
- * reader that stays has read by then. Where readers and writers met, readers go
- * direct for a while. */
-#define READERS_WAIT_MS 100
-#define CONTENDED_NS	INT64_C(2000000000)
-
 struct item {
 	uint64_t version; /* the content's; ENGINE_VERSION_ABSENT for a new item */
 	uint64_t changes; /* nodes.changes when it was opened */
-	pid_t opener;
+	struct handle_share share;
 	unsigned form;
-	bool writable;
-	bool cached;	/* counted in node.cache.n_cached, else in n_direct */
-	bool pending;	/* counted in node.n_pending */
 	bool overwrite; /* truncated first: replaces any version */
 	bool read;	/* its content was read: the program builds on it */
 	bool truncated; /* emptied, and nothing written since */
@@ -119,46 +93,17 @@ static void refuse(struct handle *h, const char *op, struct err *err)
 	drop_draft(it);
 }
 
-bool handle_tell_twins(
-	struct mount *m, struct node *dir, const struct node_path *where, unsigned form)
-{
-	struct engine_level level;
-	struct err ignored = {0};
-	struct epath up = epath_parent(&where->path);
-	if (engine_level(where->engine, &up, &level, &ignored) < 0 || level.n_forms < 2) {
-		return false;
-	}
-	bool readers = false;
-	for (unsigned f = 0; f < level.n_forms; f++) {
-		CLEANUP(buf_free) struct buf name = BUF_INIT;
-		if (f == form) {
-			continue;
-		}
-		name_print(where->path.key[up.depth], &level.names, f, &name);
-		struct node *twin = node_peek(&m->nodes, dir, buf_cstr(&name));
-		if (twin != NULL) {
-			pthread_mutex_lock(&m->nodes.lock);
-			readers = readers || twin->cache.n_cached > 0;
-			pthread_mutex_unlock(&m->nodes.lock);
-			notify_attr_now(m->session, node_number(m, twin));
-			notify_name(m->notify, dir, buf_cstr(&name));
-			node_unref(&m->nodes, twin);
-		}
-	}
-	return readers;
-}
-
 /* The file that was being made is an item now, or never will be. */
 static void settle_pending(struct handle *h)
 {
 	struct item *it = h->state;
-	if (!it->pending) {
+	if (!it->share.pending) {
 		return;
 	}
 	pthread_mutex_lock(&h->m->nodes.lock);
 	h->node->n_pending--;
 	pthread_mutex_unlock(&h->m->nodes.lock);
-	it->pending = false;
+	it->share.pending = false;
 	if (!it->committed) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		struct node *dir = node_place(&h->m->nodes, h->node, &name);
@@ -175,70 +120,10 @@ static int check_place(struct handle *h, struct err *err)
 	if (h->node->type != NODE_KEY) {
 		return err_set(err, EBUSY, "the item was renamed since it was opened");
 	}
-	if (h->node->unlinked && !(it->pending && !it->committed)) {
+	if (h->node->unlinked && !(it->share.pending && !it->committed)) {
 		return err_set(err, ENOENT, "the item was removed since it was opened");
 	}
 	return 0;
-}
-
-static void wait_for_readers(struct mount *m, struct node *n)
-{
-	struct node_cache *c = &n->cache;
-	struct nodes *t = &m->nodes;
-	struct timespec until;
-	pthread_mutex_lock(&t->lock);
-	bool wait = c->n_cached > 0 && !c->has_stayer;
-	if (c->n_cached > 0 || (c->contended_ns != 0 && c->n_direct > 1)) {
-		c->contended_ns = monotonic_ns();
-	}
-	pthread_mutex_unlock(&t->lock);
-	if (!wait) {
-		return;
-	}
-	loop_yield();
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += READERS_WAIT_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	LOCKED(&t->lock);
-	while (c->n_cached > 0 && !c->has_stayer) {
-		if (pthread_cond_timedwait(&t->readers_gone, &t->lock, &until) != 0) {
-			c->has_stayer = c->n_cached > 0;
-			return;
-		}
-	}
-}
-
-struct node *handle_hold(struct mount *m, struct node *dir, const char *name)
-{
-	struct node *n = node_peek(&m->nodes, dir, name);
-	if (n == NULL) {
-		return NULL;
-	}
-	pthread_mutex_lock(&m->nodes.lock);
-	n->cache.n_writers++;
-	pthread_mutex_unlock(&m->nodes.lock);
-	return n;
-}
-
-void handle_unhold(struct mount *m, struct node *n)
-{
-	if (n == NULL) {
-		return;
-	}
-	pthread_mutex_lock(&m->nodes.lock);
-	n->cache.n_writers--;
-	bool readers = n->cache.n_cached > 0;
-	pthread_mutex_unlock(&m->nodes.lock);
-	notify_attr_now(m->session, node_number(m, n));
-	if (readers) {
-		/* The inode stays theirs; the next lookup gets another. */
-		CLEANUP(buf_free) struct buf name = BUF_INIT;
-		struct node *dir = node_place(&m->nodes, n, &name);
-		notify_name(m->notify, dir, buf_cstr(&name));
-		node_unref(&m->nodes, dir);
-	}
-	node_unref(&m->nodes, n);
 }
 
 /* The version that the text may replace. */
@@ -299,7 +184,7 @@ static bool made_in_vain(struct handle *h)
 {
 	const struct item *it = h->state;
 	LOCKED(&h->m->nodes.lock);
-	return it->pending && h->node->unlinked;
+	return it->share.pending && h->node->unlinked;
 }
 
 static int commit(struct handle *h, const char *op, struct err *err)
@@ -463,7 +348,7 @@ static int item_flush(struct handle *h, pid_t pid, struct err *err)
 	if (!it->dirty) {
 		return 0;
 	}
-	if (!it->no_draft && !handle_same_process(pid, it->opener) && text_incomplete(h)) {
+	if (!it->no_draft && !handle_same_process(pid, it->share.opener) && text_incomplete(h)) {
 		return 0;
 	}
 	return commit(h, "close", err);
@@ -490,7 +375,7 @@ static void note_nothing_stored(struct handle *h)
 {
 	struct item *it = h->state;
 	struct err err = {0};
-	if (it->pending) {
+	if (it->share.pending) {
 		err_set(&err, EINVAL, "closed without any content: no item was made");
 	} else {
 		err_set(&err, EINVAL,
@@ -498,25 +383,6 @@ static void note_nothing_stored(struct handle *h)
 			"as it was (rm removes it)");
 	}
 	report_error(h->m, h->uid, "close", h->node, NULL, &err);
-}
-
-static void uncount(struct handle *h)
-{
-	const struct item *it = h->state;
-	struct node_cache *c = &h->node->cache;
-	LOCKED(&h->m->nodes.lock);
-	if (it->cached) {
-		if (--c->n_cached == 0) {
-			c->has_stayer = false;
-			c->renew = false;
-			pthread_cond_broadcast(&h->m->nodes.readers_gone);
-		}
-	} else {
-		c->n_direct--;
-	}
-	if (it->writable) {
-		c->n_writers--;
-	}
 }
 
 static void item_finish(struct handle *h)
@@ -534,7 +400,7 @@ static void item_finish(struct handle *h)
 	}
 	settle_pending(h);
 	drop_draft(it);
-	uncount(h);
+	handle_share_leave(h, &it->share);
 	free(it);
 }
 
@@ -550,106 +416,11 @@ static const struct handle_ops item_ops = {
 
 /* ---- opening ---- */
 
-/* The kernel answers ESTALE by looking the name up anew and opening what it finds,
- * once: a second ESTALE would be the program's. A slot holds the thread that was
- * sent to look again. */
-static bool send_again(struct mount *m, pid_t pid)
-{
-	_Atomic pid_t *slot = &m->sent_again[(unsigned)pid % MOUNT_SENT_AGAIN];
-	return atomic_exchange(slot, pid) != pid;
-}
-
-static void sent_again_done(struct mount *m, pid_t pid)
-{
-	_Atomic pid_t *slot = &m->sent_again[(unsigned)pid % MOUNT_SENT_AGAIN];
-	atomic_compare_exchange_strong(slot, &(pid_t){pid}, 0);
-}
-
-/* The kernel has one size and one set of pages an inode, and a writer changes both
- * (O_TRUNC makes the size 0 at once). So a writer, or a reader of newer content,
- * does not open the inode that others read through the page cache: it is sent to
- * look the name up again, and that lookup gets an inode of its own. Under
- * nodes.lock. */
-static bool open_elsewhere(struct handle *h)
-{
-	const struct item *it = h->state;
-	struct node *n = h->node;
-	if (n->cache.n_cached > 0 && (it->writable || node_frozen(n, it->version))) {
-		n->cache.renew = true;
-		n->cache.contended_ns = it->writable ? monotonic_ns() : n->cache.contended_ns;
-		if (send_again(h->m, it->opener)) {
-			return true;
-		}
-	}
-	sent_again_done(h->m, it->opener);
-	return false;
-}
-
-/* Counts the handle and decides how it reads; *drop: the kernel's pages are of
- * another version and must go before the answer. -ESTALE: not here. */
-static int join_cache(struct handle *h, struct handle_mode *mode, bool *drop)
-{
-	struct item *it = h->state;
-	struct node_cache *c = &h->node->cache;
-	LOCKED(&h->m->nodes.lock);
-	*drop = false;
-	if (open_elsewhere(h)) {
-		return -ESTALE;
-	}
-	if (it->pending) {
-		h->node->n_pending++;
-	}
-	if (it->writable) {
-		c->n_writers++;
-	}
-	bool others_agree = c->n_cached == 0 ||
-			    (c->open_version == it->version && c->page_version == it->version);
-	bool busy = c->n_writers > 0 ||
-		    (c->contended_ns != 0 && monotonic_ns() - c->contended_ns < CONTENDED_NS);
-	/* The kernel may hold the size of a newer one: read before, opened after. */
-	bool old = c->attr_version > it->version;
-	if (it->writable || busy || old || c->dropping || !others_agree) {
-		c->n_direct++;
-		mode->direct = true;
-		return 0;
-	}
-	it->cached = true;
-	c->n_cached++;
-	c->open_version = it->version;
-	c->open_size = h->content.n;
-	mode->keep_cache = true;
-	mode->no_flush = true;
-	/* The size, too, must be of this version, or never have been told. */
-	if (c->page_version != it->version || c->attr_version != it->version) {
-		*drop = c->page_version != 0 || c->attr_version != it->version;
-		c->dropping = *drop;
-		c->page_version = it->version;
-		c->attr_version = it->version;
-		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
-	}
-	return 0;
-}
-
-/* Safe from here although it waits for pages being read: no handle was reading
- * through the cache when `dropping` was set. */
-static void drop_pages(struct handle *h)
-{
-	pthread_mutex_lock(&h->m->nodes.lock);
-	bool others = h->node->cache.n_direct > 0;
-	pthread_mutex_unlock(&h->m->nodes.lock);
-	if (others) {
-		loop_yield(); /* but for a private mapping of one served directly */
-	}
-	fuse_lowlevel_notify_inval_inode(h->m->session, node_number(h->m, h->node), 0, 0);
-	LOCKED(&h->m->nodes.lock);
-	h->node->cache.dropping = false;
-}
-
 static int load(struct handle *h, const struct node_path *where, int flags, struct err *err)
 {
 	struct item *it = h->state;
 	struct engine_info info;
-	if (it->pending) {
+	if (it->share.pending) {
 		it->overwrite = (flags & O_TRUNC) && !(flags & O_EXCL);
 		it->truncated = true;
 		return 0;
@@ -707,27 +478,19 @@ int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	}
 	h->uid = who->uid;
 	it->changes = m->nodes.changes;
-	it->opener = who->pid;
+	it->share.opener = who->pid;
 	it->form = node->form;
-	it->writable = writable;
+	it->share.writable = writable;
 	/* A second writer of a name that has no item yet creates it likewise. */
-	it->pending = create || (writable && is_being_made(m, node, &where));
+	it->share.pending = create || (writable && is_being_made(m, node, &where));
 	h->state = it;
 	rc = load(h, &where, flags, err);
-	bool drop = false;
-	rc = rc == 0 ? join_cache(h, mode, &drop) : rc;
+	rc = rc == 0 ? handle_share_join(h, &it->share, it->version, mode) : rc;
 	if (rc < 0) {
 		h->state = NULL; /* not counted yet */
 		free(it);
 		handle_free(h);
 		return rc;
-	}
-	if (writable) {
-		wait_for_readers(m, node); /* after joining: those who come now go direct */
-	}
-	if (drop) {
-		drop_pages(h);
-		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES;
 	}
 	*out = h;
 	return 0;

@@ -41,7 +41,7 @@ struct mount {
 	struct loop *loop;
 	struct fuse_session *session;
 	struct fuse_lowlevel_ops ops;
-	_Atomic pid_t sent_again[MOUNT_SENT_AGAIN]; /* see handle_item.c */
+	_Atomic pid_t sent_again[MOUNT_SENT_AGAIN]; /* see handle_cache.c */
 	bool mounted;
 	int64_t started_ns;
 };

@@ -21,7 +21,7 @@ enum node_type {
 /* What the kernel may hold of a file's content, and who has it open. All under
  * nodes.lock. Content is fixed at open, so a handle may use the page cache only
  * while every other handle on the inode has the same version and nobody writes;
- * else it is served directly (see handle_item.c). */
+ * else it is served directly (see handle_cache.c). */
 struct node_cache {
 	uint64_t attr_version; /* version whose size the kernel was told; 0 none */
 	uint64_t page_version; /* version whose pages it may hold; 0 none */
