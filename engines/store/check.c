@@ -59,7 +59,7 @@ static int query(const struct checked *c, const char *sql, sqlite3_stmt **out, s
 	if (rc == SQLITE_ROW) {
 		return 0;
 	}
-	int result = rc == SQLITE_DONE ? refuse(c, EIO, err, "is damaged: store_meta is empty")
+	int result = rc == SQLITE_DONE ? refuse(c, EIO, err, "is damaged: _dbmount_store is empty")
 				       : refuse_sql(c, err);
 	sqlite3_finalize(*out);
 	*out = NULL;
@@ -153,7 +153,7 @@ static int check_identity(const struct checked *c, struct err *err)
 static int check_content(const struct checked *c, struct err *err)
 {
 	int64_t clean;
-	int rc = query_int(c, "SELECT clean FROM store_meta WHERE id = 1", &clean, err);
+	int rc = query_int(c, "SELECT clean FROM _dbmount_store WHERE id = 1", &clean, err);
 	if (rc != 0 || (c->size > CHECK_ALWAYS_BYTES && clean != 0)) {
 		return rc;
 	}

@@ -21,7 +21,7 @@ static const char *const own_sql[OWN_COUNT] = {
 	[OWN_SAVEPOINT] = "SAVEPOINT store_write",
 	[OWN_RELEASE] = "RELEASE store_write",
 	[OWN_UNDO] = "ROLLBACK TO store_write",
-	[OWN_META] = "UPDATE store_meta SET clean = ?1, version = ?2, time = ?3 WHERE id = 1",
+	[OWN_META] = "UPDATE _dbmount_store SET clean = ?1, version = ?2, time = ?3 WHERE id = 1",
 };
 
 static bool uri_plain(char c)
@@ -160,6 +160,10 @@ int conn_open(struct store_conn *c, const struct store *s, enum conn_kind kind, 
 
 void conn_close(struct store_conn *c)
 {
+	if (c->slot != NULL) {
+		assert(c->s->slot_free != NULL);
+		c->s->slot_free(c->slot);
+	}
 	for (unsigned i = 0; i < OWN_COUNT; i++) {
 		sqlite3_finalize(c->own[i]);
 	}

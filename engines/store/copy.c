@@ -42,7 +42,7 @@ static int copy_pages(const struct copy *c, struct err *err)
 static int finish_copy(const struct copy *c, struct err *err)
 {
 	return db_exec(c->to, c->s->label,
-		"PRAGMA journal_mode=DELETE; UPDATE store_meta SET clean = 1;", err);
+		"PRAGMA journal_mode=DELETE; UPDATE _dbmount_store SET clean = 1;", err);
 }
 
 static int copy_into(struct copy *c, const char *temp, struct err *err)
@@ -73,7 +73,7 @@ static int copy_into(struct copy *c, const char *temp, struct err *err)
 static int hold_snapshot(const struct copy *c, struct err *err)
 {
 	int64_t ignored;
-	return db_int(c->from, c->s->label, "SELECT id FROM store_meta", &ignored, err);
+	return db_int(c->from, c->s->label, "SELECT id FROM _dbmount_store", &ignored, err);
 }
 
 static int copy_to(struct copy *c, const char *path, struct err *err)

@@ -123,10 +123,10 @@ static int fill(sqlite3 *db, const struct store_config *config, const char *labe
 	int rc = db_exec(db, label,
 		"PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE; PRAGMA encoding='UTF-8';"
 		"PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY; BEGIN;"
-		"CREATE TABLE store_meta("
+		"CREATE TABLE _dbmount_store("
 		" id INTEGER PRIMARY KEY CHECK (id = 1), clean INTEGER NOT NULL,"
 		" version INTEGER NOT NULL, time INTEGER NOT NULL);"
-		"INSERT INTO store_meta(id, clean, version, time) VALUES (1, 1, 0, 0);",
+		"INSERT INTO _dbmount_store(id, clean, version, time) VALUES (1, 1, 0, 0);",
 		err);
 	if (rc == 0) {
 		rc = db_exec(db, label, ids, err);

@@ -107,6 +107,16 @@ sqlite3_stmt *store_reader_stmt(struct store_reader *r, unsigned n, struct err *
 	return conn_stmt(&r->conn, n, err);
 }
 
+sqlite3 *store_reader_db(struct store_reader *r)
+{
+	return r->conn.db;
+}
+
+void **store_reader_slot(struct store_reader *r)
+{
+	return &r->conn.slot;
+}
+
 void pool_release(struct store *s)
 {
 	LOCKED(&s->pool.lock);

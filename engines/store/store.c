@@ -51,6 +51,7 @@ static struct store *store_alloc(const struct store_config *config)
 	s->vfs = copy_text(config->vfs != NULL ? config->vfs : default_vfs());
 	s->sql = config->sql;
 	s->n_sql = config->n_sql;
+	s->slot_free = config->slot_free;
 	s->read_only = config->read_only;
 	s->sync = config->sync;
 	s->tap = config->tap;
@@ -146,11 +147,11 @@ static int load_counters(struct store_txn *t, struct err *err)
 {
 	const char *label = t->s->label;
 	int64_t version = 0;
-	int rc = db_int(
-		t->conn.db, label, "SELECT version FROM store_meta WHERE id = 1", &version, err);
+	int rc = db_int(t->conn.db, label, "SELECT version FROM _dbmount_store WHERE id = 1",
+		&version, err);
 	if (rc == 0) {
-		rc = db_int(t->conn.db, label, "SELECT time FROM store_meta WHERE id = 1", &t->time,
-			err);
+		rc = db_int(t->conn.db, label, "SELECT time FROM _dbmount_store WHERE id = 1",
+			&t->time, err);
 	}
 	t->version = t->version_saved = (uint64_t)version;
 	t->time_saved = t->time;

@@ -79,6 +79,9 @@ struct store_config {
 	 * array outlives the store. */
 	const char *const *sql;
 	unsigned n_sql;
+	/* Frees what an engine put into a connection's slot (store_reader_slot()),
+	 * before that connection is closed. NULL: slots are not used. */
+	void (*slot_free)(void *slot);
 	bool read_only; /* no writer; the file is opened immutable */
 	bool create;	/* a missing file is created, else ENOENT */
 	enum store_sync sync;
@@ -115,6 +118,13 @@ void store_read_end(struct store_reader *r);
  * with err set when it does not prepare. It is the reader's; do not finalize. */
 sqlite3_stmt *store_reader_stmt(struct store_reader *r, unsigned n, struct err *err);
 
+/* For engines whose statements come from the data (a table's columns): the
+ * connection to prepare them on, and one pointer that goes with it, NULL at
+ * first, to keep them in. They are reset before store_read_end() and finalized
+ * in slot_free. The connection answers queries only. */
+sqlite3 *store_reader_db(struct store_reader *r);
+void **store_reader_slot(struct store_reader *r);
+
 /* ---- writing ---- */
 
 /* Runs on the caller's thread or on the store's own, one at a time; 0, or -errno
@@ -133,6 +143,8 @@ uint64_t store_txn_version(struct store_txn *t);
 int64_t store_txn_time(struct store_txn *t);
 /* For work outside the statement list (DDL, pragmas); never with a name pasted in. */
 sqlite3 *store_txn_db(struct store_txn *t);
+/* As store_reader_slot(), of the writer's connection; reset when fn returns. */
+void **store_txn_slot(struct store_txn *t);
 
 /* ---- the whole ---- */
 

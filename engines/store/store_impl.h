@@ -51,6 +51,7 @@ struct store_conn {
 	sqlite3 *db;
 	sqlite3_stmt *own[OWN_COUNT];
 	struct conn_stmt *stmts; /* s->n_sql of them */
+	void *slot;		 /* the engine's */
 };
 
 /* Opens a file as a database: percent-encodes the path, switches on what is
@@ -148,6 +149,7 @@ struct store {
 	char *vfs;
 	const char *const *sql;
 	unsigned n_sql;
+	void (*slot_free)(void *slot);
 	bool read_only;
 	enum store_sync sync;
 	struct store_tap tap;

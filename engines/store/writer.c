@@ -379,6 +379,11 @@ sqlite3 *store_txn_db(struct store_txn *t)
 	return t->conn.db;
 }
 
+void **store_txn_slot(struct store_txn *t)
+{
+	return &t->conn.slot;
+}
+
 uint64_t store_txn_version(struct store_txn *t)
 {
 	return ++t->version;

@@ -199,6 +199,60 @@ START_TEST(test_bad_statement_is_an_error)
 }
 END_TEST
 
+static int n_slots_freed;
+
+static void finalize_slot(void *slot)
+{
+	ck_assert_int_eq(sqlite3_finalize(slot), SQLITE_OK);
+	n_slots_freed++;
+}
+
+static void fill_slot(sqlite3 *db, void **slot)
+{
+	if (*slot == NULL) {
+		sqlite3_stmt *stmt;
+		ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM kv", -1, &stmt, NULL),
+			SQLITE_OK);
+		*slot = stmt;
+	}
+	ck_assert_int_eq(sqlite3_step(*slot), SQLITE_ROW);
+	ck_assert_int_eq(sqlite3_reset(*slot), SQLITE_OK);
+}
+
+static int fill_txn_slot(struct store_txn *t, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	fill_slot(store_txn_db(t), store_txn_slot(t));
+	return 0;
+}
+
+START_TEST(test_slot_lives_as_long_as_its_connection)
+{
+	enum { N = 20 };
+	struct store_reader *r[N];
+	n_slots_freed = 0;
+	f.config.slot_free = finalize_slot;
+	fixture_open(&f);
+	for (int i = 0; i < N; i++) {
+		ck_ok(store_read_begin(f.s, 1, &r[i], NEW_ERR));
+		fill_slot(store_reader_db(r[i]), store_reader_slot(r[i]));
+	}
+	for (int i = 0; i < N; i++) {
+		store_read_end(r[i]);
+	}
+	int closed = n_slots_freed; /* those the pool had no place for */
+	ck_ok(store_read_begin(f.s, 1, &r[0], NEW_ERR));
+	ck_assert_ptr_nonnull(*store_reader_slot(r[0]));
+	store_read_end(r[0]);
+	ck_ok(store_write(f.s, NULL, 0, fill_txn_slot, NULL, NEW_ERR));
+	ck_ok(store_write(f.s, NULL, 0, fill_txn_slot, NULL, NEW_ERR));
+	ck_assert_int_eq(n_slots_freed, closed);
+	fixture_close(&f);
+	ck_assert_int_eq(n_slots_freed, N + 1);
+}
+END_TEST
+
 static int write_through_reader(struct store *s, struct err *err)
 {
 	struct store_reader *r;
@@ -503,7 +557,8 @@ START_TEST(test_more_versions_in_a_write_than_are_reserved)
 	struct stamp s = {0};
 	fixture_open(&f);
 	ck_ok(store_write(f.s, NULL, 0, use_up_versions, &last, NEW_ERR));
-	ck_assert_int_gt(fixture_query(f.path, "SELECT version FROM store_meta"), (int64_t)last);
+	ck_assert_int_gt(
+		fixture_query(f.path, "SELECT version FROM _dbmount_store"), (int64_t)last);
 	fixture_close(&f);
 	fixture_open(&f);
 	ck_ok(store_write(f.s, NULL, 0, take_stamp, &s, NEW_ERR));
@@ -514,11 +569,11 @@ END_TEST
 START_TEST(test_clean_mark_follows_the_session)
 {
 	fixture_open(&f);
-	ck_assert_int_eq(fixture_query(f.path, "SELECT clean FROM store_meta"), 1);
+	ck_assert_int_eq(fixture_query(f.path, "SELECT clean FROM _dbmount_store"), 1);
 	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
-	ck_assert_int_eq(fixture_query(f.path, "SELECT clean FROM store_meta"), 0);
+	ck_assert_int_eq(fixture_query(f.path, "SELECT clean FROM _dbmount_store"), 0);
 	fixture_close(&f);
-	ck_assert_int_eq(fixture_query(f.path, "SELECT clean FROM store_meta"), 1);
+	ck_assert_int_eq(fixture_query(f.path, "SELECT clean FROM _dbmount_store"), 1);
 }
 END_TEST
 
@@ -714,6 +769,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_many_readers_at_once);
 	tcase_add_test(tc, test_statement_comes_without_bindings);
 	tcase_add_test(tc, test_bad_statement_is_an_error);
+	tcase_add_test(tc, test_slot_lives_as_long_as_its_connection);
 	tcase_add_test(tc, test_readers_cannot_write);
 	tcase_add_test(tc, test_a_failing_write_is_undone);
 	tcase_add_test(tc, test_ddl_reaches_prepared_statements);

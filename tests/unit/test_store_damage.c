@@ -206,18 +206,18 @@ START_TEST(test_older_schema_is_taken)
 }
 END_TEST
 
-START_TEST(test_no_store_meta)
+START_TEST(test_no_table_of_the_store)
 {
-	fixture_query(f.path, "DROP TABLE store_meta");
+	fixture_query(f.path, "DROP TABLE _dbmount_store");
 	fixture_query(f.path, "PRAGMA wal_checkpoint(TRUNCATE)");
-	refused(EIO, "is damaged: no such table: store_meta");
+	refused(EIO, "is damaged: no such table: _dbmount_store");
 }
 END_TEST
 
-START_TEST(test_empty_store_meta)
+START_TEST(test_empty_table_of_the_store)
 {
-	fixture_query(f.path, "DELETE FROM store_meta");
-	refused(EIO, "is damaged: store_meta is empty");
+	fixture_query(f.path, "DELETE FROM _dbmount_store");
+	refused(EIO, "is damaged: _dbmount_store is empty");
 }
 END_TEST
 
@@ -384,8 +384,8 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, test_other_application_id);
 	tcase_add_test(tc, test_newer_schema);
 	tcase_add_test(tc, test_older_schema_is_taken);
-	tcase_add_test(tc, test_no_store_meta);
-	tcase_add_test(tc, test_empty_store_meta);
+	tcase_add_test(tc, test_no_table_of_the_store);
+	tcase_add_test(tc, test_empty_table_of_the_store);
 	tcase_add_test(tc, test_directory_in_place);
 	tcase_add_test(tc, test_fifo_in_place);
 	tcase_add_test(tc, test_unknown_vfs);

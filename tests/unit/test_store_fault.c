@@ -107,7 +107,7 @@ static void try_copy(void)
 	}
 	/* Whole, and closed cleanly. */
 	ck_assert_int_ge(fixture_query(to, "SELECT count(*) FROM kv WHERE v >= 0"), n_durable());
-	ck_assert_int_eq(fixture_query(to, "SELECT clean FROM store_meta"), 1);
+	ck_assert_int_eq(fixture_query(to, "SELECT clean FROM _dbmount_store"), 1);
 	ck_assert_int_eq(unlink(to), 0);
 }
 

@@ -327,7 +327,7 @@ START_TEST(test_copy_under_writers_is_of_one_moment)
 		snprintf(to, sizeof(to), "%s/copy%d", f.dir, i);
 		ck_ok(store_copy(f.s, to, NULL, NULL, NEW_ERR));
 		ck_assert_int_eq(fixture_query(to, "SELECT sum(v) FROM kv"), 1000000);
-		ck_assert_int_eq(fixture_query(to, "SELECT clean FROM store_meta"), 1);
+		ck_assert_int_eq(fixture_query(to, "SELECT clean FROM _dbmount_store"), 1);
 		struct store_config config = f.config;
 		struct store *copy = NULL;
 		config.path = to;
