@@ -63,6 +63,16 @@ static bool is_listed_form(const struct node *n)
 	return n->kind == ENGINE_DIR || n->form == n->listed_form;
 }
 
+/* What was asked for before `changes` moved may be old already. */
+static void set_timeout(
+	struct mount *m, struct node *n, bool lasting, uint64_t changes, struct attr *out)
+{
+	if (lasting) {
+		n->kept = true;
+	}
+	out->timeout = lasting && changes == m->nodes.changes ? TIMEOUT_FOREVER : 0;
+}
+
 void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info, uint64_t changes,
 	struct attr *out)
 {
@@ -73,10 +83,9 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 	struct node_cache *c = &n->cache;
 	/* While handles with other content are open, the size of the inode is a
 	 * matter of who asks: the kernel must ask each time. */
-	bool mixed = c->n_writers > 0 || c->n_direct > 0 || n->n_pending > 0 ||
-		     changes != m->nodes.changes;
+	bool mixed = c->n_writers > 0 || c->n_direct > 0 || n->n_pending > 0;
 	out->frozen = !dir && node_frozen(n, info->version);
-	out->timeout = mixed || out->frozen || !is_listed_form(n) ? 0 : TIMEOUT_FOREVER;
+	set_timeout(m, n, !mixed && !out->frozen && is_listed_form(n), changes, out);
 	c->attr_version = info->version;
 	if (out->frozen) {
 		/* The inode is theirs who read through the page cache. */
@@ -85,7 +94,8 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 	}
 }
 
-static void attr_of_side(struct mount *m, struct node *n, const struct stat *st, struct attr *out)
+static void attr_of_side(
+	struct mount *m, struct node *n, const struct stat *st, uint64_t changes, struct attr *out)
 {
 	fill(m, n, st->st_mode & 0777, (uint64_t)st->st_size, 0, out);
 	out->st.st_mode = (st->st_mode & S_IFMT) | (st->st_mode & 0777);
@@ -94,7 +104,7 @@ static void attr_of_side(struct mount *m, struct node *n, const struct stat *st,
 	out->st.st_atim = st->st_atim;
 	out->st.st_blocks = st->st_blocks;
 	/* Scratch files change by requests only; refused texts come and go. */
-	out->timeout = n->row == NULL ? TIMEOUT_FOREVER : 0;
+	set_timeout(m, n, n->row == NULL, changes, out);
 }
 
 static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, struct err *err)
@@ -142,11 +152,12 @@ static int attr_of_side_node(struct mount *m, struct node *n, struct attr *out, 
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	struct stat st;
+	uint64_t changes = m->nodes.changes;
 	enum side_kind kind = n->row != NULL ? SIDE_REJECTED : SIDE_SCRATCH;
 	node_side_place(&m->nodes, n, &dir, &name);
 	int rc = side_stat(&m->side, kind, buf_cstr(&dir), buf_cstr(&name), &st, err);
 	if (rc == 0) {
-		attr_of_side(m, n, &st, out);
+		attr_of_side(m, n, &st, changes, out);
 	}
 	return rc;
 }
@@ -197,7 +208,7 @@ void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, 
 	if (n->type == NODE_KEY) {
 		attr_of_info(m, n, &f->info, f->changes, out);
 	} else if (n->type == NODE_SIDE) {
-		attr_of_side(m, n, &f->st, out);
+		attr_of_side(m, n, &f->st, f->changes, out);
 	} else {
 		attr_of_reserved(m, n, out, &err);
 	}

@@ -209,7 +209,7 @@ void handle_unhold(struct mount *m, struct node *n)
 	n->cache.n_writers--;
 	bool readers = n->cache.n_cached > 0;
 	pthread_mutex_unlock(&m->nodes.lock);
-	notify_attr_now(m->session, node_number(m, n));
+	notify_attr_now(m->notify, n);
 	if (readers) {
 		/* The inode stays theirs; the next lookup gets another. */
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
@@ -241,7 +241,7 @@ bool handle_tell_twins(
 			pthread_mutex_lock(&m->nodes.lock);
 			readers = readers || twin->cache.n_cached > 0;
 			pthread_mutex_unlock(&m->nodes.lock);
-			notify_attr_now(m->session, node_number(m, twin));
+			notify_attr_now(m->notify, twin);
 			notify_name(m->notify, dir, buf_cstr(&name));
 			node_unref(&m->nodes, twin);
 		}

@@ -162,7 +162,7 @@ static int store_at(struct handle *h, struct node *dir, const char *name, struct
 	bool may_be_new = it->version == ENGINE_VERSION_ABSENT ||
 			  (it->overwrite && it->changes + 1 != m->nodes.changes);
 	if (may_be_new) {
-		notify_list_now(m->session, node_number(m, dir));
+		notify_list_now(m->notify, dir);
 	}
 	it->version = info.version;
 	if (handle_tell_twins(m, dir, &where, it->form)) {

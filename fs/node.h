@@ -54,6 +54,11 @@ struct node {
 	bool hashed;		 /* reachable by name */
 	_Atomic bool replaces;	 /* renamed onto an item before it had one of its own */
 	bool unlinked;		 /* removed by name; not when a rename put another in its place */
+	/* Since it was last told otherwise, the kernel was given attributes to keep or,
+	 * of a directory, a listing: only then it needs to be told of a change. Set
+	 * before nodes.changes is compared or an engine is asked; who changes something
+	 * counts first (nodes.changes), then looks here. */
+	atomic_bool kept;
 	bool owns_engine;
 	struct engine *engine;		      /* NULL outside services */
 	_Atomic(const struct reserved *) row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */

@@ -172,12 +172,16 @@ void notify_drain(struct notify *q)
 	}
 }
 
-void notify_attr_now(struct fuse_session *se, uint64_t number)
+void notify_attr_now(struct notify *q, struct node *n)
 {
-	fuse_lowlevel_notify_inval_inode(se, number, -1, 0);
+	if (atomic_exchange(&n->kept, false)) {
+		fuse_lowlevel_notify_inval_inode(q->se, number_of(q, n), -1, 0);
+	}
 }
 
-void notify_list_now(struct fuse_session *se, uint64_t number)
+void notify_list_now(struct notify *q, struct node *n)
 {
-	fuse_lowlevel_notify_inval_inode(se, number, 0, 0);
+	if (atomic_exchange(&n->kept, false)) {
+		fuse_lowlevel_notify_inval_inode(q->se, number_of(q, n), 0, 0);
+	}
 }

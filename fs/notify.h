@@ -22,10 +22,13 @@ void notify_name(struct notify *q, struct node *parent, const char *name);
  * which the kernel holds no directory (write, flush); call loop_yield() first. */
 void notify_drain(struct notify *q);
 
-/* Attributes only, at once: needs no lock that a request could hold. */
-void notify_attr_now(struct fuse_session *se, uint64_t number);
+/* The next two tell nothing when the kernel was given nothing to keep since the
+ * last time (node.kept): a write to a file that is being made, one of a thousand
+ * files copied into a directory that nobody lists meanwhile.
+ * Attributes only, at once: needs no lock that a request could hold. */
+void notify_attr_now(struct notify *q, struct node *n);
 /* A directory's attributes and its cached listing, at once: the kernel never
  * waits for us while it holds a page of a listing. */
-void notify_list_now(struct fuse_session *se, uint64_t number);
+void notify_list_now(struct notify *q, struct node *n);
 
 #endif

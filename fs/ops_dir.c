@@ -479,6 +479,7 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 	LOCKED(&l->lock);
 	int rc = buf == NULL ? -ENOMEM : go_to(m, l, (uint64_t)off, &err);
 	struct filler f = {.m = m, .req = req, .l = l, .buf = buf, .size = size, .plus = plus};
+	l->node->kept = true;
 	if (rc == 0) {
 		f.changes = m->nodes.changes;
 		f.full = plus && wants_attributes(l);
@@ -487,6 +488,7 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 		rc = list_on(&f, &err);
 		buf_free(&f.name);
 	}
+	l->node->kept = true; /* who told of a change meanwhile told too early for this page */
 	if (rc == -ENOENT && f.used == 0) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		fuse_reply_buf(req, NULL, 0); /* removed meanwhile: it lists nothing */
@@ -535,6 +537,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct err err = {0};
 	uint64_t children;
 	metrics_count(&m->metrics, METRIC_opendir);
+	n->kept = true; /* a listing cached before counts again */
 	int rc = count_children(m, n, &children, &err);
 	struct listing *l = rc == 0 ? calloc(1, sizeof(*l)) : NULL;
 	if (rc == -ENOENT) {

@@ -103,6 +103,7 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 	if (*node == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
+	(*node)->kept = true; /* what reply_created() will say */
 	int rc = node_path(&m->nodes, *node, &where, err);
 	if (rc == 0) {
 		rc = engine_stat(where.engine, &where.path, f->spec.form, &info, err);
@@ -220,6 +221,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	if (rc < 0) {
 		reply_done(req, "write", h->node, NULL, rc, &err);
 		return;
+	}
+	/* The kernel asks for size and time anew after a write(2); not after writing
+	 * back a page of a mapping. */
+	if (!fi->writepage) {
+		h->node->kept = false;
 	}
 	fuse_reply_write(req, size);
 }

@@ -327,12 +327,13 @@ static void forget_size(struct mount *m, struct node *n)
 	pthread_mutex_lock(&m->nodes.lock);
 	n->cache.attr_version = 0;
 	pthread_mutex_unlock(&m->nodes.lock);
-	notify_attr_now(m->session, node_number(m, n));
+	notify_attr_now(m->notify, n);
 }
 
 static int move_nodes(struct renaming *r)
 {
 	struct mount *m = r->m;
+	m->nodes.changes++; /* also where no item changed: a backup's inode is no item's now */
 	forget_size(m, r->node);
 	if (exchange(r)) {
 		struct node *other = node_peek(&m->nodes, r->to.dir, r->to.name);
