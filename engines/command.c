@@ -241,7 +241,7 @@ int engine_command(struct engine *e, const struct epath *path, struct slice line
 	if (r != 0 || w.argc == 0) {
 		return r;
 	}
-	r = engine_refuse_write(e, err);
+	r = engine_refuse_command(e, err);
 	if (r != 0) {
 		return r;
 	}

@@ -92,9 +92,30 @@ bool engine_read_only(const struct engine *e)
 	return e->read_only;
 }
 
+bool engine_fixed(const struct engine *e)
+{
+	return e->read_only || e->fixed;
+}
+
+bool engine_moves(const struct engine *e)
+{
+	return e->parent != NULL && e->kind == ENGINE_VIEW_REPLICA;
+}
+
 /* ---- refusals ---- */
 
 int engine_refuse_write(const struct engine *e, struct err *err)
+{
+	if (e->fixed && !e->read_only) {
+		return err_set(err, EROFS,
+			"%s is a replica: it takes no writes, only commands; write to what it "
+			"follows, or promote it",
+			e->view_name);
+	}
+	return engine_refuse_command(e, err);
+}
+
+int engine_refuse_command(const struct engine *e, struct err *err)
 {
 	if (!e->read_only) {
 		return 0;

@@ -290,7 +290,7 @@ struct engine_ops {
 	uint64_t (*bytes)(void *ctx);
 };
 
-/* All (service, backend) pairs, sorted, NULL-ended. */
+/* All (service, backend) pairs, sorted, NULL-ended (registry.c). */
 extern const struct engine_ops *const engine_registry[];
 
 /* ------------------------------------------------------------------ what callers use */
@@ -310,6 +310,13 @@ void engine_unref(struct engine *e); /* NULL is fine */
 const struct engine_ops *engine_ops(const struct engine *e);
 const char *engine_service(const struct engine *e);
 bool engine_read_only(const struct engine *e);
+/* Whether writes anywhere in it are refused with EROFS: read-only, or a view whose
+ * root says ENGINE_IS_FIXED, which still takes commands. A directory can be fixed
+ * by itself, too: its level says so. */
+bool engine_fixed(const struct engine *e);
+/* Whether its content moves by itself, without host.changed(): a replica follows
+ * another store. Nothing of it can be cached. */
+bool engine_moves(const struct engine *e);
 
 int engine_level(
 	struct engine *e, const struct epath *path, struct engine_level *out, struct err *err);
@@ -362,9 +369,16 @@ int engine_view_create(struct engine *e, const struct epath *path, enum engine_v
 	struct slice name, struct err *err);
 int engine_view_remove(struct engine *e, const struct epath *path, enum engine_view_kind kind,
 	struct slice name, struct err *err);
+/* `path` and `to` are of the engine that the view hangs below. Engines opened on
+ * the view before stay open; what they show then is theirs to say. */
+int engine_view_rename(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, const struct epath *to, struct err *err);
 
+/* An export, or the result of a query: read to the end it has `size` bytes. */
 struct engine_export;
 int engine_export_open(struct engine *e, const struct epath *path, const char *format,
+	struct engine_export **out, uint64_t *size, struct err *err);
+int engine_query_open(struct engine *e, const struct epath *path, struct slice text, unsigned form,
 	struct engine_export **out, uint64_t *size, struct err *err);
 int engine_export_read(struct engine_export *x, struct buf *out, struct err *err);
 void engine_export_close(struct engine_export *x); /* NULL is fine */

@@ -37,6 +37,8 @@ enum probe_op {
 	PROBE_VIEW_OPEN,
 	PROBE_VIEW_CREATE,
 	PROBE_VIEW_REMOVE,
+	PROBE_VIEW_RENAME,
+	PROBE_QUERY,
 	PROBE_EXPORT,
 	PROBE_IMPORT,
 	PROBE_SYNC,
@@ -62,6 +64,7 @@ struct engine {
 	/* Of a view only. */
 	struct engine *parent; /* a reference */
 	enum engine_view_kind kind;
+	bool fixed;	 /* its root says ENGINE_IS_FIXED */
 	char *view_name; /* escaped for people */
 
 	/* Commands under way, see job.c. */
@@ -84,8 +87,9 @@ int probe_end(const struct probe *p, int r, const struct err *err);
 /* Nanoseconds of a clock that only goes forward. */
 int64_t engine_clock(void);
 
-/* 0, or -EROFS with a sentence. */
+/* 0, or -EROFS with a sentence. A fixed view takes commands, but no writes. */
 int engine_refuse_write(const struct engine *e, struct err *err);
+int engine_refuse_command(const struct engine *e, struct err *err);
 /* -ENOTSUP: "dynamodb/sqlite has no snapshots". */
 int engine_absent(const struct engine *e, const char *feature, struct err *err);
 

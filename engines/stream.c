@@ -62,6 +62,23 @@ struct engine_export {
 	uint64_t left; /* of the size promised at open */
 };
 
+static struct engine_export *export_new(struct err *err)
+{
+	struct engine_export *x = calloc(1, sizeof(*x));
+	if (x == NULL) {
+		err_set(err, ENOMEM, "out of memory");
+	}
+	return x;
+}
+
+static void export_opened(
+	struct engine_export *x, struct engine *e, struct engine_export **out, uint64_t *size)
+{
+	x->e = engine_ref(e);
+	*size = x->left;
+	*out = x;
+}
+
 int engine_export_open(struct engine *e, const struct epath *path, const char *format,
 	struct engine_export **out, uint64_t *size, struct err *err)
 {
@@ -69,19 +86,33 @@ int engine_export_open(struct engine *e, const struct epath *path, const char *f
 	if (e->ops->export_open == NULL) {
 		return probe_end(&p, engine_absent(e, "exports", err), err);
 	}
-	struct engine_export *x = calloc(1, sizeof(*x));
-	if (x == NULL) {
-		return probe_end(&p, err_set(err, ENOMEM, "out of memory"), err);
-	}
-	int r = e->ops->export_open(e->ctx, path, format, &x->stream, &x->left, err);
-	if (r != 0) {
+	struct engine_export *x = export_new(err);
+	int r = x == NULL ? -ENOMEM
+			  : e->ops->export_open(e->ctx, path, format, &x->stream, &x->left, err);
+	if (r == 0) {
+		export_opened(x, e, out, size);
+	} else {
 		free(x);
-		return probe_end(&p, r, err);
 	}
-	x->e = engine_ref(e);
-	*size = x->left;
-	*out = x;
-	return probe_end(&p, 0, err);
+	return probe_end(&p, r, err);
+}
+
+int engine_query_open(struct engine *e, const struct epath *path, struct slice text, unsigned form,
+	struct engine_export **out, uint64_t *size, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_QUERY, path, err);
+	if (e->ops->query_open == NULL) {
+		return probe_end(&p, engine_absent(e, "queries", err), err);
+	}
+	struct engine_export *x = export_new(err);
+	int r = x == NULL ? -ENOMEM
+			  : e->ops->query_open(e->ctx, path, text, form, &x->stream, &x->left, err);
+	if (r == 0) {
+		export_opened(x, e, out, size);
+	} else {
+		free(x);
+	}
+	return probe_end(&p, r, err);
 }
 
 /* A text of another length than was promised would be cut or padded by the
@@ -139,6 +170,7 @@ int engine_import_open(struct engine *e, const struct epath *path, const char *m
 	const char *format, struct engine_import **out, struct err *err)
 {
 	struct probe p = probe_begin(e, PROBE_IMPORT, path, err);
+	assert(path->depth > 0 || strcmp(mode, "create") != 0);
 	int r = engine_refuse_write(e, err);
 	if (r != 0) {
 		return probe_end(&p, r, err);

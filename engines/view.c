@@ -28,9 +28,17 @@ int engine_view_list(struct engine *e, const struct epath *path, enum engine_vie
 	return probe_end(&p, r, err);
 }
 
+static bool is_fixed(const struct engine *v, const struct epath *path)
+{
+	struct engine_level level;
+	struct err ignored = {0};
+	return v->ops->level(v->ctx, path, &level, &ignored) == 0 &&
+	       (level.features & ENGINE_IS_FIXED) != 0;
+}
+
 /* The engine around an open view; NULL when memory ran out. */
-static struct engine *wrap_view(
-	struct engine *parent, enum engine_view_kind kind, struct slice name, void *ctx)
+static struct engine *wrap_view(struct engine *parent, const struct epath *path,
+	enum engine_view_kind kind, struct slice name, void *ctx)
 {
 	CLEANUP(buf_free) struct buf escaped = BUF_INIT;
 	struct engine *v = calloc(1, sizeof(*v));
@@ -53,6 +61,7 @@ static struct engine *wrap_view(
 	v->counters = parent->counters;
 	v->parent = engine_ref(parent);
 	v->kind = kind;
+	v->fixed = is_fixed(v, path);
 	pthread_mutex_init(&v->jobs_lock, NULL);
 	return v;
 }
@@ -67,7 +76,7 @@ int engine_view(struct engine *e, const struct epath *path, enum engine_view_kin
 	void *ctx = NULL;
 	int r = e->ops->view_open(e->ctx, path, kind, name, &ctx, err);
 	if (r == 0) {
-		struct engine *v = wrap_view(e, kind, name, ctx);
+		struct engine *v = wrap_view(e, path, kind, name, ctx);
 		if (v == NULL) {
 			e->ops->close(ctx);
 			r = err_set(err, ENOMEM, "out of memory");
@@ -101,5 +110,23 @@ int engine_view_remove(struct engine *e, const struct epath *path, enum engine_v
 	}
 	r = e->ops->view_remove != NULL ? e->ops->view_remove(e->ctx, path, kind, name, err)
 					: engine_absent(e, feature_name(kind), err);
+	return probe_end(&p, r, err);
+}
+
+int engine_view_rename(struct engine *e, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, const struct epath *to, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_VIEW_RENAME, path, err);
+	assert(to->depth > 0 && to->depth <= EPATH_MAX);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	if (e->ops->view_rename != NULL) {
+		r = e->ops->view_rename(e->ctx, path, kind, name, to, err);
+	} else {
+		r = err_set(err, ENOTSUP, "%s/%s has no %s that can be moved out", e->ops->service,
+			e->ops->backend, feature_name(kind));
+	}
 	return probe_end(&p, r, err);
 }

@@ -17,6 +17,7 @@ int main(void)
 	suite_add_tcase(s, conform_rename());
 	suite_add_tcase(s, conform_containers());
 	suite_add_tcase(s, conform_whole());
+	suite_add_tcase(s, conform_offers());
 	suite_add_tcase(s, conform_concurrent());
 	SRunner *runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);

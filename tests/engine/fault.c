@@ -255,6 +255,13 @@ static int fault_view_remove(void *ctx, const struct epath *path, enum engine_vi
 	CHANGING(w, view_remove(w->ctx, path, kind, name, err));
 }
 
+static int fault_view_rename(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, const struct epath *to, struct err *err)
+{
+	struct wrapped *w = ctx;
+	CHANGING(w, view_rename(w->ctx, path, kind, name, to, err));
+}
+
 /* ---- drafts, exports, imports ---- */
 
 /* NULL when memory ran out. */
@@ -311,6 +318,24 @@ static int fault_export_open(void *ctx, const struct epath *path, const char *fo
 		return r != 0 ? r : err_set(err, ENOMEM, "out of memory");
 	}
 	r = w->f->inner->export_open(w->ctx, path, format, &c->inner, size, err);
+	if (r != 0) {
+		free(c);
+		return r;
+	}
+	*stream = c;
+	return 0;
+}
+
+static int fault_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
+	void **stream, uint64_t *size, struct err *err)
+{
+	struct wrapped *w = ctx;
+	int r = before_read(w->f, err);
+	struct carried *c = r == 0 ? carry(w->f) : NULL;
+	if (c == NULL) {
+		return r != 0 ? r : err_set(err, ENOMEM, "out of memory");
+	}
+	r = w->f->inner->query_open(w->ctx, path, text, form, &c->inner, size, err);
 	if (r != 0) {
 		free(c);
 		return r;
@@ -406,6 +431,8 @@ static const struct engine_ops all = {
 	.view_open = fault_view_open,
 	.view_create = fault_view_create,
 	.view_remove = fault_view_remove,
+	.view_rename = fault_view_rename,
+	.query_open = fault_query_open,
 	.export_open = fault_export_open,
 	.export_read = fault_export_read,
 	.export_close = fault_export_close,
@@ -445,6 +472,8 @@ static void wrap_members(struct fault *f, const struct engine_ops *inner)
 	KEEP(view_open);
 	KEEP(view_create);
 	KEEP(view_remove);
+	KEEP(view_rename);
+	KEEP(query_open);
 	KEEP(export_open);
 	KEEP(export_read);
 	KEEP(export_close);

@@ -291,6 +291,11 @@ struct engine_level level_of(const struct epath *path)
 	return level;
 }
 
+bool has_members(void)
+{
+	return (level_of(&ground.parent).features & ENGINE_HAS_MEMBERS) != 0;
+}
+
 bool find_feature(unsigned feature, struct epath *out)
 {
 	for (unsigned d = ground.profile->depth; d-- > 0;) {

@@ -91,6 +91,9 @@ struct engine_level level_of(const struct epath *path);
  * false when there is none. */
 bool find_feature(unsigned feature, struct epath *out);
 
+/* Whether items are directories of their members, too. */
+bool has_members(void);
+
 /* Keys "k-0000".. as slices into one buffer. */
 const char *numbered(const char *prefix, unsigned n, char out[32]);
 
@@ -101,6 +104,7 @@ TCase *conform_rename(void);
 TCase *conform_containers(void);
 TCase *conform_whole(void);
 TCase *conform_concurrent(void);
+TCase *conform_offers(void);
 
 #define ADD(tcase, test) tcase_add_loop_test(tcase, test, 0, (int)chosen_profiles())
 /* Inside a loop test: sets the ground of its profile. */

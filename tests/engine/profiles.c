@@ -81,6 +81,10 @@ const struct profile profiles[] = {
 		.long_key = 500,
 		.too_long_key = 601,
 		.dir_key = "fresh",
+		.query = "keys\n",
+		.bad_query = "kyes\n",
+		.script = "set made {\"n\": 5}\n",
+		.bad_script = "set made {\"n\": 5}\nsett made {}\n",
 	},
 };
 const unsigned n_profiles = sizeof(profiles) / sizeof(profiles[0]);

@@ -22,6 +22,7 @@ void toy_close(void *ctx)
 		toy_tree_free(&t->snapshots[i].tree);
 	}
 	free(t->snapshots);
+	buf_free(&t->name);
 	free(t->file);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -31,7 +32,8 @@ static int toy_open(const struct engine_config *config, void **ctx, struct err *
 {
 	CLEANUP(buf_free) struct buf file = BUF_INIT;
 	for (unsigned i = 0; i < config->n_settings; i++) {
-		if (strcmp(config->settings[i].key, "toy") != 0) {
+		const char *key = config->settings[i].key;
+		if (strncmp(key, "toy", 3) != 0 && strncmp(key, "az.", 3) != 0) {
 			return err_set(
 				err, EINVAL, "toy has no setting '%s'", config->settings[i].key);
 		}
@@ -64,23 +66,36 @@ static const struct engine_form forms[] = {
 	{".line.json", "the item on one line"},
 };
 static const char *const formats[] = {"jsonl", NULL};
+static const struct engine_form results[] = {
+	{".txt", "a key a line"},
+	{".json", "an array of keys"},
+};
+static const struct engine_query_names queries = {".q", results, 2};
 
 static int toy_level(void *ctx, const struct epath *path, struct engine_level *out, struct err *err)
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
+	if (path->depth == 2 && toy_at_item(t, path, &at, err) == 0) {
+		toy_member_level(out);
+		out->features |= t->origin != NULL ? ENGINE_IS_FIXED : 0;
+		return 0;
+	}
+	err_clear(err);
 	int r = toy_at_directory(t, path, &at, err);
 	if (r != 0) {
 		return r;
 	}
 	unsigned features = ENGINE_HAS_CONTROL | ENGINE_HAS_STATUS;
+	features |= t->origin != NULL ? ENGINE_IS_FIXED : 0;
 	if (path->depth == 0) {
 		*out = (struct engine_level){.noun = "toy",
 			.child_noun = "box",
 			.child = ENGINE_DIR,
 			.names = NAME_RULES_DIR,
-			.features = features | ENGINE_HAS_MKDIR};
+			.features = features | ENGINE_HAS_MKDIR,
+			.beside_formats = formats};
 		return 0;
 	}
 	*out = (struct engine_level){.noun = "box",
@@ -89,7 +104,11 @@ static int toy_level(void *ctx, const struct epath *path, struct engine_level *o
 		.names = {suffixes, 2},
 		.forms = forms,
 		.n_forms = 2,
-		.features = features | ENGINE_HAS_SCHEMA | ENGINE_HAS_SNAPSHOTS,
+		.features = features | ENGINE_HAS_SCHEMA | ENGINE_HAS_SNAPSHOTS |
+			    ENGINE_HAS_REPLICAS | ENGINE_HAS_TIMES | ENGINE_HAS_MEMBERS,
+		.script = ".run",
+		.script_help = "runs lines 'set KEY OBJECT' and 'del KEY', all or none",
+		.query = &queries,
 		.export_formats = formats,
 		.import_formats = formats};
 	return 0;
@@ -100,7 +119,7 @@ static int toy_stat(void *ctx, const struct epath *path, unsigned form, struct e
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	if (path->depth == 0) {
 		*out = (struct engine_info){ENGINE_DIR, 1, t->tree.n, 0};
 		return 0;
@@ -108,6 +127,10 @@ static int toy_stat(void *ctx, const struct epath *path, unsigned form, struct e
 	int r = path->depth == 1 ? toy_at_box(t, path, &at, err) : toy_at_item(t, path, &at, err);
 	if (r != 0) {
 		return r;
+	}
+	if (path->depth == 3) {
+		return toy_member_stat(
+			&t->tree.boxes[at.box].items[at.item], path->key[2], out, err);
 	}
 	if (path->depth == 1) {
 		toy_box_info(&t->tree.boxes[at.box], out);
@@ -137,7 +160,12 @@ static int toy_list(void *ctx, const struct epath *path, const struct slice *aft
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
+	if (path->depth == 2 && toy_at_item(t, path, &at, err) == 0) {
+		return toy_member_list(
+			&t->tree.boxes[at.box].items[at.item], after, emit, arg, err);
+	}
+	err_clear(err);
 	int r = toy_at_directory(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -166,7 +194,7 @@ static int toy_find_hashed(void *ctx, const struct epath *path,
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	int r = toy_at_directory(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -190,7 +218,7 @@ static int toy_read(void *ctx, const struct epath *path, unsigned form, struct b
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	if (path->depth < 2) {
 		int r = toy_at_directory(t, path, &at, err);
 		return r != 0 ? r : err_set(err, EISDIR, "this is a directory");
@@ -200,6 +228,9 @@ static int toy_read(void *ctx, const struct epath *path, unsigned form, struct b
 		return r;
 	}
 	const struct toy_item *item = &t->tree.boxes[at.box].items[at.item];
+	if (path->depth == 3) {
+		return toy_member_read(item, path->key[2], out, info, err);
+	}
 	toy_render(buf_slice(&item->text), form, out);
 	toy_item_info(item, form, info);
 	return 0;
@@ -237,6 +268,8 @@ const struct engine_ops toy_memory_ops = {
 	.view_open = toy_view_open,
 	.view_create = toy_view_create,
 	.view_remove = toy_view_remove,
+	.view_rename = toy_view_rename,
+	.query_open = toy_query_open,
 	.export_open = toy_export_open,
 	.export_read = toy_export_read,
 	.export_close = toy_export_close,

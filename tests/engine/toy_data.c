@@ -199,7 +199,7 @@ int toy_at_item(
 	if (!toy_find_item(&t->tree.boxes[out->box], path->key[1], &out->item)) {
 		return toy_not_there(err);
 	}
-	return path->depth == 2 ? 0 : err_set(err, ENOTDIR, "an item is no directory");
+	return path->depth <= 3 ? 0 : err_set(err, ENOTDIR, "a member is no directory");
 }
 
 /* A directory at depth 0 or 1. */
@@ -294,6 +294,7 @@ int toy_save(const struct toy *t, struct err *err)
 	put_tree(f, &t->tree);
 	put_number(f, t->n_snapshots);
 	for (size_t i = 0; i < t->n_snapshots; i++) {
+		put_number(f, t->snapshots[i].kind);
 		put_bytes(f, &t->snapshots[i].name);
 		put_tree(f, &t->snapshots[i].tree);
 	}
@@ -359,6 +360,7 @@ static bool get_snapshots(FILE *f, struct toy *t)
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
+		t->snapshots[i].kind = (enum engine_view_kind)get_number(f);
 		get_bytes(f, &t->snapshots[i].name);
 		t->n_snapshots++;
 		if (!get_tree(f, &t->snapshots[i].tree)) {

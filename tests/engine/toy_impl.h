@@ -29,8 +29,10 @@ struct toy_tree {
 	size_t cap;
 };
 
-/* A box as it was, under a name. */
+/* A box as it was, under a name. Of a replica only the key counts: it shows the box
+ * as it is. */
 struct toy_snapshot {
+	enum engine_view_kind kind;
 	struct buf name;
 	struct toy_tree tree; /* one box */
 };
@@ -44,7 +46,19 @@ struct toy {
 	int64_t last_time;
 	struct engine_host host;
 	char *file; /* NULL: a view */
+	/* Of a replica: whose, and of what name. */
+	struct toy *origin;
+	struct buf name;
 };
+
+/* A replica looks at its origin before each call: then it is as that is, or
+ * nothing is there when it was removed. */
+void toy_follow(struct toy *t);
+#define TOY_LOCKED(t)                                                                              \
+	toy_follow(t);                                                                             \
+	LOCKED(&(t)->lock)
+/* -EROFS with a sentence in a replica. */
+int toy_refuse_replica(const struct toy *t, struct err *err);
 
 /* Indexes; when not found, where it would be, and false. */
 bool toy_find_box(const struct toy_tree *t, struct slice key, size_t *i);
@@ -90,6 +104,18 @@ int toy_put(struct toy *t, struct toy_box *b, struct slice key, struct slice tex
 
 void toy_close(void *ctx);
 
+/* Members of items, toy_members.c: called with the lock held. */
+void toy_member_level(struct engine_level *out);
+int toy_member_stat(
+	const struct toy_item *item, struct slice key, struct engine_info *out, struct err *err);
+int toy_member_list(const struct toy_item *item, const struct slice *after, engine_emit *emit,
+	void *arg, struct err *err);
+int toy_member_read(const struct toy_item *item, struct slice key, struct buf *out,
+	struct engine_info *info, struct err *err);
+/* A NULL text removes it. */
+int toy_member_write(struct toy *t, struct toy_item *item, struct slice key,
+	const struct slice *text, struct err *err);
+
 /* The whole toy in its file. */
 int toy_save(const struct toy *t, struct err *err);
 int toy_load(struct toy *t, struct err *err);
@@ -119,6 +145,16 @@ int toy_view_create(void *ctx, const struct epath *path, enum engine_view_kind k
 	struct slice name, struct err *err);
 int toy_view_remove(void *ctx, const struct epath *path, enum engine_view_kind kind,
 	struct slice name, struct err *err);
+int toy_view_rename(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, const struct epath *to, struct err *err);
+/* toy_query.c */
+int toy_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
+	void **stream, uint64_t *size, struct err *err);
+/* A script: lines "set KEY OBJECT" and "del KEY"; into `b`, which is a copy. */
+int toy_run(
+	struct toy *t, struct toy_box *b, struct slice text, struct buf *report, struct err *err);
+/* What an export or a query's result is read from; takes over the text. */
+int toy_stream_new(struct buf *text, void **stream, uint64_t *size, struct err *err);
 int toy_export_open(void *ctx, const struct epath *path, const char *format, void **stream,
 	uint64_t *size, struct err *err);
 int toy_export_read(void *stream, struct buf *out, struct err *err);

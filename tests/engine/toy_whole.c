@@ -14,7 +14,7 @@ int toy_status(void *ctx, const struct epath *path, json_t *out, struct err *err
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	int r = toy_at_directory(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -29,7 +29,7 @@ int toy_schema_read(void *ctx, const struct epath *path, struct buf *out, struct
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	int r = toy_at_directory(t, path, &at, err);
 	if (r == 0) {
 		buf_puts(out, "toy\n");
@@ -41,7 +41,7 @@ int toy_schema_write(void *ctx, const struct epath *path, struct slice text, str
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	int r = toy_at_directory(t, path, &at, err);
 	if (r == 0 && !slice_is(text, "toy\n")) {
 		r = err_set(err, EINVAL, "the schema of a box is 'toy'");
@@ -55,7 +55,7 @@ static int run_count(void *ctx, struct engine_call *call, struct err *err)
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	int r = toy_at_box(t, call->path, &at, err);
 	if (r == 0) {
 		buf_printf(call->out, "%zu\n", t->tree.boxes[at.box].n);
@@ -68,6 +68,10 @@ static int run_fill(void *ctx, struct engine_call *call, struct err *err)
 	struct toy *t = ctx;
 	struct toy_place at;
 	unsigned long n = strtoul(call->argv[1], NULL, 10);
+	int refused = toy_refuse_replica(t, err);
+	if (refused != 0) {
+		return refused;
+	}
 	if (n == 0 || n > 1000) {
 		return err_set(
 			err, EINVAL, "fill %s: a number from 1 to 1000 is expected", call->argv[1]);
@@ -77,7 +81,7 @@ static int run_fill(void *ctx, struct engine_call *call, struct err *err)
 		struct engine_info info;
 		buf_printf(&key, "filled-%06lu", i);
 		call->progress(call, i, n, "items");
-		LOCKED(&t->lock);
+		TOY_LOCKED(t);
 		int r = toy_at_box(t, call->path, &at, err);
 		if (r == 0) {
 			r = toy_put(t, &t->tree.boxes[at.box], buf_slice(&key), slice_of("{}\n"),
@@ -101,24 +105,18 @@ const struct engine_command toy_commands[] = {
 
 /* ---- snapshots ---- */
 
-static int refuse_kind(enum engine_view_kind kind, struct err *err)
-{
-	if (kind == ENGINE_VIEW_SNAPSHOT) {
-		return 0;
-	}
-	return err_set(err, ENOTSUP, "toy has no such views, only snapshots");
-}
-
 static bool is_of_box(const struct toy_snapshot *s, struct slice box)
 {
 	return s->tree.n == 1 && slice_equal(buf_slice(&s->tree.boxes[0].key), box);
 }
 
-static struct toy_snapshot *find_snapshot(struct toy *t, struct slice box, struct slice name)
+static struct toy_snapshot *find_snapshot(
+	struct toy *t, enum engine_view_kind kind, struct slice box, struct slice name)
 {
 	for (size_t i = 0; i < t->n_snapshots; i++) {
 		struct toy_snapshot *s = &t->snapshots[i];
-		if (is_of_box(s, box) && slice_equal(buf_slice(&s->name), name)) {
+		if (s->kind == kind && is_of_box(s, box) &&
+			slice_equal(buf_slice(&s->name), name)) {
 			return s;
 		}
 	}
@@ -127,12 +125,12 @@ static struct toy_snapshot *find_snapshot(struct toy *t, struct slice box, struc
 
 /* The snapshot of this box with the next name in byte order. */
 static struct toy_snapshot *next_snapshot(
-	struct toy *t, struct slice box, const struct slice *after)
+	struct toy *t, enum engine_view_kind kind, struct slice box, const struct slice *after)
 {
 	struct toy_snapshot *next = NULL;
 	for (size_t i = 0; i < t->n_snapshots; i++) {
 		struct toy_snapshot *s = &t->snapshots[i];
-		if (!is_of_box(s, box) ||
+		if (s->kind != kind || !is_of_box(s, box) ||
 			(after != NULL && slice_compare(buf_slice(&s->name), *after) <= 0)) {
 			continue;
 		}
@@ -149,15 +147,14 @@ int toy_view_list(void *ctx, const struct epath *path, enum engine_view_kind kin
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
-	int r = refuse_kind(kind, err);
-	r = r == 0 ? toy_at_box(t, path, &at, err) : r;
+	TOY_LOCKED(t);
+	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
 	}
 	const struct toy_snapshot *s;
 	struct slice last;
-	while ((s = next_snapshot(t, path->key[0], after)) != NULL) {
+	while ((s = next_snapshot(t, kind, path->key[0], after)) != NULL) {
 		struct engine_info info;
 		toy_box_info(&s->tree.boxes[0], &info);
 		last = buf_slice(&s->name);
@@ -169,17 +166,51 @@ int toy_view_list(void *ctx, const struct epath *path, enum engine_view_kind kin
 	return 0;
 }
 
+/* The toy remembers nothing: every time is now, and stays as it was looked at. */
+static bool looks_like_time(struct slice name)
+{
+	return name.n >= 10 && name.p[4] == '-' && name.p[7] == '-';
+}
+
+void toy_follow(struct toy *t)
+{
+	size_t i;
+	if (t->origin == NULL) {
+		return;
+	}
+	struct toy_tree now = {0};
+	{
+		LOCKED(&t->origin->lock);
+		struct toy *o = t->origin;
+		struct slice box = buf_slice(&t->tree.boxes[0].key);
+		if (t->tree.n > 0 &&
+			find_snapshot(o, ENGINE_VIEW_REPLICA, box, buf_slice(&t->name)) != NULL &&
+			toy_find_box(&o->tree, box, &i)) {
+			toy_copy_box(&now, &o->tree.boxes[i]);
+		}
+	}
+	LOCKED(&t->lock);
+	toy_tree_free(&t->tree);
+	t->tree = now;
+}
+
+int toy_refuse_replica(const struct toy *t, struct err *err)
+{
+	return t->origin == NULL ? 0 : err_set(err, EROFS, "a replica is not written");
+}
+
 int toy_view_open(void *ctx, const struct epath *path, enum engine_view_kind kind,
 	struct slice name, void **view, struct err *err)
 {
 	struct toy *t = ctx;
-	LOCKED(&t->lock);
-	int r = refuse_kind(kind, err);
+	struct toy_place at;
+	TOY_LOCKED(t);
+	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
 	}
-	const struct toy_snapshot *s = find_snapshot(t, path->key[0], name);
-	if (s == NULL) {
+	const struct toy_snapshot *s = find_snapshot(t, kind, path->key[0], name);
+	if (kind == ENGINE_VIEW_TIME ? !looks_like_time(name) : s == NULL) {
 		return toy_not_there(err);
 	}
 	struct toy *v = calloc(1, sizeof(*v));
@@ -188,7 +219,12 @@ int toy_view_open(void *ctx, const struct epath *path, enum engine_view_kind kin
 	}
 	pthread_mutex_init(&v->lock, NULL);
 	v->host = t->host;
-	if (!toy_copy_tree(&v->tree, &s->tree)) {
+	if (kind == ENGINE_VIEW_REPLICA) {
+		v->origin = t;
+		buf_append_slice(&v->name, name);
+	}
+	if (!toy_copy_box(&v->tree,
+		    kind == ENGINE_VIEW_SNAPSHOT ? &s->tree.boxes[0] : &t->tree.boxes[at.box])) {
 		toy_close(v);
 		return err_set(err, ENOMEM, "out of memory");
 	}
@@ -201,13 +237,15 @@ int toy_view_create(void *ctx, const struct epath *path, enum engine_view_kind k
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
-	int r = refuse_kind(kind, err);
-	r = r == 0 ? toy_at_box(t, path, &at, err) : r;
+	TOY_LOCKED(t);
+	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
 	}
-	if (find_snapshot(t, path->key[0], name) != NULL) {
+	if (kind == ENGINE_VIEW_TIME) {
+		return err_set(err, ENOTSUP, "times are not made");
+	}
+	if (find_snapshot(t, kind, path->key[0], name) != NULL) {
 		return err_set(err, EEXIST, "the snapshot is there already");
 	}
 	struct toy_snapshot *all = realloc(t->snapshots, (t->n_snapshots + 1) * sizeof(*all));
@@ -216,7 +254,7 @@ int toy_view_create(void *ctx, const struct epath *path, enum engine_view_kind k
 	}
 	t->snapshots = all;
 	struct toy_snapshot *s = &all[t->n_snapshots++];
-	*s = (struct toy_snapshot){0};
+	*s = (struct toy_snapshot){.kind = kind};
 	buf_append_slice(&s->name, name);
 	return toy_copy_box(&s->tree, &t->tree.boxes[at.box])
 		       ? 0
@@ -227,15 +265,51 @@ int toy_view_remove(void *ctx, const struct epath *path, enum engine_view_kind k
 	struct slice name, struct err *err)
 {
 	struct toy *t = ctx;
-	LOCKED(&t->lock);
-	int r = refuse_kind(kind, err);
-	if (r != 0) {
-		return r;
-	}
-	struct toy_snapshot *s = find_snapshot(t, path->key[0], name);
+	TOY_LOCKED(t);
+	struct toy_snapshot *s = find_snapshot(t, kind, path->key[0], name);
 	if (s == NULL) {
 		return toy_not_there(err);
 	}
+	buf_free(&s->name);
+	toy_tree_free(&s->tree);
+	*s = t->snapshots[--t->n_snapshots];
+	return 0;
+}
+
+int toy_view_rename(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, const struct epath *to, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	size_t i;
+	LOCKED(&t->lock);
+	int r = toy_at_box(t, path, &at, err);
+	if (r != 0) {
+		return r;
+	}
+	struct toy_snapshot *s = find_snapshot(t, kind, path->key[0], name);
+	if (s == NULL) {
+		return toy_not_there(err);
+	}
+	if (kind != ENGINE_VIEW_REPLICA || to->depth != 1) {
+		return err_set(err, ENOTSUP, "only a replica can become a box");
+	}
+	if (toy_find_box(&t->tree, to->key[0], &i)) {
+		return err_set(err, EEXIST, "the box is there already");
+	}
+	struct toy_tree copy = {0};
+	if (!toy_copy_box(&copy, &t->tree.boxes[at.box]) ||
+		toy_add_box(&t->tree, i, to->key[0]) == NULL) {
+		toy_tree_free(&copy);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	struct toy_box *made = &t->tree.boxes[i];
+	struct buf key = made->key;
+	*made = copy.boxes[0];
+	buf_free(&made->key);
+	made->key = key;
+	free(copy.boxes);
+	toy_touch(t, made);
 	buf_free(&s->name);
 	toy_tree_free(&s->tree);
 	*s = t->snapshots[--t->n_snapshots];
@@ -248,6 +322,19 @@ struct stream {
 	struct buf text;
 	size_t at;
 };
+
+int toy_stream_new(struct buf *text, void **stream, uint64_t *size, struct err *err)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	s->text = *text;
+	*text = (struct buf)BUF_INIT;
+	*size = s->text.n;
+	*stream = s;
+	return 0;
+}
 
 static void export_item(const struct toy_item *item, struct buf *out)
 {
@@ -273,23 +360,14 @@ int toy_export_open(void *ctx, const struct epath *path, const char *format, voi
 	if (strcmp(format, "jsonl") != 0) {
 		return err_set(err, EINVAL, "unknown format %s; known is jsonl", format);
 	}
-	struct stream *s = calloc(1, sizeof(*s));
-	if (s == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	LOCKED(&t->lock);
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	TOY_LOCKED(t);
 	int r = toy_at_box(t, path, &at, err);
 	for (size_t i = 0; r == 0 && i < t->tree.boxes[at.box].n; i++) {
-		export_item(&t->tree.boxes[at.box].items[i], &s->text);
+		export_item(&t->tree.boxes[at.box].items[i], &text);
 	}
-	r = r == 0 ? buf_check(&s->text, err) : r;
-	if (r != 0) {
-		toy_export_close(s);
-		return r;
-	}
-	*size = s->text.n;
-	*stream = s;
-	return 0;
+	r = r == 0 ? buf_check(&text, err) : r;
+	return r == 0 ? toy_stream_new(&text, stream, size, err) : r;
 }
 
 int toy_export_read(void *stream, struct buf *out, struct err *err)
@@ -315,7 +393,7 @@ void toy_export_close(void *stream)
 struct sink {
 	struct toy *t;
 	struct toy_tree tree; /* the box as it will be */
-	char mode;	      /* 'a' 'u' 'r' */
+	char mode;	      /* first letter; of "run" 's' */
 	struct buf key;
 	struct buf text;
 };
@@ -333,16 +411,22 @@ int toy_import_open(void *ctx, const struct epath *path, const char *mode, const
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	if (strcmp(format, "jsonl") != 0) {
+	bool run = strcmp(mode, "run") == 0;
+	bool create = strcmp(mode, "create") == 0;
+	if (strcmp(format, run ? "run" : "jsonl") != 0) {
 		return err_set(err, EINVAL, "unknown format %s; known is jsonl", format);
 	}
-	if (strcmp(mode, "append") != 0 && strcmp(mode, "upsert") != 0 &&
+	if (!run && !create && strcmp(mode, "append") != 0 && strcmp(mode, "upsert") != 0 &&
 		strcmp(mode, "replace") != 0) {
 		return err_set(
 			err, EINVAL, "unknown mode %s; known are append, upsert, replace", mode);
 	}
-	LOCKED(&t->lock);
-	int r = toy_at_box(t, path, &at, err);
+	TOY_LOCKED(t);
+	int r = toy_refuse_replica(t, err);
+	r = r == 0 && !create ? toy_at_box(t, path, &at, err) : r;
+	if (r == 0 && create && path->depth != 1) {
+		r = err_set(err, EINVAL, "only a box can be made");
+	}
 	if (r != 0) {
 		return r;
 	}
@@ -351,7 +435,7 @@ int toy_import_open(void *ctx, const struct epath *path, const char *mode, const
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	k->t = t;
-	k->mode = mode[0];
+	k->mode = run ? 's' : mode[0];
 	buf_append_slice(&k->key, path->key[0]);
 	*sink = k;
 	return 0;
@@ -405,12 +489,16 @@ static int import_lines(
 	struct slice rest = buf_slice(&k->text);
 	struct toy_box *b = toy_add_box(&k->tree, 0, buf_slice(&k->key));
 	unsigned n = 0;
-	if (b != NULL && k->mode != 'r') {
+	if (b != NULL && k->mode != 'r' && k->mode != 'c') {
 		toy_drop_box(&k->tree, 0);
 		b = toy_copy_box(&k->tree, old) ? &k->tree.boxes[0] : NULL;
 	}
 	if (b == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
+	}
+	if (k->mode == 's') {
+		toy_touch(k->t, b);
+		return toy_run(k->t, b, rest, report, err);
 	}
 	while (rest.n > 0) {
 		const char *end = memchr(rest.p, '\n', rest.n);
@@ -432,10 +520,16 @@ int toy_import_finish(void *sink, struct buf *report, struct err *err)
 	struct sink *k = sink;
 	struct toy *t = k->t;
 	size_t i;
+	bool there = false;
 	int r = 0;
 	{
 		LOCKED(&t->lock);
-		if (!toy_find_box(&t->tree, buf_slice(&k->key), &i)) {
+		there = toy_find_box(&t->tree, buf_slice(&k->key), &i);
+		if (k->mode == 'c' && there) {
+			r = err_set(err, EEXIST, "the box is there already");
+		} else if (k->mode == 'c' && toy_add_box(&t->tree, i, buf_slice(&k->key)) == NULL) {
+			r = err_set(err, ENOMEM, "out of memory");
+		} else if (k->mode != 'c' && !there) {
 			r = toy_not_there(err);
 		} else {
 			r = import_lines(k, &t->tree.boxes[i], report, err);
@@ -444,7 +538,13 @@ int toy_import_finish(void *sink, struct buf *report, struct err *err)
 			struct toy_box old = t->tree.boxes[i];
 			t->tree.boxes[i] = k->tree.boxes[0];
 			k->tree.boxes[0] = old;
+		} else if (k->mode == 'c' && !there) {
+			toy_drop_box(&t->tree, i);
 		}
+	}
+	struct epath path = {1, {buf_slice(&k->key)}};
+	if (r == 0 && t->host.changed != NULL) {
+		t->host.changed(t->host.arg, "toy", &path);
 	}
 	sink_free(k);
 	return r;

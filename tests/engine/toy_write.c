@@ -29,8 +29,8 @@ static int check_expect(const struct toy_item *item, uint64_t expect, struct err
 
 static int check_key(const struct epath *path, struct err *err)
 {
-	if (path->depth > 2) {
-		return err_set(err, ENOTDIR, "an item is no directory");
+	if (path->depth > 3) {
+		return err_set(err, ENOTDIR, "a member is no directory");
 	}
 	if (path->key[path->depth - 1].n > TOY_KEY_MAX) {
 		return err_set(err, EINVAL, "a key has at most %d bytes", TOY_KEY_MAX);
@@ -62,12 +62,43 @@ int toy_put(struct toy *t, struct toy_box *b, struct slice key, struct slice tex
 	return 0;
 }
 
+/* A member's version is its item's. */
+static int write_member(struct toy *t, const struct epath *path, const struct slice *text,
+	uint64_t expect, struct engine_info *out, struct err *err)
+{
+	struct toy_place at;
+	TOY_LOCKED(t);
+	int r = toy_at_item(t, path, &at, err);
+	if (r != 0) {
+		return r;
+	}
+	struct toy_item *item = &t->tree.boxes[at.box].items[at.item];
+	struct engine_info old;
+	struct err none = {0};
+	bool there = toy_member_stat(item, path->key[2], &old, &none) == 0;
+	if (!there && text == NULL) {
+		return toy_not_there(err);
+	}
+	if (there && expect == ENGINE_VERSION_ABSENT) {
+		return err_set(err, EEXIST, "the member is there already");
+	}
+	if (expect != ENGINE_VERSION_ABSENT && expect != ENGINE_VERSION_ANY &&
+		expect != item->version) {
+		return refuse_version(err);
+	}
+	r = toy_member_write(t, item, path->key[2], text, err);
+	return r != 0 || out == NULL ? r : toy_member_stat(item, path->key[2], out, err);
+}
+
 int toy_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err)
 {
 	struct toy *t = ctx;
 	struct toy_place at;
 	CLEANUP(buf_free) struct buf parsed = BUF_INIT;
+	if (path->depth == 3) {
+		return write_member(t, path, &text, expect, out, err);
+	}
 	int r = check_key(path, err);
 	if (r == 0 && path->depth < 2) {
 		r = err_set(err, EISDIR, "this is a directory");
@@ -78,7 +109,7 @@ int toy_write(void *ctx, const struct epath *path, unsigned form, struct slice t
 	if (r != 0) {
 		return r;
 	}
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -95,11 +126,14 @@ int toy_check(void *ctx, const struct epath *path, unsigned form, struct slice t
 	struct err none = {0};
 	CLEANUP(buf_free) struct buf parsed = BUF_INIT;
 	(void)form;
+	if (path->depth == 3) {
+		return 0;
+	}
 	int r = toy_parse(text, &parsed, err);
 	if (r != 0) {
 		return r;
 	}
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	bool there = toy_at_item(t, path, &at, &none) == 0;
 	return check_expect(there ? &t->tree.boxes[at.box].items[at.item] : NULL, expect, err);
 }
@@ -114,7 +148,10 @@ int toy_remove(void *ctx, const struct epath *path, uint64_t expect, struct err 
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	if (path->depth == 3) {
+		return write_member(t, path, NULL, expect, NULL, err);
+	}
+	TOY_LOCKED(t);
 	if (path->depth < 2) {
 		int r = toy_at_directory(t, path, &at, err);
 		return r != 0 ? r : err_set(err, EISDIR, "this is a directory");
@@ -218,9 +255,9 @@ int toy_rename(void *ctx, const struct epath *from, const struct epath *to, unsi
 	struct err *err)
 {
 	struct toy *t = ctx;
-	LOCKED(&t->lock);
-	if (from->depth != to->depth) {
-		return err_set(err, EXDEV, "a box and an item are of different kind");
+	TOY_LOCKED(t);
+	if (from->depth != to->depth || from->depth > 2) {
+		return err_set(err, EXDEV, "a box, an item and a member are of different kind");
 	}
 	return from->depth == 1 ? rename_box(t, from, to, flags, err)
 				: rename_item(t, from, to, flags, err);
@@ -230,7 +267,7 @@ int toy_mkdir(void *ctx, const struct epath *path, struct err *err)
 {
 	struct toy *t = ctx;
 	size_t i;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	if (path->depth > 1) {
 		return err_set(err, ENOTSUP, "items are files: a directory cannot be made here");
 	}
@@ -253,7 +290,7 @@ int toy_rmdir(void *ctx, const struct epath *path, struct err *err)
 {
 	struct toy *t = ctx;
 	struct toy_place at;
-	LOCKED(&t->lock);
+	TOY_LOCKED(t);
 	if (path->depth > 1) {
 		int r = toy_at_item(t, path, &at, err);
 		return r != 0 ? r : err_set(err, ENOTDIR, "an item is no directory");

@@ -16,6 +16,25 @@ static void assert_open_refused(const struct engine_ops *bad, const char *text)
 	ck_assert_ptr_null(none);
 }
 
+static int fake_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
+	void **stream, uint64_t *size, struct err *err)
+{
+	(void)form;
+	fake.told_size = text.n;
+	/* The fake's export gives its format: here the text, which is a string. */
+	return ops.export_open(ctx, path, text.p, stream, size, err);
+}
+
+static int fake_view_rename(void *ctx, const struct epath *path, enum engine_view_kind kind,
+	struct slice name, const struct epath *to, struct err *err)
+{
+	(void)ctx;
+	ck_assert_uint_eq(path->depth, 1);
+	ck_assert_uint_eq(to->depth, 1);
+	ck_assert(slice_is(name, "r1"));
+	return kind == ENGINE_VIEW_REPLICA ? 0 : err_set(err, EINVAL, "only a replica");
+}
+
 START_TEST(test_an_incomplete_table_is_refused_by_name)
 {
 	struct engine_ops bad = bare_ops;
@@ -30,6 +49,19 @@ START_TEST(test_an_incomplete_table_is_refused_by_name)
 	bad = ops;
 	bad.export_close = NULL;
 	assert_open_refused(&bad, "engine fake/none lacks export_close");
+	bad.export_open = NULL;
+	bad.query_open = fake_query_open;
+	assert_open_refused(&bad, "engine fake/none lacks export_close");
+	bad = bare_ops;
+	bad.query_open = fake_query_open;
+	assert_open_refused(&bad, "engine fake/none lacks export_read");
+	bad = ops;
+	bad.query_open = NULL;
+	bad.export_open = NULL;
+	assert_open_refused(&bad, "engine fake/none lacks export_open");
+	bad = bare_ops;
+	bad.view_rename = fake_view_rename;
+	assert_open_refused(&bad, "engine fake/none lacks view_list");
 	bad = ops;
 	bad.view_list = NULL;
 	assert_open_refused(&bad, "engine fake/none lacks view_list");
@@ -273,6 +305,87 @@ START_TEST(test_an_export_has_the_size_it_told)
 }
 END_TEST
 
+START_TEST(test_a_query_is_read_like_an_export)
+{
+	struct buf out = BUF_INIT;
+	struct engine_export *x = NULL;
+	uint64_t size = 0;
+	assert_refused(engine_query_open(e, &one, slice_of("abcde"), 0, &x, &size, fresh()),
+		ENOTSUP, "fake/none has no queries");
+	engine_unref(e);
+	ops.query_open = fake_query_open;
+	open_engine(false);
+	ck_assert_int_eq(engine_query_open(e, &one, slice_of("abcde"), 0, &x, &size, fresh()), 0);
+	ck_assert_uint_eq(size, 5);
+	ck_assert_int_eq(engine_export_read(x, &out, fresh()), 0);
+	ck_assert_int_eq(engine_export_read(x, &out, fresh()), 0);
+	ck_assert_str_eq(buf_cstr(&out), "abcde");
+	engine_export_close(x);
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(test_a_view_that_is_moved_out)
+{
+	struct slice name = slice_of("r1");
+	assert_refused(engine_view_rename(e, &one, ENGINE_VIEW_REPLICA, name, &one, fresh()),
+		ENOTSUP, "fake/none has no replicas that can be moved out");
+	engine_unref(e);
+	ops.view_rename = fake_view_rename;
+	open_engine(false);
+	ck_assert_int_eq(engine_view_rename(e, &one, ENGINE_VIEW_REPLICA, name, &one, fresh()), 0);
+	assert_refused(engine_view_rename(e, &one, ENGINE_VIEW_SNAPSHOT, name, &one, fresh()),
+		EINVAL, "only a replica");
+	engine_unref(e);
+	open_engine(true);
+	assert_refused(engine_view_rename(e, &one, ENGINE_VIEW_REPLICA, name, &one, fresh()), EROFS,
+		"fake is mounted read-only (ro=fake)");
+}
+END_TEST
+
+static int fixed_level(
+	void *ctx, const struct epath *path, struct engine_level *out, struct err *err)
+{
+	(void)ctx;
+	(void)path;
+	(void)err;
+	*out = (struct engine_level){.noun = "a",
+		.child_noun = "b",
+		.child = ENGINE_DIR,
+		.features = ENGINE_IS_FIXED | ENGINE_HAS_CONTROL};
+	return 0;
+}
+
+/* Writes are refused before the engine is asked; commands run. */
+START_TEST(test_a_fixed_view_takes_commands_only)
+{
+	static const char text[] = "v is a replica: it takes no writes, only commands; write to "
+				   "what it follows, or promote it";
+	struct buf out = BUF_INIT;
+	struct engine *view = NULL;
+	struct engine_info info;
+	struct engine_import *import = NULL;
+	engine_unref(e);
+	ops.level = fixed_level;
+	open_engine(false);
+	ck_assert(!engine_fixed(e));
+	ck_assert(!engine_moves(e));
+	ck_assert_int_eq(
+		engine_view(e, &one, ENGINE_VIEW_REPLICA, slice_of("v"), &view, fresh()), 0);
+	ck_assert(engine_fixed(view));
+	ck_assert(engine_moves(view));
+	ck_assert(!engine_read_only(view));
+	assert_refused(engine_write(view, &two, 0, slice_of("x"), 0, &info, fresh()), EROFS, text);
+	assert_refused(engine_remove(view, &two, 0, fresh()), EROFS, text);
+	assert_refused(engine_mkdir(view, &one, fresh()), EROFS, text);
+	assert_refused(engine_import_open(view, &one, "run", "sql", &import, fresh()), EROFS, text);
+	ck_assert_int_eq(engine_command(view, &root, slice_of("echo hi"), &out, fresh()), 0);
+	ck_assert_str_eq(buf_cstr(&out), "[hi]");
+	engine_unref(view);
+	buf_free(&out);
+}
+END_TEST
+
 START_TEST(test_metrics)
 {
 	struct buf out = BUF_INIT;
@@ -339,6 +452,9 @@ int main(void)
 	tcase_add_test(t, test_views_and_what_they_refuse);
 	tcase_add_test(t, test_a_view_keeps_its_parent_open);
 	tcase_add_test(t, test_an_export_has_the_size_it_told);
+	tcase_add_test(t, test_a_query_is_read_like_an_export);
+	tcase_add_test(t, test_a_view_that_is_moved_out);
+	tcase_add_test(t, test_a_fixed_view_takes_commands_only);
 	tcase_add_test(t, test_metrics);
 	tcase_add_loop_test_raise_signal(t, test_an_engine_that_lies, SIGABRT, 0, 4);
 	suite_add_tcase(s, t);

@@ -1,0 +1,310 @@
+/* Replicas, points in time, queries, scripts, members: what a service may offer
+ * besides. As everywhere, what its levels do not announce is skipped. */
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engines/common/cleanup.h"
+#include "tests/engine/harness.h"
+
+static void put_items(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char key[32];
+		struct epath p = at(numbered("k", i, key));
+		put(&p, i);
+	}
+}
+
+static long number_through(struct engine *view, const struct epath *path)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	struct engine_info info;
+	return engine_read(view, path, 0, &text, &info, fresh()) == 0 ? number_in(buf_slice(&text))
+								      : -1;
+}
+
+/* A replica follows on its own: within ten seconds. */
+static void assert_follows(struct engine *view, const struct epath *path, long n)
+{
+	for (unsigned i = 0; i < 1000 && number_through(view, path) != n; i++) {
+		usleep(10000);
+	}
+	ck_assert_int_eq(number_through(view, path), n);
+}
+
+/* ---- replicas ---- */
+
+START_TEST(test_a_replica_follows_and_takes_no_writes)
+{
+	GROUND;
+	struct epath p;
+	struct engine *view = NULL;
+	struct engine_info info;
+	struct epath first = at("k-0000");
+	if (!find_feature(ENGINE_HAS_REPLICAS, &p)) {
+		return;
+	}
+	put_items(3);
+	OK(engine_view_create(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), ok_err));
+	FAILS(engine_view_create(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), fresh()),
+		EEXIST);
+	OK(engine_view(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), &view, ok_err));
+	ck_assert(engine_moves(view));
+	assert_follows(view, &first, 0);
+	put(&first, 77);
+	assert_follows(view, &first, 77);
+	if (engine_fixed(view)) {
+		FAILS(engine_write(
+			      view, &first, 0, slice_of("{}"), ENGINE_VERSION_ANY, &info, fresh()),
+			EROFS);
+		FAILS(engine_remove(view, &first, ENGINE_VERSION_ANY, fresh()), EROFS);
+	}
+	OK(engine_view_remove(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), ok_err));
+	/* Whoever holds it gets an answer: nothing there, or refused. */
+	int r = engine_stat(view, &first, 0, &info, fresh());
+	ck_assert_msg(r == 0 || r == -ENOENT, "in a removed replica: %d", r);
+	engine_unref(view);
+	FAILS(engine_view(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), &view, fresh()),
+		ENOENT);
+}
+END_TEST
+
+START_TEST(test_a_replica_becomes_a_container)
+{
+	GROUND;
+	struct epath p;
+	struct engine *view = NULL;
+	struct engine_info info;
+	if (!find_feature(ENGINE_HAS_REPLICAS, &p) || ground.profile->ops->view_rename == NULL) {
+		return;
+	}
+	put_items(3);
+	struct epath to = p;
+	to.key[p.depth - 1] = slice_of("promoted");
+	struct epath item = at("k-0002");
+	struct epath moved = item;
+	moved.key[p.depth - 1] = to.key[p.depth - 1];
+	OK(engine_view_create(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), ok_err));
+	OK(engine_view(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), &view, ok_err));
+	assert_follows(view, &item, 2);
+	FAILS(engine_view_rename(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), &p, fresh()),
+		EEXIST);
+	OK(engine_view_rename(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), &to, ok_err));
+	FAILS(engine_view_rename(ground.e, &p, ENGINE_VIEW_REPLICA, slice_of("r1"), &to, fresh()),
+		ENOENT);
+	ck_assert_int_eq(number_at(&moved), 2);
+	/* It is one of its own. */
+	put(&moved, 55);
+	ck_assert_int_eq(number_at(&item), 2);
+	engine_stat(view, &item, 0, &info, fresh());
+	engine_unref(view);
+	ground_reopen(false);
+	ck_assert_int_eq(number_at(&moved), 55);
+}
+END_TEST
+
+/* ---- points in time ---- */
+
+START_TEST(test_a_point_in_time_does_not_move)
+{
+	GROUND;
+	struct epath p;
+	struct engine *view = NULL;
+	struct epath first = at("k-0000");
+	char now[40];
+	if (!find_feature(ENGINE_HAS_TIMES, &p)) {
+		return;
+	}
+	put_items(1);
+	usleep(1100000); /* names are of seconds */
+	time_t t = time(NULL);
+	struct tm tm;
+	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
+	OK(engine_view(ground.e, &p, ENGINE_VIEW_TIME, slice_of(now), &view, ok_err));
+	usleep(1100000);
+	put(&first, 9);
+	ck_assert_int_eq(number_through(view, &first), 0);
+	ck_assert(engine_read_only(view));
+	ck_assert(!engine_moves(view));
+	FAILS(engine_remove(view, &first, ENGINE_VERSION_ANY, fresh()), EROFS);
+	engine_unref(view);
+	FAILS(engine_view(ground.e, &p, ENGINE_VIEW_TIME, slice_of("yore"), &view, fresh()),
+		ENOENT);
+}
+END_TEST
+
+/* ---- queries ---- */
+
+/* The level that has them, nearest to the items. */
+static bool find_level(bool query, struct epath *out, struct engine_level *level)
+{
+	for (unsigned d = ground.parent.depth + 1; d-- > 0;) {
+		*out = up_to(&ground.parent, d);
+		*level = level_of(out);
+		if (query ? level->query != NULL : level->script != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+START_TEST(test_a_query)
+{
+	GROUND;
+	struct epath p;
+	struct engine_level level;
+	struct engine_export *x = NULL;
+	uint64_t size = 0;
+	if (!find_level(true, &p, &level) || ground.profile->query == NULL) {
+		return;
+	}
+	put_items(3);
+	ck_assert_int_eq(level.query->text_suffix[0], '.');
+	for (unsigned f = 0; f < level.query->n_results; f++) {
+		CLEANUP(buf_free) struct buf out = BUF_INIT;
+		size_t before;
+		ck_assert_int_eq(level.query->results[f].suffix[0], '.');
+		ck_assert_str_ne(level.query->results[f].suffix, level.query->text_suffix);
+		OK(engine_query_open(
+			ground.e, &p, slice_of(ground.profile->query), f, &x, &size, ok_err));
+		/* Fixed at open. */
+		struct epath extra = at("extra");
+		put(&extra, 1);
+		do {
+			before = out.n;
+			OK(engine_export_read(x, &out, ok_err));
+		} while (out.n > before);
+		engine_export_close(x);
+		ck_assert_uint_eq(out.n, size);
+		ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "k-0002"));
+		ck_assert_ptr_null(strstr(buf_cstr(&out), "extra"));
+		OK(engine_remove(ground.e, &extra, ENGINE_VERSION_ANY, ok_err));
+	}
+	FAILS(engine_query_open(
+		      ground.e, &p, slice_of(ground.profile->bad_query), 0, &x, &size, fresh()),
+		EINVAL);
+}
+END_TEST
+
+/* ---- scripts ---- */
+
+static int run_script(const struct epath *p, const struct engine_level *level, const char *text,
+	struct buf *report)
+{
+	struct engine_import *i = NULL;
+	OK(engine_import_open(ground.e, p, "run", level->script + 1, &i, ok_err));
+	for (const char *c = text; *c != '\0'; c++) {
+		int r = engine_import_feed(i, slice_make(c, 1), fresh());
+		if (r != 0) {
+			engine_import_abort(i);
+			return r;
+		}
+	}
+	return engine_import_finish(i, report, fresh());
+}
+
+START_TEST(test_a_script_runs_whole_or_not_at_all)
+{
+	GROUND;
+	struct epath p;
+	struct engine_level level;
+	struct epath made = at("made");
+	CLEANUP(buf_free) struct buf report = BUF_INIT;
+	if (!find_level(false, &p, &level) || ground.profile->script == NULL) {
+		return;
+	}
+	ck_assert_int_eq(level.script[0], '.');
+	ck_assert(level.script_help != NULL);
+	FAILS(run_script(&p, &level, ground.profile->bad_script, &report), EINVAL);
+	ck_assert(!exists(&made));
+	buf_clear(&report);
+	unsigned told = ground.changed;
+	OK(run_script(&p, &level, ground.profile->script, &report));
+	ck_assert_uint_gt(report.n, 0);
+	ck_assert(exists(&made));
+	ck_assert_uint_gt(ground.changed, told);
+}
+END_TEST
+
+/* ---- a directory from one file ---- */
+
+START_TEST(test_a_directory_made_by_an_import)
+{
+	GROUND;
+	struct engine_level top = level_of(&(struct epath){0});
+	struct engine_import *i = NULL;
+	if (top.beside_formats == NULL) {
+		return;
+	}
+	for (const char *const *f = top.beside_formats; *f != NULL; f++) {
+		CLEANUP(buf_free) struct buf text = BUF_INIT;
+		CLEANUP(buf_free) struct buf report = BUF_INIT;
+		struct engine_export *x = NULL;
+		uint64_t size = 0;
+		size_t before;
+		struct epath from = up_to(&ground.parent, 1);
+		struct epath to = {1, {slice_of(ground.profile->dir_key)}};
+		put_items(3);
+		OK(engine_export_open(ground.e, &from, *f, &x, &size, ok_err));
+		do {
+			before = text.n;
+			OK(engine_export_read(x, &text, ok_err));
+		} while (text.n > before);
+		engine_export_close(x);
+		OK(engine_import_open(ground.e, &to, "create", *f, &i, ok_err));
+		OK(engine_import_feed(i, buf_slice(&text), ok_err));
+		OK(engine_import_finish(i, &report, ok_err));
+		struct epath item = at("k-0002");
+		item.key[0] = to.key[0];
+		ck_assert_int_eq(number_at(&item), 2);
+		int r = engine_import_open(ground.e, &to, "create", *f, &i, fresh());
+		r = r != 0 ? r : engine_import_finish(i, &report, fresh());
+		ck_assert_int_eq(r, -EEXIST);
+		ground_teardown();
+		GROUND;
+	}
+}
+END_TEST
+
+/* ---- members ---- */
+
+START_TEST(test_members_of_an_item)
+{
+	GROUND;
+	struct epath item = at("a");
+	struct listing l = {0};
+	struct engine_info info;
+	if (!has_members()) {
+		return;
+	}
+	put(&item, 7);
+	struct epath n = epath_child(&item, slice_of("n"));
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	read_all(ground.e, &n, 0, &text);
+	ck_assert_str_eq(buf_cstr(&text), "7");
+	list(ground.e, &item, NULL, 0, &l);
+	ck_assert(listing_has(&l, slice_of("n")));
+	listing_free(&l);
+	OK(engine_write(ground.e, &n, 0, slice_of("8"), ENGINE_VERSION_ANY, &info, ok_err));
+	ck_assert_int_eq(number_at(&item), 8);
+	ck_assert_uint_eq(stat_of(&item).version, info.version);
+	struct epath none = epath_child(&item, slice_of("no such member"));
+	FAILS(engine_stat(ground.e, &none, 0, &info, fresh()), ENOENT);
+}
+END_TEST
+
+TCase *conform_offers(void)
+{
+	TCase *t = tcase_create("offers");
+	tcase_add_checked_fixture(t, NULL, ground_teardown);
+	tcase_set_timeout(t, 60);
+	ADD(t, test_a_replica_follows_and_takes_no_writes);
+	ADD(t, test_a_replica_becomes_a_container);
+	ADD(t, test_a_point_in_time_does_not_move);
+	ADD(t, test_a_query);
+	ADD(t, test_a_script_runs_whole_or_not_at_all);
+	ADD(t, test_a_directory_made_by_an_import);
+	ADD(t, test_members_of_an_item);
+	return t;
+}
