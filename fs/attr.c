@@ -80,16 +80,16 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 	int64_t mtime = dir ? dir_mtime(m, n, info->mtime_ns) : info->mtime_ns;
 	fill(m, n, dir ? 0777 : 0666, dir ? 0 : info->size, mtime, out);
 	LOCKED(&m->nodes.lock);
-	struct node_cache *c = &n->cache;
+	const struct node_cache *c = &n->more->cache;
 	/* While handles with other content are open, the size of the inode is a
 	 * matter of who asks: the kernel must ask each time. */
-	bool mixed = c->n_writers > 0 || c->n_direct > 0 || n->n_pending > 0;
+	bool mixed = n->n_writers > 0 || c->n_direct > 0 || n->more->n_pending > 0;
 	out->frozen = !dir && node_frozen(n, info->version);
 	set_timeout(m, n, !mixed && !out->frozen && is_listed_form(n), changes, out);
-	c->attr_version = info->version;
+	n->attr_version = info->version;
 	if (out->frozen) {
 		/* The inode is theirs who read through the page cache. */
-		c->attr_version = c->open_version;
+		n->attr_version = c->open_version;
 		set_size(&out->st, c->open_size);
 	}
 }
@@ -104,22 +104,23 @@ static void attr_of_side(
 	out->st.st_atim = st->st_atim;
 	out->st.st_blocks = st->st_blocks;
 	/* Scratch files change by requests only; refused texts come and go. */
-	set_timeout(m, n, n->row == NULL, changes, out);
+	set_timeout(m, n, node_row(n) == NULL, changes, out);
 }
 
 static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, struct err *err)
 {
+	const struct reserved *row = node_row(n);
 	uint64_t size = 0;
 	int rc = 0;
-	if (n->row->size != NULL) {
-		rc = n->row->size(m, n, &size, err);
-	} else if (n->row->text != NULL) {
+	if (row->size != NULL) {
+		rc = row->size(m, n, &size, err);
+	} else if (row->text != NULL) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		/* Size for whoever may read most; the content is the reader's own. */
-		rc = n->row->text(m, n, m->opts->uid, &text, err);
+		rc = row->text(m, n, m->opts->uid, &text, err);
 		size = text.n;
 	}
-	fill(m, n, n->row->mode, size, n->kind == ENGINE_DIR ? m->started_ns : time_now_ns(), out);
+	fill(m, n, row->mode, size, n->kind == ENGINE_DIR ? m->started_ns : time_now_ns(), out);
 	out->timeout = 0;
 	return rc;
 }
@@ -139,7 +140,7 @@ static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct
 	rc = rc == 0 ? engine_stat(where.engine, &where.path, n->form, &info, err) : rc;
 	if (rc == 0) {
 		attr_of_info(m, n, &info, changes, out);
-	} else if (rc == -ENOENT && n->n_pending > 0) {
+	} else if (rc == -ENOENT && n->more->n_pending > 0) {
 		err_clear(err);
 		attr_of_new(m, n, out);
 		rc = 0;
@@ -153,7 +154,7 @@ static int attr_of_side_node(struct mount *m, struct node *n, struct attr *out, 
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	struct stat st;
 	uint64_t changes = m->nodes.changes;
-	enum side_kind kind = n->row != NULL ? SIDE_REJECTED : SIDE_SCRATCH;
+	enum side_kind kind = node_row(n) != NULL ? SIDE_REJECTED : SIDE_SCRATCH;
 	node_side_place(&m->nodes, n, &dir, &name);
 	int rc = side_stat(&m->side, kind, buf_cstr(&dir), buf_cstr(&name), &st, err);
 	if (rc == 0) {

@@ -20,11 +20,18 @@ struct handle *handle_new(
 	h->fd = -1;
 	pthread_mutex_init(&h->lock, NULL);
 	h->node = node;
-	node_ref(&m->nodes, node);
 	LOCKED(&m->nodes.lock);
+	struct node_more *more = node_more(node);
+	if (more == NULL) {
+		pthread_mutex_destroy(&h->lock);
+		free(h);
+		err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	node->refs++;
 	h->refs = 1;
-	h->next = node->handles;
-	node->handles = h;
+	h->next = more->handles;
+	more->handles = h;
 	return h;
 }
 
@@ -40,7 +47,7 @@ pthread_mutex_t *handle_lock(struct handle *h)
 struct handle *handle_of_node(struct mount *m, struct node *n)
 {
 	LOCKED(&m->nodes.lock);
-	struct handle *h = n->handles;
+	struct handle *h = n->more->handles;
 	if (h != NULL) {
 		h->refs++;
 	}
@@ -54,7 +61,7 @@ static bool drop_ref(struct handle *h)
 	if (--h->refs > 0) {
 		return false;
 	}
-	struct handle **p = &h->node->handles;
+	struct handle **p = &h->node->more->handles;
 	while (*p != h) {
 		p = &(*p)->next;
 	}

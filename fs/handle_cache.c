@@ -51,9 +51,10 @@ static void sent_again_done(struct mount *m, pid_t pid)
 static bool open_elsewhere(struct handle *h, const struct handle_share *s, uint64_t version)
 {
 	struct node *n = h->node;
-	if (n->cache.n_cached > 0 && (s->writable || node_frozen(n, version))) {
-		n->cache.renew = true;
-		n->cache.contended_ns = s->writable ? monotonic_ns() : n->cache.contended_ns;
+	if (n->more->cache.n_cached > 0 && (s->writable || node_frozen(n, version))) {
+		n->more->cache.renew = true;
+		n->more->cache.contended_ns =
+			s->writable ? monotonic_ns() : n->more->cache.contended_ns;
 		if (send_again(h->m, s->opener)) {
 			return true;
 		}
@@ -67,24 +68,24 @@ static bool open_elsewhere(struct handle *h, const struct handle_share *s, uint6
 static int join(struct handle *h, struct handle_share *s, uint64_t version,
 	struct handle_mode *mode, bool *drop)
 {
-	struct node_cache *c = &h->node->cache;
+	struct node_cache *c = &h->node->more->cache;
 	LOCKED(&h->m->nodes.lock);
 	*drop = false;
 	if (open_elsewhere(h, s, version)) {
 		return -ESTALE;
 	}
 	if (s->pending) {
-		h->node->n_pending++;
+		h->node->more->n_pending++;
 	}
 	if (s->writable) {
-		c->n_writers++;
+		h->node->n_writers++;
 	}
 	bool others_agree =
 		c->n_cached == 0 || (c->open_version == version && c->page_version == version);
-	bool busy = c->n_writers > 0 ||
+	bool busy = h->node->n_writers > 0 ||
 		    (c->contended_ns != 0 && monotonic_ns() - c->contended_ns < CONTENDED_NS);
 	/* The kernel may hold the size of a newer one: read before, opened after. */
-	bool old = c->attr_version > version;
+	bool old = h->node->attr_version > version;
 	if (s->writable || busy || old || c->dropping || !others_agree) {
 		c->n_direct++;
 		mode->direct = true;
@@ -97,11 +98,11 @@ static int join(struct handle *h, struct handle_share *s, uint64_t version,
 	mode->keep_cache = true;
 	mode->no_flush = true;
 	/* The size, too, must be of this version, or never have been told. */
-	if (c->page_version != version || c->attr_version != version) {
-		*drop = c->page_version != 0 || c->attr_version != version;
+	if (c->page_version != version || h->node->attr_version != version) {
+		*drop = c->page_version != 0 || h->node->attr_version != version;
 		c->dropping = *drop;
 		c->page_version = version;
-		c->attr_version = version;
+		h->node->attr_version = version;
 		mode->store = h->content.n > 0 && h->content.n <= STORE_MAX_BYTES && !*drop;
 	}
 	return 0;
@@ -112,19 +113,19 @@ static int join(struct handle *h, struct handle_share *s, uint64_t version,
 static void drop_pages(struct handle *h)
 {
 	pthread_mutex_lock(&h->m->nodes.lock);
-	bool others = h->node->cache.n_direct > 0;
+	bool others = h->node->more->cache.n_direct > 0;
 	pthread_mutex_unlock(&h->m->nodes.lock);
 	if (others) {
 		loop_yield(); /* but for a private mapping of one served directly */
 	}
 	fuse_lowlevel_notify_inval_inode(h->m->session, node_number(h->m, h->node), 0, 0);
 	LOCKED(&h->m->nodes.lock);
-	h->node->cache.dropping = false;
+	h->node->more->cache.dropping = false;
 }
 
 static void wait_for_readers(struct mount *m, struct node *n)
 {
-	struct node_cache *c = &n->cache;
+	struct node_cache *c = &n->more->cache;
 	struct nodes *t = &m->nodes;
 	struct timespec until;
 	pthread_mutex_lock(&t->lock);
@@ -170,7 +171,7 @@ int handle_share_join(
 
 void handle_share_leave(struct handle *h, const struct handle_share *s)
 {
-	struct node_cache *c = &h->node->cache;
+	struct node_cache *c = &h->node->more->cache;
 	LOCKED(&h->m->nodes.lock);
 	if (s->cached) {
 		if (--c->n_cached == 0) {
@@ -182,7 +183,7 @@ void handle_share_leave(struct handle *h, const struct handle_share *s)
 		c->n_direct--;
 	}
 	if (s->writable) {
-		c->n_writers--;
+		h->node->n_writers--;
 	}
 }
 
@@ -195,7 +196,7 @@ struct node *handle_hold(struct mount *m, struct node *dir, const char *name)
 		return NULL;
 	}
 	pthread_mutex_lock(&m->nodes.lock);
-	n->cache.n_writers++;
+	n->n_writers++;
 	pthread_mutex_unlock(&m->nodes.lock);
 	return n;
 }
@@ -206,8 +207,8 @@ void handle_unhold(struct mount *m, struct node *n)
 		return;
 	}
 	pthread_mutex_lock(&m->nodes.lock);
-	n->cache.n_writers--;
-	bool readers = n->cache.n_cached > 0;
+	n->n_writers--;
+	bool readers = n->more->cache.n_cached > 0;
 	pthread_mutex_unlock(&m->nodes.lock);
 	notify_attr_now(m->notify, n);
 	if (readers) {
@@ -239,7 +240,7 @@ bool handle_tell_twins(
 		struct node *twin = node_peek(&m->nodes, dir, buf_cstr(&name));
 		if (twin != NULL) {
 			pthread_mutex_lock(&m->nodes.lock);
-			readers = readers || twin->cache.n_cached > 0;
+			readers = readers || twin->more->cache.n_cached > 0;
 			pthread_mutex_unlock(&m->nodes.lock);
 			notify_attr_now(m->notify, twin);
 			notify_name(m->notify, dir, buf_cstr(&name));

@@ -101,7 +101,7 @@ static void settle_pending(struct handle *h)
 		return;
 	}
 	pthread_mutex_lock(&h->m->nodes.lock);
-	h->node->n_pending--;
+	h->node->more->n_pending--;
 	pthread_mutex_unlock(&h->m->nodes.lock);
 	it->share.pending = false;
 	if (!it->committed) {
@@ -130,7 +130,7 @@ static int check_place(struct handle *h, struct err *err)
 static uint64_t expected(const struct handle *h)
 {
 	const struct item *it = h->state;
-	return it->overwrite || h->node->replaces ? ENGINE_VERSION_ANY : it->version;
+	return it->overwrite || h->node->more->replaces ? ENGINE_VERSION_ANY : it->version;
 }
 
 /* In `dir` under `name`, where the handle's node stands. */
@@ -452,7 +452,7 @@ static bool is_being_made(struct mount *m, struct node *n, const struct node_pat
 	struct engine_info info;
 	struct err err = {0};
 	pthread_mutex_lock(&m->nodes.lock);
-	bool pending = n->n_pending > 0;
+	bool pending = n->more->n_pending > 0;
 	unsigned form = n->form;
 	pthread_mutex_unlock(&m->nodes.lock);
 	return pending && engine_stat(where->engine, &where->path, form, &info, &err) == -ENOENT;

@@ -98,7 +98,7 @@ static int scratch_size(struct handle *h, uint64_t *out, struct err *err)
 static void count_writer(struct handle *h, int by)
 {
 	LOCKED(&h->m->nodes.lock);
-	h->node->cache.n_writers += (unsigned)by;
+	h->node->n_writers += (unsigned)by;
 }
 
 static void scratch_finish(struct handle *h)
@@ -177,7 +177,7 @@ int handle_open_side(struct mount *m, struct node *node, const struct side_how *
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
-	bool rejected = node->row != NULL;
+	bool rejected = node_row(node) != NULL;
 	if (rejected && (how->flags & O_ACCMODE) != O_RDONLY) {
 		return err_set(err, EACCES, "a refused text is kept as it was; copy it to edit it");
 	}

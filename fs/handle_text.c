@@ -16,7 +16,7 @@ static int refuse_write(const struct node *n, int flags, struct err *err)
 	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)) {
 		return 0;
 	}
-	return err_set(err, EACCES, "%s is only read", n->name);
+	return err_set(err, EACCES, "%s is only read", node_name(n));
 }
 
 int handle_open_text(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
@@ -30,7 +30,7 @@ int handle_open_text(struct mount *m, struct node *n, int flags, const struct fu
 	if (h == NULL) {
 		return -ENOMEM;
 	}
-	rc = n->row->text(m, n, who->uid, &h->content, err);
+	rc = node_row(n)->text(m, n, who->uid, &h->content, err);
 	if (rc < 0) {
 		handle_free(h);
 		return rc;
@@ -62,7 +62,7 @@ static int log_read(
 
 static void log_path(struct mount *m, struct node *n, struct buf *out)
 {
-	if (n->row->place == PLACE_DBMOUNT) {
+	if (node_row(n)->place == PLACE_DBMOUNT) {
 		buf_puts(out, m->opts->log_file);
 		return;
 	}

@@ -95,7 +95,7 @@ int handle_open_schema(struct mount *m, struct node *n, int flags, const struct 
 	if (h == NULL) {
 		return -err->code;
 	}
-	if (!(flags & O_TRUNC) && n->row->text(m, n, who->uid, &h->content, err) < 0) {
+	if (!(flags & O_TRUNC) && node_row(n)->text(m, n, who->uid, &h->content, err) < 0) {
 		handle_free(h);
 		return -err->code;
 	}
@@ -120,8 +120,8 @@ static int import_start(struct handle *h, struct err *err)
 	CLEANUP(node_path_free) struct node_path where = {0};
 	int rc = anchor_path(h, &where, err);
 	if (rc == 0) {
-		rc = engine_import_open(where.engine, &where.path, h->node->parent->name,
-			h->node->name, &im->sink, err);
+		rc = engine_import_open(where.engine, &where.path, node_name(h->node->parent),
+			node_name(h->node), &im->sink, err);
 	}
 	return rc;
 }
@@ -171,7 +171,7 @@ static void import_record(struct handle *h, int rc, const struct err *err, struc
 	CLEANUP(buf_free) struct buf line = BUF_INIT;
 	struct node *anchor = node_anchor(h->node);
 	node_text(&h->m->nodes, anchor, &dir);
-	buf_printf(&line, "import %s %s", h->node->parent->name, h->node->name);
+	buf_printf(&line, "import %s %s", node_name(h->node->parent), node_name(h->node));
 	control_results_add(&h->m->results, buf_cstr(&dir), buf_slice(&line),
 		rc == 0 ? "done" : err->msg, buf_slice(report));
 	const char *first = buf_cstr(report);
@@ -240,8 +240,8 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
 	if ((flags & O_ACCMODE) == O_RDONLY) {
-		return err_set(
-			err, EACCES, "%s is only written: cp FILE here; .export is read", n->name);
+		return err_set(err, EACCES, "%s is only written: cp FILE here; .export is read",
+			node_name(n));
 	}
 	int rc = refuse_read_only(n, err);
 	struct handle *h = rc == 0 ? handle_new(m, n, &import_ops, err) : NULL;
@@ -280,7 +280,7 @@ static int export_open_stream(struct handle *h, struct err *err)
 	int rc = anchor_path(h, &where, err);
 	if (rc == 0) {
 		rc = engine_export_open(
-			where.engine, &where.path, h->node->name, &x->stream, &x->size, err);
+			where.engine, &where.path, node_name(h->node), &x->stream, &x->size, err);
 	}
 	return rc;
 }
@@ -364,7 +364,7 @@ int handle_size_export(struct mount *m, struct node *n, uint64_t *out, struct er
 	int rc = node_path(&m->nodes, node_anchor(n), &where, err);
 	if (rc == 0) {
 		loop_yield();
-		rc = engine_export_open(where.engine, &where.path, n->name, &stream, out, err);
+		rc = engine_export_open(where.engine, &where.path, node_name(n), &stream, out, err);
 	}
 	engine_export_close(stream);
 	return rc;
@@ -375,7 +375,7 @@ int handle_open_export(struct mount *m, struct node *n, int flags, const struct 
 {
 	(void)who;
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
-		return err_set(err, EACCES, "%s is only read; .import is written", n->name);
+		return err_set(err, EACCES, "%s is only read; .import is written", node_name(n));
 	}
 	struct handle *h = handle_new(m, n, &export_ops, err);
 	if (h == NULL) {

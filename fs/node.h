@@ -23,60 +23,77 @@ enum node_type {
  * while every other handle on the inode has the same version and nobody writes;
  * else it is served directly (see handle_cache.c). */
 struct node_cache {
-	uint64_t attr_version; /* version whose size the kernel was told; 0 none */
 	uint64_t page_version; /* version whose pages it may hold; 0 none */
 	uint64_t open_version; /* version the cached handles have */
 	uint64_t open_size;    /* and its size: while they are open, the inode's */
+	int64_t contended_ns;  /* when a writer last met readers; 0 never */
 	unsigned n_cached;     /* handles reading through the page cache */
 	unsigned n_direct;     /* handles that bypass it, writers among them */
-	unsigned n_writers;
-	bool dropping;	      /* old pages are being thrown away */
-	bool renew;	      /* the next lookup of the name is to get another inode */
-	int64_t contended_ns; /* when a writer last met readers; 0 never */
-	bool has_stayer;      /* a cached handle has been open for long: see READERS_WAIT_MS */
+	bool dropping;	       /* old pages are being thrown away */
+	bool renew;	       /* the next lookup of the name is to get another inode */
+	bool has_stayer;       /* a cached handle has been open for long: see READERS_WAIT_MS */
 };
 
+/* What few nodes have: those that were opened, renamed, or are reserved names. */
+struct node_more {
+	struct node_cache cache;
+	struct handle *handles;		      /* open ones, the last opened first */
+	_Atomic uint64_t child_lookups;	      /* how often a child was found by its name */
+	_Atomic(const struct reserved *) row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
+	atomic_uint n_pending;		      /* handles that create it: it has no item yet */
+	_Atomic bool replaces; /* renamed onto an item before it had one of its own */
+	char *name;	       /* what a rename gave it; NULL: as it was made */
+};
+
+/* One for each inode the kernel has, so it is small: `ls -l` of a million makes a
+ * million. Whoever writes to what `more` points to takes it from node_more(). */
 struct node {
 	struct node *hash_next;
-	struct node *all_next; /* all nodes, those that have no name any more, too */
-	struct node **all_link;
-	struct node *parent;  /* referenced; NULL for the root */
-	_Atomic uint64_t ino; /* st_ino: the same after a remount */
-	uint64_t name_hash;
-	uint64_t lookups; /* the kernel's; under nodes.lock */
-	unsigned refs;	  /* children, handles, ourselves; under nodes.lock */
-	_Atomic enum node_type
-		type; /* changes by rename only; under nodes.lock, like all names below */
-	_Atomic enum engine_kind kind;
-	atomic_uint form;
-	atomic_uint listed_form; /* of the directory it is in */
-	atomic_uint n_pending;	 /* handles that create it: it has no item yet */
-	bool hashed;		 /* reachable by name */
-	_Atomic bool replaces;	 /* renamed onto an item before it had one of its own */
-	bool unlinked;		 /* removed by name; not when a rename put another in its place */
+	struct node *parent;		  /* referenced; NULL for the root */
+	_Atomic uint64_t ino;		  /* st_ino: the same after a remount */
+	struct engine *engine;		  /* NULL outside services */
+	_Atomic(struct node_more *) more; /* never NULL */
+	uint64_t attr_version;		  /* version whose size the kernel was told; 0 none */
+	uint64_t lookups : 48;		  /* the kernel's; under nodes.lock, as the bits below */
+	bool named : 1;			  /* reachable by name */
+	bool unlinked : 1;    /* removed by name; not when a rename put another in its place */
+	bool key_apart : 1;   /* the key stands behind the name, which does not begin with it */
+	unsigned refs;	      /* children, handles, ourselves; under nodes.lock */
+	unsigned n_writers;   /* under nodes.lock */
+	_Atomic uint8_t type; /* enum node_type; like kind and forms changed by a rename only,
+			       * under nodes.lock */
+	_Atomic uint8_t kind; /* enum engine_kind */
+	_Atomic uint8_t form;
+	_Atomic uint8_t listed_form; /* of the directory it is in */
+	uint32_t key_len;	     /* of NODE_KEY below a service */
 	/* Since it was last told otherwise, the kernel was given attributes to keep or,
 	 * of a directory, a listing: only then it needs to be told of a change. Set
 	 * before nodes.changes is compared or an engine is asked; who changes something
 	 * counts first (nodes.changes), then looks here. */
 	atomic_bool kept;
 	bool owns_engine;
-	struct engine *engine;		      /* NULL outside services */
-	_Atomic(const struct reserved *) row; /* of NODE_RESERVED; of NODE_SIDE: the directory's */
-	char *name;			      /* file name, NUL-terminated */
-	char *key; /* key bytes of NODE_KEY below a service; within name's memory */
-	size_t key_len;
-	struct node_cache cache;
-	struct handle *handles;		/* open ones, the last opened first */
-	_Atomic uint64_t child_lookups; /* how often a child was found by its name */
+	char text[]; /* file name, NUL; perhaps the key */
 };
+
+/* The name: under nodes.lock, but for reserved names, which stay. */
+static inline const char *node_name(const struct node *n)
+{
+	const struct node_more *more = n->more;
+	return more->name != NULL ? more->name : n->text;
+}
+
+static inline const struct reserved *node_row(const struct node *n)
+{
+	return n->more->row;
+}
 
 struct nodes {
 	pthread_mutex_t lock; /* guards the table and the fields named above */
 	struct node **buckets;
-	struct node *all;
 	pthread_cond_t readers_gone; /* some node's n_cached fell to 0 */
 	size_t n_buckets;
 	size_t n_nodes;
+	size_t n_freed; /* since memory was last given back */
 	struct node *root;
 	/* Moves with each change of an item through the mount, before its writer is
 	 * answered. What an engine said before the count moved may be old: the kernel
@@ -106,11 +123,23 @@ void nodes_finish(struct nodes *t); /* frees all, whatever the kernel holds */
  * node of those who read other content through the page cache to them alone. */
 struct node *node_get(struct nodes *t, struct node *parent, const char *name,
 	const struct node_spec *spec, bool lookup);
+/* node_get() with lookup, under nodes.lock, for a name whose node_hash() is known:
+ * a listing makes nodes by the page. */
+struct node *node_get_held(struct nodes *t, struct node *parent, struct slice name, uint64_t hash,
+	const struct node_spec *spec);
 /* The node `name` below `parent` if there is one, with a reference; else NULL. */
 struct node *node_peek(struct nodes *t, struct node *parent, const char *name);
 void node_ref(struct nodes *t, struct node *n);
 void node_unref(struct nodes *t, struct node *n);
 void node_forget(struct nodes *t, struct node *n, uint64_t lookups);
+/* After many were forgotten: gives their memory back to the system. */
+void nodes_trim(struct nodes *t);
+
+/* What the node alone has, made when it has none; NULL when memory ran out. Under
+ * nodes.lock. Whoever has the node open can rely on it. */
+struct node_more *node_more(struct node *n);
+/* A child of the directory was found by its name. */
+void node_count_lookup(struct nodes *t, struct node *dir);
 
 /* The node no longer has that name (unlink, rmdir, replaced by a rename). */
 void node_unlink(struct nodes *t, struct node *n);
@@ -118,11 +147,13 @@ void node_unlink(struct nodes *t, struct node *n);
  * target is no longer found by name. 0 or -ENOMEM. */
 int node_move(struct nodes *t, struct node *n, struct node *parent, const char *name,
 	const struct node_spec *spec);
-/* Two nodes change places (RENAME_EXCHANGE). */
+/* Two nodes change places (RENAME_EXCHANGE). 0 or -ENOMEM. */
 int node_exchange(struct nodes *t, struct node *a, struct node *b);
 
-/* The inode number a child has, whether or not its node exists. */
-uint64_t node_child_ino(const struct node *parent, const char *name, size_t n);
+uint64_t node_hash(struct slice name);
+/* The inode number a child has whose name has this hash, whether or not its node
+ * exists. */
+uint64_t node_child_ino(const struct node *parent, uint64_t hash);
 
 /* Where a node stands in its engine: keys copied out, so that it outlives the
  * lock. Reserved and side files give the directory they belong to. */

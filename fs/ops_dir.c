@@ -142,7 +142,8 @@ struct entry {
 static bool add_plain(struct filler *f, const struct entry *e, uint64_t cookie)
 {
 	struct stat st = {
-		.st_ino = node_child_ino(f->l->node, e->name, e->name_len), .st_mode = e->type};
+		.st_ino = node_child_ino(f->l->node, node_hash(slice_make(e->name, e->name_len))),
+		.st_mode = e->type};
 	if (e->spec == NULL) {
 		st.st_ino = f->l->node->ino;
 	}
@@ -181,8 +182,10 @@ static bool add_plus(struct filler *f, const struct entry *e, uint64_t cookie)
 	struct fuse_entry_param p = {0};
 	bool full = f->full || (f->probe && f->l->place.ordinal != PROBE_ENTRY);
 	if (!full || e->info == NULL || !make_full(f, e, &p)) {
-		p.attr.st_ino = e->spec == NULL ? f->l->node->ino
-						: node_child_ino(f->l->node, e->name, e->name_len);
+		p.attr.st_ino = e->spec == NULL
+					? f->l->node->ino
+					: node_child_ino(f->l->node,
+						  node_hash(slice_make(e->name, e->name_len)));
 		p.attr.st_mode = e->type;
 	}
 	fuse_add_direntry_plus(
@@ -467,7 +470,7 @@ static void next_page(struct listing *l)
 
 static bool wants_attributes(struct listing *l)
 {
-	l->full = l->full || l->node->child_lookups != l->lookups_before;
+	l->full = l->full || l->node->more->child_lookups != l->lookups_before;
 	return l->full;
 }
 
@@ -551,7 +554,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	pthread_mutex_init(&l->lock, NULL);
 	l->node = n;
 	l->full = children <= FULL_MAX;
-	l->lookups_before = n->child_lookups;
+	l->lookups_before = n->more->child_lookups;
 	node_ref(&m->nodes, n);
 	fi->fh = (uintptr_t)l;
 	/* What reserved directories list changes without anybody's telling. */

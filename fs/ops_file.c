@@ -25,7 +25,7 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 		return handle_open_side(m, node, &how, out, mode, err);
 	}
 	case NODE_RESERVED:
-		return (node->row->open != NULL ? node->row->open : handle_open_text)(
+		return (node_row(node)->open != NULL ? node_row(node)->open : handle_open_text)(
 			m, node, flags, who, out, mode, err);
 	case NODE_ROOT: break;
 	}
@@ -116,7 +116,7 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 			flags = (flags & ~O_EXCL) | O_TRUNC;
 			displaced_drop(m, dir, name);
 		}
-		rc = (flags & O_EXCL) && (!create || (*node)->n_pending > 0)
+		rc = (flags & O_EXCL) && (!create || (*node)->more->n_pending > 0)
 			     ? -EEXIST
 			     : handle_open_item(m, *node, flags, create, who, h, hm, err);
 	}
@@ -133,7 +133,7 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	struct attr a;
 	struct err err = {0};
 	set_mode(m, h, hm, fi);
-	if (node->n_pending > 0 && h->content.n == 0) {
+	if (node->more->n_pending > 0 && h->content.n == 0) {
 		attr_of_new(m, node, &a);
 	} else if (attr_of_handle(h, &a, &err) < 0) {
 		handle_free(h);
@@ -146,7 +146,7 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 		.attr = a.st,
 		/* Until the first write it is as it is now, and a write makes the kernel
 		 * ask. A name that comes to nothing is taken back (settle_pending()). */
-		.attr_timeout = node->n_pending > 0 ? TIMEOUT_FOREVER : a.timeout,
+		.attr_timeout = node->more->n_pending > 0 ? TIMEOUT_FOREVER : a.timeout,
 		.entry_timeout = TIMEOUT_FOREVER,
 	};
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {

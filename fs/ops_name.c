@@ -154,7 +154,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 static bool is_pending(struct mount *m, struct node *dir, const char *name)
 {
 	struct node *n = node_peek(&m->nodes, dir, name);
-	bool pending = n != NULL && n->n_pending > 0;
+	bool pending = n != NULL && n->more->n_pending > 0;
 	node_unref(&m->nodes, n);
 	return pending;
 }

@@ -24,8 +24,9 @@ static void fill_entry(
 	 * not told when the item goes; what a view shows goes with the view. */
 	bool other_form =
 		n->type == NODE_KEY && n->kind == ENGINE_FILE && n->form != n->listed_form;
-	bool rejected = n->type == NODE_SIDE && n->row != NULL;
-	if (n->n_pending > 0 || a->frozen || other_form || rejected || n->type == NODE_RESERVED) {
+	bool rejected = n->type == NODE_SIDE && node_row(n) != NULL;
+	if (n->more->n_pending > 0 || a->frozen || other_form || rejected ||
+		n->type == NODE_RESERVED) {
 		e->entry_timeout = 0;
 	}
 }
@@ -41,7 +42,8 @@ static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
 	struct attr a;
 	struct err err = {0};
 	struct fuse_entry_param e;
-	bool there = n->type == NODE_KEY && n->n_pending > 0 && attr_of_node(m, n, &a, &err) == 0;
+	bool there =
+		n->type == NODE_KEY && n->more->n_pending > 0 && attr_of_node(m, n, &a, &err) == 0;
 	if (there) {
 		pthread_mutex_lock(&m->nodes.lock);
 		n->lookups++;
@@ -80,7 +82,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_errno(req, ENOENT);
 	} else if (rc == 0) {
 		if (f.spec.type == NODE_KEY) {
-			dir->child_lookups++;
+			node_count_lookup(&m->nodes, dir);
 		}
 		reply_found(req, dir, name, &f);
 	} else if (rc == -ENOENT && f.scratch_name && !engine_read_only(dir->engine)) {
@@ -108,6 +110,7 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	for (size_t i = 0; i < count; i++) {
 		node_forget(&m->nodes, node_of(m, forgets[i].ino), forgets[i].nlookup);
 	}
+	nodes_trim(&m->nodes);
 	fuse_reply_none(req);
 }
 
@@ -189,7 +192,7 @@ static int set_side(
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	struct timespec t[2];
-	if (n->row != NULL) {
+	if (node_row(n) != NULL) {
 		return err_set(err, EPERM, "a refused text is kept as it was");
 	}
 	node_side_place(&m->nodes, n, &dir, &name);

@@ -78,7 +78,7 @@ static int find_source(struct renaming *r, struct err *err)
 	if (rc == -ENOENT && e->f.named) {
 		/* Being made: it has a node and no item yet. */
 		struct node *n = node_peek(&r->m->nodes, e->dir, e->name);
-		rc = n != NULL && n->n_pending > 0 ? 0 : rc;
+		rc = n != NULL && n->more->n_pending > 0 ? 0 : rc;
 		node_unref(&r->m->nodes, n);
 	} else {
 		e->there = rc == 0;
@@ -269,7 +269,7 @@ static int item_to_item(struct renaming *r, struct err *err)
 	}
 	if (!r->from.there) {
 		/* Being made: it will be committed under the new name, whatever is there. */
-		r->node->replaces = r->to.there;
+		r->node->more->replaces = r->to.there;
 		return 0;
 	}
 	int rc = in_engine(r, err);
@@ -325,7 +325,7 @@ static int rename_thing(struct renaming *r, struct err *err)
 static void forget_size(struct mount *m, struct node *n)
 {
 	pthread_mutex_lock(&m->nodes.lock);
-	n->cache.attr_version = 0;
+	n->attr_version = 0;
 	pthread_mutex_unlock(&m->nodes.lock);
 	notify_attr_now(m->notify, n);
 }

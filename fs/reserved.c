@@ -167,7 +167,7 @@ enum reserved_place reserved_place_of(const struct node *dir)
 	switch (type) {
 	case NODE_ROOT: return PLACE_ROOT;
 	case NODE_KEY: return PLACE_DATA;
-	case NODE_RESERVED: return dir->row->inside;
+	case NODE_RESERVED: return node_row(dir)->inside;
 	case NODE_SIDE: break;
 	}
 	return PLACE_NONE;

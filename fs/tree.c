@@ -54,7 +54,7 @@ static int find_side(struct mount *m, struct node *dir, const char *name, enum s
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	node_text(&m->nodes, node_anchor(dir), &path);
-	f->spec = (struct node_spec){.type = NODE_SIDE, .kind = ENGINE_FILE, .row = dir->row};
+	f->spec = (struct node_spec){.type = NODE_SIDE, .kind = ENGINE_FILE, .row = node_row(dir)};
 	return side_stat(&m->side, kind, buf_cstr(&path), name, &f->st, err);
 }
 

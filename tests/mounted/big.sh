@@ -47,7 +47,7 @@ test_ls_l_and_find_are_complete_in_bounded_memory() {
 	check_eq "find -size" "$ITEMS" "$(find "$B" -type f -size +0 | wc -l)"
 	# Here the kernel keeps an inode of 1 KB for each item, and the daemon a node for
 	# each inode: memory follows what the kernel caches, until it lets go.
-	bounded "$before" $((BIG_MEMORY_KB + ITEMS * 300 / 1024))
+	bounded "$before" $((BIG_MEMORY_KB + ITEMS * 120 / 1024))
 }
 
 test_each_item_is_listed_once() {
