@@ -134,7 +134,7 @@ static int apply_settings(struct store_conn *c, enum conn_kind kind, struct err 
 	return rc != 0 ? rc : db_exec(c->db, label, WRITER_SETTINGS, err);
 }
 
-int conn_open(struct store_conn *c, const struct store *s, enum conn_kind kind, struct err *err)
+int conn_open(struct store_conn *c, struct store *s, enum conn_kind kind, struct err *err)
 {
 	struct db_spec spec = {
 		.path = s->path,
@@ -151,6 +151,9 @@ int conn_open(struct store_conn *c, const struct store *s, enum conn_kind kind, 
 	int rc = db_open(&spec, &c->db, err);
 	if (rc == 0) {
 		rc = apply_settings(c, kind, err);
+	}
+	if (rc != 0 && c->db != NULL) {
+		store_note(s, c->db);
 	}
 	if (rc != 0) {
 		conn_close(c);
@@ -193,6 +196,7 @@ static sqlite3_stmt *prepare(struct store_conn *c, const char *sql, struct err *
 	if (sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
 		SQLITE_OK) {
 		store_sql_error(c->db, c->s->label, err);
+		store_note(c->s, c->db);
 		return NULL;
 	}
 	return stmt;
@@ -232,6 +236,7 @@ int conn_run(struct store_conn *c, enum own_stmt n, struct err *err)
 	int rc = 0;
 	if (sqlite3_step(stmt) != SQLITE_DONE) {
 		rc = store_sql_error(c->db, c->s->label, err);
+		store_note(c->s, c->db);
 	}
 	sqlite3_reset(stmt);
 	return rc;

@@ -37,6 +37,9 @@ struct instance;
 
 enum { INSTANCE_ZONES = 2 };
 
+/* How long a call waits for a copy that serves. */
+#define INSTANCE_WAIT_MS 60000
+
 struct instance_zone {
 	const char *name; /* "a": shown */
 	const char *dir;  /* of this service in that zone; made if missing */
@@ -103,14 +106,14 @@ void instance_close(struct instance *i);
 /* May be run again from the start, on another copy, when the one it ran on
  * failed: it resets what it filled. */
 typedef int instance_read_fn(struct store_reader *r, void *arg, struct err *err);
-/* EBUSY: no copy served within instance_wait_ms(). */
+/* EBUSY: no copy served within INSTANCE_WAIT_MS. EIO: none can. */
 int instance_read(
 	struct instance *i, uint64_t key, instance_read_fn *fn, void *arg, struct err *err);
 /* As store_write(); fn may be run again likewise. */
 int instance_write(struct instance *i, const uint64_t *keys, unsigned n_keys, store_fn *fn,
 	void *arg, struct err *err);
 int instance_sync(struct instance *i, struct err *err);
-uint64_t instance_bytes(const struct instance *i);
+uint64_t instance_bytes(struct instance *i);
 /* A consistent, durable copy as a new file, writers go on; shares disk where it can. */
 int instance_copy(struct instance *i, const char *path,
 	void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct err *err);

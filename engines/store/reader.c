@@ -89,6 +89,7 @@ int store_read_begin(struct store *s, uint64_t key, struct store_reader **out, s
 void store_read_end(struct store_reader *r)
 {
 	struct store *s = r->s;
+	store_note(s, r->conn.db);
 	conn_reset(&r->conn);
 	{
 		LOCKED(&s->pool.lock);

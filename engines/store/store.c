@@ -31,6 +31,7 @@ static void init_locks(struct store *s)
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&s->failure.lock, NULL);
 	pthread_mutex_init(&s->pool.lock, NULL);
 	pthread_mutex_init(&s->queue.lock, NULL);
 	pthread_cond_init(&s->queue.wake, &monotonic);
@@ -63,6 +64,7 @@ static struct store *store_alloc(const struct store_config *config)
 
 static void store_free(struct store *s)
 {
+	pthread_mutex_destroy(&s->failure.lock);
 	pthread_mutex_destroy(&s->pool.lock);
 	pthread_mutex_destroy(&s->queue.lock);
 	pthread_cond_destroy(&s->queue.wake);
@@ -228,6 +230,62 @@ void store_close(struct store *s)
 	}
 	close_files(s);
 	store_free(s);
+}
+
+void store_abandon(struct store *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	if (!s->read_only) {
+		queue_stop(s);
+		/* It is the last connection to close. */
+		sqlite3_db_config(s->txn.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	}
+	close_files(s);
+	store_free(s);
+}
+
+/* ---- whether the files work ---- */
+
+static bool is_failure(sqlite3 *db)
+{
+	int code = sqlite3_extended_errcode(db);
+	switch (code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return true;
+	case SQLITE_READONLY: return code == SQLITE_READONLY_DBMOVED;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN: break;
+	default: return false;
+	}
+	int e = sqlite3_system_errno(db);
+	return code != SQLITE_IOERR_NOMEM && e != ENOSPC && e != EDQUOT && e != ENOMEM &&
+	       e != EMFILE && e != ENFILE;
+}
+
+void store_note(struct store *s, sqlite3 *db)
+{
+	if (!is_failure(db)) {
+		return;
+	}
+	LOCKED(&s->failure.lock);
+	if (s->failure.why.code == 0) {
+		store_sql_error(db, s->label, &s->failure.why);
+		atomic_store(&s->failed, true);
+	}
+}
+
+bool store_failure(struct store *s, struct err *why)
+{
+	if (!atomic_load(&s->failed)) {
+		return false;
+	}
+	if (why != NULL) {
+		LOCKED(&s->failure.lock);
+		*why = s->failure.why;
+	}
+	return true;
 }
 
 uint64_t store_bytes(const struct store *s)

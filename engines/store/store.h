@@ -104,6 +104,14 @@ int store_open(const struct store_config *config, struct store **out, struct err
  * be under way. */
 void store_close(struct store *s);
 
+/* Closes without writing anything more, for a store whose files fail or that is
+ * given up: what the log holds stays there. As store_close() else. */
+void store_abandon(struct store *s);
+
+/* Whether the files have failed since the store was opened (an I/O error, damage;
+ * no full disk): the first failure, in `why` (may be NULL). */
+bool store_failure(struct store *s, struct err *why);
+
 /* ---- reading ---- */
 
 #define STORE_ALL_KEYS UINT64_C(0)

@@ -47,7 +47,7 @@ struct conn_stmt {
 };
 
 struct store_conn {
-	const struct store *s;
+	struct store *s;
 	sqlite3 *db;
 	sqlite3_stmt *own[OWN_COUNT];
 	struct conn_stmt *stmts; /* s->n_sql of them */
@@ -70,7 +70,7 @@ int db_exec(sqlite3 *db, const char *what, const char *sql, struct err *err);
 /* The first column of the first row; -EIO when there is none. */
 int db_int(sqlite3 *db, const char *what, const char *sql, int64_t *out, struct err *err);
 
-int conn_open(struct store_conn *c, const struct store *s, enum conn_kind kind, struct err *err);
+int conn_open(struct store_conn *c, struct store *s, enum conn_kind kind, struct err *err);
 void conn_close(struct store_conn *c);
 /* Resets every statement handed out, so that none keeps a cursor open. */
 void conn_reset(struct store_conn *c);
@@ -154,6 +154,12 @@ struct store {
 	enum store_sync sync;
 	struct store_tap tap;
 
+	_Atomic bool failed; /* failure.why is set */
+	struct {
+		pthread_mutex_t lock;
+		struct err why;
+	} failure;
+
 	_Atomic uint64_t sequence;  /* commits; written by the writer */
 	_Atomic unsigned n_pending; /* writes in queue.pending; a reader's quick look */
 
@@ -195,6 +201,11 @@ struct store {
 };
 
 int64_t clock_monotonic(void);
+
+/* ---- store.c ---- */
+
+/* After a failed call on `db`: remembers it if it was the files that failed. */
+void store_note(struct store *s, sqlite3 *db);
 
 /* ---- check.c ---- */
 

@@ -203,6 +203,9 @@ static int checkpoint(struct store_txn *t, int mode, int busy_ms, bool *complete
 	sqlite3_busy_timeout(t->conn.db, busy_ms);
 	int rc = sqlite3_wal_checkpoint_v2(t->conn.db, "main", mode, &n_log, &n_done);
 	sqlite3_busy_timeout(t->conn.db, BUSY_MS);
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY) {
+		store_note(t->s, t->conn.db);
+	}
 	*complete = (rc == SQLITE_OK || rc == SQLITE_BUSY) && n_log >= 0 && n_log == n_done;
 	if (*complete) {
 		all_is_durable(t->s);

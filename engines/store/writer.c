@@ -207,6 +207,9 @@ static int run_in_savepoint(struct store_txn *t, struct write_request *req)
 		return rc;
 	}
 	rc = req->fn(t, req->arg, req->err);
+	if (rc != 0) {
+		store_note(t->s, t->conn.db);
+	}
 	conn_reset(&t->conn);
 	if (rc == 0) {
 		rc = conn_run(&t->conn, OWN_RELEASE, req->err);

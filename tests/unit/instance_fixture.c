@@ -1,0 +1,213 @@
+#include "tests/unit/instance_fixture.h"
+
+#include <check.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const sql[FX_N] = {
+	[FX_PUT] = "REPLACE INTO kv(k, v, body) VALUES (?1, ?2, ?3)",
+	[FX_GET] = "SELECT v FROM kv WHERE k = ?1",
+	[FX_COUNT] = "SELECT count(*) FROM kv",
+	[FX_INSERT] = "INSERT INTO kv(k, v) VALUES (?1, ?2)",
+	[FX_SUM] = "SELECT sum(v) FROM kv",
+	[FX_BROKEN] = "SELECT k FROM nowhere",
+};
+
+static void on_event(void *arg, enum instance_event what, const char *detail)
+{
+	struct instance_fixture *x = arg;
+	x->events[what]++;
+	if (getenv("DBMOUNT_TEST_EVENTS") != NULL) {
+		fprintf(stderr, "event %d: %s\n", (int)what, detail);
+	}
+}
+
+void instance_fixture_init(struct instance_fixture *x)
+{
+	const char *tmp = getenv("TMPDIR");
+	*x = (struct instance_fixture){0};
+	snprintf(x->dir, sizeof(x->dir), "%.40s/instance.XXXXXX", tmp != NULL ? tmp : "/tmp");
+	ck_assert_ptr_nonnull(mkdtemp(x->dir));
+	snprintf(x->zone_dir[0], sizeof(x->zone_dir[0]), "%s/az/a", x->dir);
+	snprintf(x->zone_dir[1], sizeof(x->zone_dir[1]), "%s/az/b", x->dir);
+	snprintf(x->own_dir, sizeof(x->own_dir), "%s/rds", x->dir);
+	x->config = (struct instance_config){
+		.id = "i1",
+		.dir = x->own_dir,
+		.zone = {{"a", x->zone_dir[0]}, {"b", x->zone_dir[1]}},
+		.label = "instance T",
+		.application_id = FIXTURE_APP_ID,
+		.schema_version = 3,
+		.schema = FIXTURE_SCHEMA,
+		.sql = sql,
+		.n_sql = FX_N,
+		.event = on_event,
+		.arg = x,
+	};
+}
+
+void instance_fixture_start(struct instance_fixture *x, bool multi_az)
+{
+	instance_fixture_init(x);
+	x->settings.multi_az = multi_az;
+	ck_ok(instance_create(&x->config, &x->settings, NULL, NEW_ERR));
+	instance_fixture_open(x);
+	if (multi_az) {
+		ck_assert(wait_standby(x->i, 20));
+	}
+}
+
+void instance_fixture_open(struct instance_fixture *x)
+{
+	struct err err = {0};
+	int rc = instance_open(&x->config, &x->i, &err);
+	ck_assert_msg(rc == 0, "%s", err.msg);
+}
+
+void instance_fixture_close(struct instance_fixture *x)
+{
+	instance_close(x->i);
+	x->i = NULL;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void instance_fixture_end(struct instance_fixture *x)
+{
+	instance_fixture_close(x);
+	nftw(x->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int n_files;
+
+static int count_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)path;
+	(void)st;
+	(void)type;
+	n_files += ftw->level > 0;
+	return 0;
+}
+
+int instance_files(const struct instance_fixture *x)
+{
+	n_files = 0;
+	nftw(x->dir, count_one, 16, FTW_PHYS);
+	return n_files;
+}
+
+static char *next_path(void)
+{
+	static _Thread_local char paths[4][256];
+	static _Thread_local unsigned n;
+	return paths[n++ % 4];
+}
+
+const char *in_zone(const struct instance_fixture *x, unsigned zone, const char *name)
+{
+	char *path = next_path();
+	snprintf(path, 256, "%s/%s/%s", x->zone_dir[zone], x->config.id, name);
+	return path;
+}
+
+const char *in_own(const struct instance_fixture *x, const char *name)
+{
+	char *path = next_path();
+	snprintf(path, 256, "%s/%s/%s", x->own_dir, x->config.id, name);
+	return path;
+}
+
+/* ---- data ---- */
+
+struct put {
+	const char *key;
+	int64_t value;
+	size_t body;
+};
+
+static int put_fn(struct store_txn *t, void *arg, struct err *err)
+{
+	const struct put *p = arg;
+	sqlite3_stmt *stmt = store_txn_stmt(t, FX_PUT, err);
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	char *body = malloc(p->body + 1);
+	memset(body, (int)(p->value & 0xff), p->body);
+	store_bind_slice(stmt, 1, slice_of(p->key));
+	sqlite3_bind_int64(stmt, 2, p->value);
+	store_bind_slice(stmt, 3, slice_make(body, p->body));
+	int rc = store_step(stmt, err);
+	sqlite3_clear_bindings(stmt);
+	free(body);
+	return rc;
+}
+
+int instance_put(struct instance *i, const char *key, int64_t value, size_t body, struct err *err)
+{
+	struct put p = {key, value, body};
+	return instance_write(i, NULL, 0, put_fn, &p, err);
+}
+
+struct get {
+	const char *key; /* NULL: count */
+	int64_t value;
+};
+
+static int get_fn(struct store_reader *r, void *arg, struct err *err)
+{
+	struct get *g = arg;
+	sqlite3_stmt *stmt = store_reader_stmt(r, g->key != NULL ? FX_GET : FX_COUNT, err);
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	if (g->key != NULL) {
+		store_bind_slice(stmt, 1, slice_of(g->key));
+	}
+	int rc = store_step(stmt, err);
+	g->value = rc == 1 ? sqlite3_column_int64(stmt, 0) : -1;
+	return rc < 0 ? rc : 0;
+}
+
+int64_t instance_get(struct instance *i, const char *key, struct err *err)
+{
+	struct get g = {key, -1};
+	return instance_read(i, STORE_ALL_KEYS, get_fn, &g, err) == 0 ? g.value : -2;
+}
+
+int64_t instance_count(struct instance *i)
+{
+	return instance_get(i, NULL, NEW_ERR);
+}
+
+/* ---- waiting ---- */
+
+double seconds_now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+bool wait_standby(struct instance *i, double seconds)
+{
+	double end = seconds_now() + seconds;
+	struct instance_status status;
+	do {
+		instance_status(i, &status);
+		if (status.standby_ready) {
+			return true;
+		}
+		usleep(5000);
+	} while (seconds_now() < end);
+	return false;
+}
