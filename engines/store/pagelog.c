@@ -34,10 +34,12 @@ struct pagelog {
 	const struct disk_ops *disk;
 	char *label;
 	enum pagelog_policy policy;
+	int (*lost_standby)(void *arg, const struct err *why, struct err *err);
+	void *arg;
 	struct segments own;
-	char *standby_dir; /* NULL: none */
 
 	pthread_mutex_t append;	 /* whoever appends; before `lock` */
+	char *standby_dir;	 /* under append; NULL: none */
 	struct segments standby; /* under append; dir NULL: not open */
 	struct page_set pending; /* under append, as all to the end */
 	unsigned char salt[8];	 /* where the last pages of `pending` came from */
@@ -181,12 +183,11 @@ static int standby_follow(
 	struct pagelog *log, const struct record *r, struct slice bytes, struct err *err)
 {
 	int rc = standby_open(log, err);
-	if (rc != 0) {
-		return rc;
+	/* The record itself is not among those that catch_up() can read yet. */
+	if (rc == 0 && segments_last(&log->standby).sequence + 1 != r->sequence) {
+		rc = catch_up(&log->own, &log->standby, err);
 	}
-	return segments_last(&log->standby).sequence + 1 == r->sequence
-		       ? segments_append(&log->standby, r, bytes, err)
-		       : catch_up(&log->own, &log->standby, err);
+	return rc != 0 ? rc : segments_append(&log->standby, r, bytes, err);
 }
 
 /* What the policy makes of the standby's failure. */
@@ -195,6 +196,10 @@ static int standby_failed(struct pagelog *log, struct err *why, struct err *err)
 	if (log->policy == PAGELOG_FAIL) {
 		return err_set(
 			err, why->code, "%s: the standby has not got it: %s", log->label, why->msg);
+	}
+	int rc = log->lost_standby != NULL ? log->lost_standby(log->arg, why, err) : 0;
+	if (rc != 0) {
+		return rc;
 	}
 	log_warn("%s: goes on without its standby: %s", log->label, why->msg);
 	segments_close(&log->standby);
@@ -222,12 +227,9 @@ bool pagelog_degraded(struct pagelog *log, struct err *why)
 	return log->degraded.code != 0;
 }
 
-int pagelog_reattach(struct pagelog *log, struct err *err)
+/* Under log->append. */
+static int reattach(struct pagelog *log, struct err *err)
 {
-	LOCKED(&log->append);
-	if (log->standby_dir == NULL) {
-		return err_set(err, EINVAL, "%s has no standby", log->label);
-	}
 	int rc = standby_open(log, err);
 	if (rc == 0) {
 		rc = catch_up(&log->own, &log->standby, err);
@@ -237,6 +239,44 @@ int pagelog_reattach(struct pagelog *log, struct err *err)
 		err_clear(&log->degraded);
 	}
 	return rc;
+}
+
+int pagelog_reattach(struct pagelog *log, struct err *err)
+{
+	LOCKED(&log->append);
+	return log->standby_dir != NULL ? reattach(log, err)
+					: err_set(err, EINVAL, "%s has no standby", log->label);
+}
+
+/* Under log->append. */
+static void detach(struct pagelog *log)
+{
+	segments_close(&log->standby);
+	free(log->standby_dir);
+	log->standby_dir = NULL;
+	LOCKED(&log->lock);
+	err_clear(&log->degraded);
+}
+
+int pagelog_attach(struct pagelog *log, const char *dir, struct err *err)
+{
+	LOCKED(&log->append);
+	detach(log);
+	log->standby_dir = strdup(dir);
+	if (log->standby_dir == NULL) {
+		return err_set(err, ENOMEM, "%s: out of memory", log->label);
+	}
+	int rc = reattach(log, err);
+	if (rc != 0) {
+		detach(log);
+	}
+	return rc;
+}
+
+void pagelog_detach(struct pagelog *log)
+{
+	LOCKED(&log->append);
+	detach(log);
 }
 
 /* ---- appending; under log->append ---- */
@@ -254,7 +294,7 @@ static void tell_readers(struct pagelog *log)
 	pthread_cond_broadcast(&log->grown);
 }
 
-/* Numbers and times the record, and writes it. */
+/* Numbers and times the record, and makes it durable here. */
 static int write_record(struct pagelog *log, struct record *r, struct err *err)
 {
 	struct record last = segments_last(&log->own);
@@ -268,7 +308,19 @@ static int write_record(struct pagelog *log, struct record *r, struct err *err)
 		buf_free(&log->bytes);
 		return rc;
 	}
-	return segments_append(&log->own, r, buf_slice(&log->bytes), err);
+	return segments_write(&log->own, r, buf_slice(&log->bytes), err);
+}
+
+/* Then at the standby. Who reads the log gets it when both have it: what a replica
+ * has applied is in either log, whichever is lost. */
+static int pass_on(struct pagelog *log, const struct record *r, struct err *err)
+{
+	int rc = standby_append(log, r, buf_slice(&log->bytes), err);
+	segments_publish(&log->own, r, log->bytes.n);
+	page_set_clear(&log->pending);
+	state_write(log, false);
+	tell_readers(log);
+	return rc;
 }
 
 static int append_pending(struct pagelog *log, int64_t time_ns, struct err *err)
@@ -288,10 +340,7 @@ static int append_pending(struct pagelog *log, int64_t time_ns, struct err *err)
 		state_write(log, true);
 		return rc;
 	}
-	page_set_clear(&log->pending);
-	state_write(log, false);
-	tell_readers(log);
-	return standby_append(log, &r, buf_slice(&log->bytes), err);
+	return pass_on(log, &r, err);
 }
 
 /* Adds frames of the open WAL to what is pending. */
@@ -363,11 +412,8 @@ int pagelog_gap(struct pagelog *log, struct err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	page_set_clear(&log->pending);
 	log->lost = false;
-	state_write(log, false);
-	tell_readers(log);
-	return standby_append(log, &r, buf_slice(&log->bytes), err);
+	return pass_on(log, &r, err);
 }
 
 /* ---- after a crash ---- */
@@ -454,6 +500,8 @@ static struct pagelog *pagelog_alloc(const struct pagelog_config *config)
 	log->policy = config->policy;
 	log->label = strdup(config->label != NULL ? config->label : config->dir);
 	log->standby_dir = config->standby != NULL ? strdup(config->standby) : NULL;
+	log->lost_standby = config->lost;
+	log->arg = config->arg;
 	log->state = log->own.fd = log->standby.fd = -1;
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);

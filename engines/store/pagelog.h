@@ -34,6 +34,10 @@ struct pagelog_config {
 	const char *dir;     /* made if missing; borrowed, as all here */
 	const char *standby; /* the directory in the other zone; NULL: none */
 	enum pagelog_policy policy;
+	/* With PAGELOG_DEGRADE: called before the first commit goes on without the
+	 * standby; one that returns -errno fails that commit. Must not call the log. */
+	int (*lost)(void *arg, const struct err *why, struct err *err);
+	void *arg;
 	const struct disk_ops *disk; /* outlives the log; NULL: disk_system */
 	const char *label;	     /* names the store in messages; copied */
 };
@@ -69,8 +73,12 @@ bool pagelog_in_step(struct pagelog *log);
 bool pagelog_degraded(struct pagelog *log, struct err *why);
 /* Brings the standby up to date and has commits wait for it again. */
 int pagelog_reattach(struct pagelog *log, struct err *err);
+/* The same with a standby it did not have, or has no more. It keeps what there is
+ * in `dir` of this log, which makes attaching quick. */
+int pagelog_attach(struct pagelog *log, const char *dir, struct err *err);
+void pagelog_detach(struct pagelog *log);
 
-/* ---- reading ---- */
+/* ---- reading: what is durable here and, unless degraded, at the standby ---- */
 
 /* For segment_reader_init() and the like; the log's own directory. */
 struct segments *pagelog_segments(struct pagelog *log);

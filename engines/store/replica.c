@@ -175,8 +175,8 @@ static int apply_up_to(struct replica *r, uint64_t sequence, struct err *err)
 
 int replica_apply(struct replica *r, uint64_t sequence, struct err *err)
 {
-	uint64_t last = pagelog_last(r->log);
 	LOCKED(&r->apply);
+	uint64_t last = pagelog_last(r->log);
 	return apply_up_to(r, sequence < last ? sequence : last, err);
 }
 
@@ -235,6 +235,7 @@ static void *replica_main(void *arg)
 		/* Awaited is the next commit, or with a delay or a failure just time. */
 		uint64_t after = failed || wait > 0 ? UINT64_MAX : atomic_load(&r->applied);
 		int64_t pause = wait > 0 && wait < SECOND ? wait : SECOND;
+		/* Changed only while this thread does not run. */
 		pagelog_wait(r->log, after, clock_ns(CLOCK_MONOTONIC) + pause, &r->stop);
 	}
 	return NULL;
@@ -271,6 +272,29 @@ void replica_stop(struct replica *r)
 	}
 	pagelog_wake(r->log);
 	pthread_join(thread, NULL);
+}
+
+void replica_set_log(struct replica *r, struct pagelog *log)
+{
+	bool running;
+	{
+		LOCKED(&r->apply);
+		running = r->running;
+	}
+	replica_stop(r);
+	{
+		LOCKED(&r->apply);
+		uint64_t next = r->records.next;
+		segment_reader_finish(&r->records);
+		segment_reader_init(&r->records, pagelog_segments(log), next);
+		r->log = log;
+		err_clear(&r->failure);
+	}
+	struct err err = {0};
+	if (running && replica_start(r, &err) != 0) {
+		LOCKED(&r->apply);
+		r->failure = err;
+	}
 }
 
 void replica_set_delay(struct replica *r, int64_t delay_ms)

@@ -54,6 +54,8 @@ void replica_close(struct replica *r);
 int replica_start(struct replica *r, struct err *err);
 /* Returns when the thread has ended, within a batch of commits. */
 void replica_stop(struct replica *r);
+/* It follows this log from now on, one with the same commits; stopped or running. */
+void replica_set_log(struct replica *r, struct pagelog *log);
 void replica_set_delay(struct replica *r, int64_t delay_ms);
 void replica_status(struct replica *r, struct replica_status *out);
 

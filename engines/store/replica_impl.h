@@ -24,7 +24,7 @@ struct replica_reader {
 
 struct replica {
 	const struct disk_ops *disk;
-	struct pagelog *log;
+	struct pagelog *log; /* under apply */
 	char *path;
 	char *label;
 	char *region;

@@ -27,7 +27,7 @@ const char *segment_name(const struct segments *s, uint64_t first, struct buf *o
 
 /* ---- the list ---- */
 
-static int list_push(struct segments *s, struct segment add, struct err *err)
+static int list_reserve(struct segments *s, struct err *err)
 {
 	if (s->n == s->cap) {
 		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
@@ -38,8 +38,16 @@ static int list_push(struct segments *s, struct segment add, struct err *err)
 		s->list = list;
 		s->cap = cap;
 	}
-	s->list[s->n++] = add;
 	return 0;
+}
+
+static int list_push(struct segments *s, struct segment add, struct err *err)
+{
+	int rc = list_reserve(s, err);
+	if (rc == 0) {
+		s->list[s->n++] = add;
+	}
+	return rc;
 }
 
 static int by_first(const void *a, const void *b)
@@ -238,7 +246,7 @@ static int measure(struct segments *s, struct err *err)
 
 int segments_open(struct segments *s, const struct disk_ops *disk, const char *dir, struct err *err)
 {
-	*s = (struct segments){.disk = disk, .fd = -1, .dir = strdup(dir)};
+	*s = (struct segments){.disk = disk, .fd = -1, .next_fd = -1, .dir = strdup(dir)};
 	if (s->dir == NULL) {
 		return err_set(err, ENOMEM, "%s: out of memory", dir);
 	}
@@ -264,7 +272,7 @@ void segments_close(struct segments *s)
 	pthread_mutex_destroy(&s->lock);
 	free(s->list);
 	free(s->dir);
-	*s = (struct segments){.fd = -1};
+	*s = (struct segments){.fd = -1, .next_fd = -1};
 }
 
 /* ---- appending ---- */
@@ -307,23 +315,17 @@ static int begin_segment(
 		disk_error(rc, name, "could not be written", err);
 	} else {
 		LOCKED(&s->lock);
-		rc = list_push(s, (struct segment){r->sequence, bytes.n}, err);
-		s->last = rc == 0 ? *r : s->last;
+		rc = list_reserve(s, err);
 	}
 	if (rc != 0 && fd >= 0) {
 		s->disk->close(fd);
 		s->disk->remove(name); /* Staying, it is written over by the next try. */
-		return rc;
 	}
-	if (rc == 0 && s->fd >= 0) {
-		s->disk->close(s->fd);
-	}
-	s->fd = rc == 0 ? fd : s->fd;
+	s->next_fd = rc == 0 ? fd : -1;
 	return rc;
 }
 
-static int extend_segment(
-	struct segments *s, const struct record *r, struct slice bytes, struct err *err)
+static int extend_segment(struct segments *s, struct slice bytes, struct err *err)
 {
 	uint64_t end = newest_segment(s).bytes;
 	s->ragged = true;
@@ -337,13 +339,10 @@ static int extend_segment(
 		return rc;
 	}
 	s->ragged = false;
-	LOCKED(&s->lock);
-	s->list[s->n - 1].bytes = end + bytes.n;
-	s->last = *r;
 	return 0;
 }
 
-int segments_append(struct segments *s, const struct record *r, struct slice bytes, struct err *err)
+int segments_write(struct segments *s, const struct record *r, struct slice bytes, struct err *err)
 {
 	struct segment newest = newest_segment(s);
 	assert(newest.first == 0 || r->sequence == s->last.sequence + 1);
@@ -351,9 +350,34 @@ int segments_append(struct segments *s, const struct record *r, struct slice byt
 	if (rc != 0) {
 		return rc;
 	}
-	return newest.first == 0 || newest.bytes >= SEGMENT_BYTES
-		       ? begin_segment(s, r, bytes, err)
-		       : extend_segment(s, r, bytes, err);
+	return newest.first == 0 || newest.bytes >= SEGMENT_BYTES ? begin_segment(s, r, bytes, err)
+								  : extend_segment(s, bytes, err);
+}
+
+void segments_publish(struct segments *s, const struct record *r, size_t n)
+{
+	if (s->next_fd >= 0) {
+		if (s->fd >= 0) {
+			s->disk->close(s->fd);
+		}
+		s->fd = s->next_fd;
+	}
+	LOCKED(&s->lock);
+	if (s->next_fd >= 0) {
+		s->list[s->n++] = (struct segment){.first = r->sequence}; /* room was made */
+	}
+	s->next_fd = -1;
+	s->list[s->n - 1].bytes += n;
+	s->last = *r;
+}
+
+int segments_append(struct segments *s, const struct record *r, struct slice bytes, struct err *err)
+{
+	int rc = segments_write(s, r, bytes, err);
+	if (rc == 0) {
+		segments_publish(s, r, bytes.n);
+	}
+	return rc;
 }
 
 /* ---- the whole ---- */

@@ -22,6 +22,7 @@ struct segments {
 	const struct disk_ops *disk;
 	char *dir;
 	int fd;	     /* the newest segment, -1 when there is none; the appender's */
+	int next_fd; /* of one written and not published, -1: none; the appender's */
 	bool ragged; /* an append failed: bytes beyond the end; the appender's */
 
 	pthread_mutex_t lock;
@@ -43,6 +44,11 @@ void segments_close(struct segments *s);
  * failure the log ends where it did; the same or another record may be tried. */
 int segments_append(
 	struct segments *s, const struct record *r, struct slice bytes, struct err *err);
+
+/* The same in two steps: durable with the first, seen by readers with the second,
+ * which must follow before anything else is written. */
+int segments_write(struct segments *s, const struct record *r, struct slice bytes, struct err *err);
+void segments_publish(struct segments *s, const struct record *r, size_t n);
 
 /* Oldest sequence held, newest, time of the newest; 0 when empty. */
 uint64_t segments_first(struct segments *s);

@@ -398,6 +398,66 @@ START_TEST(test_standby_that_fails_is_left_behind)
 }
 END_TEST
 
+START_TEST(test_standby_is_attached_and_detached_while_open)
+{
+	start(PAGELOG_DEGRADE, false);
+	put("k1", 1);
+	ck_ok(pagelog_attach(plog, standby_dir, NEW_ERR));
+	ck_assert_uint_eq(standby_last(), pagelog_last(plog));
+	put("k2", 2);
+	ck_assert_uint_eq(standby_last(), pagelog_last(plog));
+	pagelog_detach(plog);
+	uint64_t last = standby_last();
+	put("k3", 3);
+	ck_assert_uint_eq(standby_last(), last);
+	ck_ok(pagelog_attach(plog, standby_dir, NEW_ERR));
+	ck_assert_uint_eq(standby_last(), last + 1);
+	finish();
+}
+END_TEST
+
+static uint64_t seen_at_loss;
+static int answer_to_loss;
+
+static int on_loss(void *arg, const struct err *why, struct err *err)
+{
+	(void)arg;
+	ck_assert_int_ne(why->code, 0);
+	seen_at_loss++;
+	return answer_to_loss == 0 ? 0 : err_set(err, answer_to_loss, "it must not go on");
+}
+
+START_TEST(test_owner_is_asked_before_commits_go_on_without_standby)
+{
+	answer_to_loss = EIO;
+	seen_at_loss = 0;
+	start(PAGELOG_DEGRADE, true);
+	config.lost = on_loss;
+	fixture_close(&f);
+	pagelog_close(plog);
+	log_start();
+	fixture_open(&f);
+	put("k1", 1);
+	uint64_t last = pagelog_last(plog);
+	/* own write and sync, then the standby's write */
+	fault_disk_arm(3, EIO, false);
+	ck_assert_int_eq(fixture_put(f.s, "k2", 2, 20, NEW_ERR), -EIO);
+	ck_assert_uint_eq(seen_at_loss, 1);
+	ck_assert(!pagelog_degraded(plog, NULL));
+	ck_assert_uint_eq(pagelog_last(plog), last + 1);
+	put("k3", 3);
+	ck_assert_uint_eq(standby_last(), last + 2);
+	answer_to_loss = 0;
+	fault_disk_arm(3, EIO, false);
+	put("k4", 4);
+	ck_assert(pagelog_degraded(plog, NULL));
+	ck_assert_uint_eq(seen_at_loss, 2);
+	fault_disk_arm(0, 0, false);
+	config.lost = NULL;
+	finish();
+}
+END_TEST
+
 START_TEST(test_log_that_lost_records_gets_them_from_the_standby)
 {
 	start(PAGELOG_FAIL, true);
@@ -459,6 +519,8 @@ int main(void)
 	tcase_add_test(tc, test_standby_has_each_acknowledged_commit);
 	tcase_add_test(tc, test_standby_that_fails_fails_the_write);
 	tcase_add_test(tc, test_standby_that_fails_is_left_behind);
+	tcase_add_test(tc, test_standby_is_attached_and_detached_while_open);
+	tcase_add_test(tc, test_owner_is_asked_before_commits_go_on_without_standby);
 	tcase_add_test(tc, test_log_that_lost_records_gets_them_from_the_standby);
 	tcase_add_test(tc, test_log_of_another_store_is_no_standby);
 	suite_add_tcase(suite, tc);
