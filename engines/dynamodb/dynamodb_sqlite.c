@@ -199,8 +199,7 @@ void dynamodb_sqlite_close(void *ctx)
 	ddb_tables_close(db);
 	if (db->only != NULL) {
 		store_close(atomic_load(&db->only->store));
-		pthread_mutex_destroy(&db->only->opening);
-		free(db->only);
+		ddb_table_free(db->only);
 	}
 	store_close(db->catalog);
 	ddb_memo_end(&db->memo);

@@ -66,6 +66,31 @@ struct ddb_children {
 
 struct ddb_db;
 
+/* An item as it is stored. */
+struct ddb_stored {
+	uint64_t version; /* 0: there is none */
+	int64_t mtime_ns;
+	uint64_t psize;
+	uint64_t tsize;
+	uint64_t bytes;
+	int64_t doc_id;
+};
+
+/* What the last stats of items said; see memo.c. */
+#define DDB_SEEN_MAX 16
+
+struct ddb_seen_item {
+	struct buf keys; /* pk, then sk; empty: none */
+	size_t pk_len;
+	uint64_t sequence; /* the store's, then */
+	struct ddb_stored stored;
+};
+
+struct ddb_seen {
+	pthread_mutex_t lock; /* taken alone */
+	struct ddb_seen_item items[DDB_SEEN_MAX];
+};
+
 /* A table in use. Found by name, counted, kept for a while when idle. */
 struct ddb_table {
 	TAILQ_ENTRY(ddb_table) link; /* under db->lock, the last used first */
@@ -81,6 +106,7 @@ struct ddb_table {
 	_Atomic(struct store *) store; /* set once, under opening */
 	atomic_bool dirty;	       /* the catalog says so; set under opening */
 	atomic_bool gone; /* being removed or redefined; set in a write to it, under db->ddl */
+	struct ddb_seen seen;
 };
 
 TAILQ_HEAD(ddb_table_list, ddb_table);
@@ -160,6 +186,8 @@ int ddb_catalog_backups(struct ddb_db *db, struct slice table, struct slice afte
 
 /* In nobody's list, with a name and no store. NULL: no memory. */
 struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *def);
+/* Its store is closed already. */
+void ddb_table_free(struct ddb_table *t);
 /* ENOENT. Ends with ddb_table_put(). */
 int ddb_table_get(struct ddb_db *db, struct slice name, struct ddb_table **out, struct err *err);
 void ddb_table_put(struct ddb_table *t); /* NULL is fine */
@@ -286,16 +314,6 @@ int ddb_part_drop(struct ddb_txn *x, const struct ddb_part *part, struct err *er
 /* A pk longer than any key parks the partition while another takes its place. */
 int ddb_part_rekey(struct ddb_txn *x, struct ddb_part *part, struct slice pk, struct err *err);
 
-/* An item as it is stored. */
-struct ddb_stored {
-	uint64_t version; /* 0: there is none */
-	int64_t mtime_ns;
-	uint64_t psize;
-	uint64_t tsize;
-	uint64_t bytes;
-	int64_t doc_id;
-};
-
 /* A partition and an item of it, at once. */
 int ddb_both_load(struct ddb_txn *x, struct slice pk, struct slice sk, struct ddb_part *part,
 	struct ddb_stored *out, struct err *err);
@@ -330,6 +348,19 @@ void ddb_memo_end(struct ddb_memo *m);
 void ddb_memo_put(struct ddb_memo *m, unsigned form, struct slice text, struct ddb_item *item);
 /* The item, the caller's then; NULL when it is of another text. */
 struct ddb_item *ddb_memo_take(struct ddb_memo *m, unsigned form, struct slice text);
+
+/* ---- memo.c: what was seen of items ---- */
+
+struct ddb_place;
+
+void ddb_seen_init(struct ddb_seen *seen);
+void ddb_seen_end(struct ddb_seen *seen);
+/* Whether the item was seen and nothing was written to it since. `key`: the place's. */
+bool ddb_seen_get(struct ddb_seen *seen, struct store *s, const struct ddb_place *p, uint64_t key,
+	struct ddb_stored *out);
+/* `sequence`: of the reader that told. */
+void ddb_seen_put(struct ddb_seen *seen, const struct ddb_place *p, uint64_t key,
+	uint64_t sequence, const struct ddb_stored *stored);
 
 /* ---- place.c: a path, resolved ---- */
 

@@ -169,8 +169,15 @@ int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err 
 {
 	READER r = NULL;
 	STMT stmt = NULL;
+	struct store *s;
+	struct ddb_seen *seen = &p->table->seen;
+	uint64_t key = place_key(p);
 
-	int rc = begin(p->table, place_key(p), ITEM_STAT, &r, &stmt, err);
+	int rc = ddb_table_store(p->table, &s, err);
+	if (rc == 0 && ddb_seen_get(seen, s, p, key, out)) {
+		return 0;
+	}
+	rc = rc < 0 ? rc : begin(p->table, key, ITEM_STAT, &r, &stmt, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -178,6 +185,9 @@ int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err 
 	store_bind_slice(stmt, 2, buf_slice(&p->sk));
 	rc = store_step(stmt, err);
 	*out = rc == 1 ? stored_row(stmt) : (struct ddb_stored){0};
+	if (rc >= 0) {
+		ddb_seen_put(seen, p, key, store_reader_sequence(r), out);
+	}
 	return rc < 0 ? rc : 0;
 }
 

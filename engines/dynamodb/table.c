@@ -23,6 +23,7 @@ struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *d
 	t->created_ns = def->created_ns;
 	memcpy(t->name, def->name, sizeof(t->name));
 	pthread_mutex_init(&t->opening, NULL);
+	ddb_seen_init(&t->seen);
 	atomic_store(&t->dirty, def->dirty);
 	return t;
 }
@@ -57,8 +58,9 @@ static void table_close(struct ddb_table *t)
 	}
 }
 
-static void table_free(struct ddb_table *t)
+void ddb_table_free(struct ddb_table *t)
 {
+	ddb_seen_end(&t->seen);
 	pthread_mutex_destroy(&t->opening);
 	free(t);
 }
@@ -147,7 +149,7 @@ static struct ddb_table *adopt(struct ddb_db *db, struct ddb_table *fresh, uint6
 	}
 	pthread_mutex_unlock(&db->lock);
 	if (fresh != NULL) {
-		table_free(fresh);
+		ddb_table_free(fresh);
 	}
 	return t;
 }
@@ -211,7 +213,7 @@ static void close_idle(struct ddb_table *t)
 	db->epoch++;
 	pthread_cond_broadcast(&db->closed);
 	pthread_mutex_unlock(&db->lock);
-	table_free(t);
+	ddb_table_free(t);
 }
 
 void ddb_table_put(struct ddb_table *t)
@@ -226,7 +228,7 @@ void ddb_table_put(struct ddb_table *t)
 	pthread_mutex_unlock(&t->db->lock);
 	if (last && dead) {
 		table_close(t);
-		table_free(t);
+		ddb_table_free(t);
 	}
 	if (idle != NULL) {
 		close_idle(idle);
@@ -240,7 +242,7 @@ void ddb_tables_close(struct ddb_db *db)
 	while ((t = TAILQ_FIRST(&db->tables)) != NULL) {
 		TAILQ_REMOVE(&db->tables, t, link);
 		table_close(t);
-		table_free(t);
+		ddb_table_free(t);
 	}
 	db->n_tables = 0;
 }
@@ -271,7 +273,7 @@ void ddb_table_dropped(struct ddb_db *db, uint64_t id)
 		ddb_file_remove(db, 't', id);
 	} else if (last) {
 		table_close(t);
-		table_free(t);
+		ddb_table_free(t);
 	}
 }
 

@@ -118,6 +118,12 @@ void queue_leave(struct store *s)
 	}
 }
 
+bool queue_has_pending(struct store *s, uint64_t key)
+{
+	LOCKED(&s->queue.lock);
+	return pending_has(&s->queue.pending, key);
+}
+
 /* True: this thread got the turn, to commit. False: somebody committed. */
 static bool commit_or_wait(struct store *s, uint64_t key)
 {

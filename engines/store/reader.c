@@ -118,6 +118,20 @@ void **store_reader_slot(struct store_reader *r)
 	return &r->conn.slot;
 }
 
+uint64_t store_reader_sequence(const struct store_reader *r)
+{
+	return r->sequence;
+}
+
+/* Pending writes first: one that is pending no more was counted before. */
+bool store_is_current(struct store *s, uint64_t key, uint64_t sequence)
+{
+	if (atomic_load(&s->n_pending) > 0 && queue_has_pending(s, key)) {
+		return false;
+	}
+	return atomic_load(&s->sequence) == sequence;
+}
+
 void pool_release(struct store *s)
 {
 	LOCKED(&s->pool.lock);

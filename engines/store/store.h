@@ -166,6 +166,11 @@ uint64_t store_bytes(const struct store *s);
 /* Counts commits; moves with every commit, so a reader can tell "nothing
  * changed since". */
 uint64_t store_sequence(const struct store *s);
+/* The commits that what is read with `r` is known to include. */
+uint64_t store_reader_sequence(const struct store_reader *r);
+/* Whether every write of `key` acknowledged by now was so when `sequence` was
+ * taken, from a reader begun for that key: what it read then still stands. */
+bool store_is_current(struct store *s, uint64_t key, uint64_t sequence);
 
 /* Writes a consistent, complete copy of the database as it is now to a new
  * file, without stopping writers; durable when it returns. `progress` (may be

@@ -253,6 +253,8 @@ bool queue_acknowledge(struct store *s, struct write_request *req);
 bool queue_wants_commit(struct store *s);
 /* What was acknowledged is committed, or lost for the reason `why`. */
 void queue_settle(struct store *s, const struct err *why);
+/* Whether an acknowledged write to `key` waits for its commit. */
+bool queue_has_pending(struct store *s, uint64_t key);
 /* Returns when acknowledged writes to `key` are committed. */
 void queue_wait_pending(struct store *s, uint64_t key);
 /* The reason why acknowledged writes were lost, once. 0 or -errno. */
