@@ -223,7 +223,6 @@ enum ddb_table_sql {
 	STATE_GET,
 	STATE_SET,
 	TOTALS,
-	BOTH_FIND,
 	ITEM_FIND,
 	ITEM_STAT,
 	ITEM_READ,
@@ -287,8 +286,14 @@ struct ddb_txn {
 };
 typedef int ddb_txn_fn(struct ddb_txn *x, void *arg, struct err *err);
 
+
 /* Runs fn as store_write does. ENOENT when the table was removed meanwhile. */
 int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
+	void *arg, struct err *err);
+
+/* The same for a fn that has to do with partitions by ddb_part_recall(), _add() and
+ * _note() only. */
+int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
 	void *arg, struct err *err);
 
 uint64_t ddb_txn_version(struct ddb_txn *x);
@@ -311,12 +316,12 @@ int ddb_part_next(struct ddb_txn *x, int64_t after, struct ddb_part *out, struct
 int ddb_part_add(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err);
 int ddb_part_save(struct ddb_txn *x, struct ddb_part *part, struct err *err);
 int ddb_part_drop(struct ddb_txn *x, const struct ddb_part *part, struct err *err);
+/* What ddb_part_save() does with a changed one. */
+int ddb_part_store(
+	struct store_txn *t, const struct ddb_part *part, int64_t token, struct err *err);
 /* A pk longer than any key parks the partition while another takes its place. */
 int ddb_part_rekey(struct ddb_txn *x, struct ddb_part *part, struct slice pk, struct err *err);
 
-/* A partition and an item of it, at once. */
-int ddb_both_load(struct ddb_txn *x, struct slice pk, struct slice sk, struct ddb_part *part,
-	struct ddb_stored *out, struct err *err);
 int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice sk,
 	struct ddb_stored *out, struct err *err);
 /* The item behind `sk`, which becomes its key: 1, 0 at the end. */
@@ -339,6 +344,24 @@ void ddb_stored_info(const struct ddb_stored *stored, const struct ddb_table *t,
 /* The version the tree shows: never comes again even when a table of the same
  * name is made anew. */
 uint64_t ddb_version(const struct ddb_table *t, uint64_t stored);
+
+/* ---- notes.c: what a transaction's writes leave to those that follow ---- */
+
+/* A longer key is not noted: its partition is saved with each write. */
+#define DDB_NOTED_PK_MAX 64
+
+struct ddb_notes {
+	struct ddb_part part; /* id 0: none; changed: not saved yet */
+	int64_t token;	      /* the mount's */
+	unsigned char pk_len;
+	char pk[DDB_NOTED_PK_MAX];
+};
+
+/* As load and save, by way of the notes. */
+int ddb_part_recall(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err);
+int ddb_part_note(struct ddb_txn *x, struct slice pk, struct ddb_part *part, struct err *err);
+/* Saves what they stand for; then there are none. */
+int ddb_notes_settle(struct store_txn *t, struct err *err);
 
 /* ---- memo.c: the item checked last ---- */
 

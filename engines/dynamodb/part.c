@@ -92,10 +92,18 @@ int ddb_part_add(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struc
 
 int ddb_part_save(struct ddb_txn *x, struct ddb_part *part, struct err *err)
 {
+	int rc = ddb_part_store(x->t, part, x->table->db->token, err);
+
+	part->changed = false;
+	return rc;
+}
+
+int ddb_part_store(struct store_txn *t, const struct ddb_part *part, int64_t token, struct err *err)
+{
 	if (!part->changed) {
 		return 0;
 	}
-	sqlite3_stmt *stmt = prepare(x, PART_SAVE, err);
+	sqlite3_stmt *stmt = store_txn_stmt(t, PART_SAVE, err);
 	if (stmt == NULL) {
 		return -err->code;
 	}
@@ -103,8 +111,7 @@ int ddb_part_save(struct ddb_txn *x, struct ddb_part *part, struct err *err)
 	sql_bind_uint(stmt, 2, part->n);
 	sql_bind_uint(stmt, 3, part->bytes);
 	sqlite3_bind_int64(stmt, 4, part->mtime_ns);
-	sqlite3_bind_int64(stmt, 5, part->n == 0 ? x->table->db->token : 0);
-	part->changed = false;
+	sqlite3_bind_int64(stmt, 5, part->n == 0 ? token : 0);
 	return sql_run(stmt, err);
 }
 
@@ -152,24 +159,6 @@ static struct ddb_stored stored_columns(sqlite3_stmt *stmt, int first)
 		.bytes = sql_column_uint(stmt, first + 4),
 		.doc_id = sqlite3_column_int64(stmt, first + 5),
 	};
-}
-
-int ddb_both_load(struct ddb_txn *x, struct slice pk, struct slice sk, struct ddb_part *part,
-	struct ddb_stored *out, struct err *err)
-{
-	STMT stmt = prepare(x, BOTH_FIND, err);
-
-	*out = (struct ddb_stored){0};
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	store_bind_slice(stmt, 1, pk);
-	store_bind_slice(stmt, 2, sk);
-	int rc = part_step(stmt, part, err);
-	if (rc == 1) {
-		*out = stored_columns(stmt, 4); /* all NULL, read as 0: no such item */
-	}
-	return rc < 0 ? rc : 0;
 }
 
 int ddb_stored_load(struct ddb_txn *x, const struct ddb_part *part, struct slice sk,
@@ -272,6 +261,11 @@ static int put_doc(struct ddb_txn *x, const struct ddb_row *row, int64_t *doc_id
 	return rc;
 }
 
+static int exists_already(struct err *err)
+{
+	return err_set(err, EEXIST, "The conditional request failed: the item exists already");
+}
+
 static int put_item(struct ddb_txn *x, const struct ddb_part *part, const struct ddb_row *row,
 	bool fresh, int64_t doc_id, struct err *err)
 {
@@ -294,7 +288,12 @@ static int put_item(struct ddb_txn *x, const struct ddb_part *part, const struct
 		sqlite3_bind_int64(stmt, 10, doc_id);
 		bind_hash(x, stmt, 11, DDB_ITEM, buf_slice(&row->sk), hash);
 	}
-	return sql_run(stmt, err);
+	struct err why = {0};
+	int rc = sql_run(stmt, &why);
+	if (rc == -EEXIST) {
+		return exists_already(err);
+	}
+	return rc < 0 ? err_set(err, why.code, "%s", why.msg) : 0;
 }
 
 int ddb_stored_put(struct ddb_txn *x, struct ddb_part *part, const struct ddb_row *row,
@@ -355,11 +354,7 @@ int ddb_stored_expect(
 		return 0;
 	}
 	if (expect == ENGINE_VERSION_ABSENT) {
-		return old->version == 0
-			       ? 0
-			       : err_set(err, EEXIST,
-					 "The conditional request failed: the item exists "
-					 "already");
+		return old->version == 0 ? 0 : exists_already(err);
 	}
 	if (old->version != 0 && ddb_version(t, old->version) == expect) {
 		return 0;

@@ -51,9 +51,6 @@ static const char *const table_sql[N_TABLE_SQL] = {
 	[STATE_SET] = "UPDATE state SET mtime = ?1",
 	[TOTALS] = "SELECT count(*) FILTER (WHERE pk <> x''), coalesce(sum(n), 0),"
 		   " coalesce(sum(bytes), 0) FROM parts",
-	[BOTH_FIND] = "SELECT p.id, p.n, p.bytes, p.mtime, " STAT_COLUMNS ", i.bytes, i.doc_id"
-		      " FROM parts p LEFT JOIN items i ON i.part = p.id AND i.sk = ?2"
-		      " WHERE p.pk = ?1",
 	[ITEM_FIND] = "SELECT " STAT_COLUMNS ", i.bytes, i.doc_id FROM items i"
 		      " WHERE i.part = ?1 AND i.sk = ?2",
 	[ITEM_STAT] = "SELECT " STAT_COLUMNS " FROM parts p JOIN items i ON i.part = p.id"
@@ -101,6 +98,7 @@ static int store_at(struct ddb_db *db, char kind, uint64_t id, struct store_conf
 	config->sql = table_sql;
 	config->n_sql = N_TABLE_SQL;
 	config->sync = db->sync;
+	config->before_commit = ddb_notes_settle;
 	return store_open(config, out, err);
 }
 
@@ -307,6 +305,7 @@ struct write_call {
 	struct ddb_table *table;
 	ddb_txn_fn *fn;
 	void *arg;
+	bool settle; /* before it: it does not know notes */
 };
 
 static int run_write(struct store_txn *t, void *arg, struct err *err)
@@ -319,13 +318,13 @@ static int run_write(struct store_txn *t, void *arg, struct err *err)
 			"Requested resource not found: the table was removed or defined anew "
 			"meanwhile");
 	}
-	return call->fn(&x, call->arg, err);
+	int rc = call->settle ? ddb_notes_settle(t, err) : 0;
+	return rc < 0 ? rc : call->fn(&x, call->arg, err);
 }
 
-int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
-	void *arg, struct err *err)
+static int write_as(struct ddb_table *t, const uint64_t *keys, unsigned n_keys,
+	struct write_call *call, struct err *err)
 {
-	struct write_call call = {t, fn, arg};
 	struct store *s = NULL;
 
 	if (t->db->read_only) {
@@ -336,7 +335,23 @@ int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, 
 		LOCKED(&t->opening);
 		rc = mark_dirty(t, err);
 	}
-	return rc < 0 ? rc : store_write(s, keys, n_keys, run_write, &call, err);
+	return rc < 0 ? rc : store_write(s, keys, n_keys, run_write, call, err);
+}
+
+int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
+	void *arg, struct err *err)
+{
+	struct write_call call = {.table = t, .fn = fn, .arg = arg, .settle = true};
+
+	return write_as(t, keys, n_keys, &call, err);
+}
+
+int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
+	void *arg, struct err *err)
+{
+	struct write_call call = {.table = t, .fn = fn, .arg = arg};
+
+	return write_as(t, keys, n_keys, &call, err);
 }
 
 uint64_t ddb_txn_version(struct ddb_txn *x)

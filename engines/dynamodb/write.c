@@ -17,8 +17,11 @@ static int put_fn(struct ddb_txn *x, void *arg, struct err *err)
 	struct put *p = arg;
 	struct ddb_part part;
 
-	int rc = ddb_both_load(
-		x, buf_slice(&p->row->pk), buf_slice(&p->row->sk), &part, &p->stored, err);
+	int rc = ddb_part_recall(x, buf_slice(&p->row->pk), &part, err);
+	/* That there is none yet, adding the item finds out by itself. */
+	if (rc == 0 && p->expect != ENGINE_VERSION_ABSENT) {
+		rc = ddb_stored_load(x, &part, buf_slice(&p->row->sk), &p->stored, err);
+	}
 	rc = rc < 0 ? rc : ddb_stored_expect(&p->stored, x->table, p->expect, err);
 	if (rc < 0) {
 		return rc;
@@ -30,7 +33,7 @@ static int put_fn(struct ddb_txn *x, void *arg, struct err *err)
 		rc = ddb_part_add(x, buf_slice(&p->row->pk), &part, err);
 	}
 	rc = rc < 0 ? rc : ddb_stored_put(x, &part, p->row, &p->stored, err);
-	return rc < 0 ? rc : ddb_part_save(x, &part, err);
+	return rc < 0 ? rc : ddb_part_note(x, buf_slice(&p->row->pk), &part, err);
 }
 
 int ddb_put_row(const struct ddb_place *place, const struct ddb_row *row, uint64_t expect,
@@ -40,7 +43,7 @@ int ddb_put_row(const struct ddb_place *place, const struct ddb_row *row, uint64
 	uint64_t keys[2];
 
 	ddb_place_keys(place, keys);
-	int rc = ddb_table_write(place->table, keys, 2, put_fn, &put, err);
+	int rc = ddb_item_write(place->table, keys, 2, put_fn, &put, err);
 	if (rc == 0) {
 		*out = put.stored;
 	}
@@ -174,7 +177,9 @@ static int drop_fn(struct ddb_txn *x, void *arg, struct err *err)
 	struct ddb_part part;
 	struct ddb_stored stored;
 
-	int rc = ddb_both_load(x, buf_slice(&d->place->pk), sk, &part, &stored, err);
+	struct slice pk = buf_slice(&d->place->pk);
+	int rc = ddb_part_recall(x, pk, &part, err);
+	rc = rc < 0 ? rc : ddb_stored_load(x, &part, sk, &stored, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -183,7 +188,7 @@ static int drop_fn(struct ddb_txn *x, void *arg, struct err *err)
 	}
 	rc = ddb_stored_expect(&stored, x->table, d->expect, err);
 	rc = rc < 0 ? rc : ddb_stored_drop(x, &part, sk, &stored, err);
-	return rc < 0 ? rc : ddb_part_save(x, &part, err);
+	return rc < 0 ? rc : ddb_part_note(x, pk, &part, err);
 }
 
 int ddb_drop_row(
@@ -193,7 +198,7 @@ int ddb_drop_row(
 	uint64_t keys[2];
 
 	ddb_place_keys(place, keys);
-	return ddb_table_write(place->table, keys, 2, drop_fn, &drop, err);
+	return ddb_item_write(place->table, keys, 2, drop_fn, &drop, err);
 }
 
 int dynamodb_sqlite_remove(void *ctx, const struct epath *path, uint64_t expect, struct err *err)

@@ -56,6 +56,7 @@ static struct store *store_alloc(const struct store_config *config)
 	s->read_only = config->read_only;
 	s->sync = config->sync;
 	s->tap = config->tap;
+	s->before_commit = config->before_commit;
 	s->txn.s = s;
 	s->txn.wal_fd = -1;
 	init_locks(s);

@@ -86,6 +86,9 @@ struct store_config {
 	bool create;	/* a missing file is created, else ENOENT */
 	enum store_sync sync;
 	struct store_tap tap;
+	/* Called before each COMMIT of writes, on the thread that commits, to save what
+	 * store_txn_notes() stand for. A failure is the commit's. NULL: nothing. */
+	int (*before_commit)(struct store_txn *t, struct err *err);
 	/* NULL: no other process can open the file meanwhile ("unix-excl"; the sqlite3
 	 * tool says "database is locked"). "unix": others can, at 4 to 8 system calls a
 	 * transaction. Tests name a failing one. */
@@ -149,6 +152,11 @@ int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn
 sqlite3_stmt *store_txn_stmt(struct store_txn *t, unsigned n, struct err *err);
 uint64_t store_txn_version(struct store_txn *t);
 int64_t store_txn_time(struct store_txn *t);
+/* STORE_NOTES_BYTES of memory in which writes of one transaction leave notes to
+ * those that follow (what they read, what is to be saved only once): zero when a
+ * transaction begins, and as they were before a write when that is undone. */
+#define STORE_NOTES_BYTES 192
+void *store_txn_notes(struct store_txn *t);
 /* For work outside the statement list (DDL, pragmas); never with a name pasted in. */
 sqlite3 *store_txn_db(struct store_txn *t);
 /* As store_reader_slot(), of the writer's connection; reset when fn returns. */

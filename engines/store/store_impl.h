@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/store/store.h"
@@ -115,6 +116,7 @@ struct store_txn {
 	unsigned last_group;	   /* how many the last one had */
 	int64_t commit_at;	   /* when the open transaction is committed at the latest */
 	struct request_list group; /* executed, neither committed nor answered */
+	_Alignas(max_align_t) unsigned char notes[STORE_NOTES_BYTES];
 
 	/* The last ones given out, and what the file says may have been. */
 	uint64_t version, version_saved;
@@ -153,6 +155,7 @@ struct store {
 	bool read_only;
 	enum store_sync sync;
 	struct store_tap tap;
+	int (*before_commit)(struct store_txn *t, struct err *err);
 
 	_Atomic bool failed; /* failure.why is set */
 	struct {

@@ -131,10 +131,21 @@ static void tell_group(struct store_txn *t, const struct err *why)
 	}
 }
 
+static int save_notes(struct store_txn *t, struct err *err)
+{
+	int rc = t->s->before_commit != NULL ? t->s->before_commit(t, err) : 0;
+	conn_reset(&t->conn);
+	return rc;
+}
+
 static void txn_commit(struct store_txn *t)
 {
 	struct err err = {0};
-	commit_counters(t, &err);
+	if (save_notes(t, &err) == 0) {
+		commit_counters(t, &err);
+	} else {
+		rollback(t);
+	}
 	tell_group(t, &err);
 }
 
@@ -195,6 +206,7 @@ static int txn_begin(struct store_txn *t, struct err *err)
 	}
 	if (rc == 0) {
 		t->open = true;
+		memset(t->notes, 0, sizeof(t->notes));
 		t->commit_at = clock_monotonic() + COMMIT_NS;
 	}
 	return rc;
@@ -202,10 +214,12 @@ static int txn_begin(struct store_txn *t, struct err *err)
 
 static int run_in_savepoint(struct store_txn *t, struct write_request *req)
 {
+	unsigned char notes[STORE_NOTES_BYTES];
 	int rc = conn_run(&t->conn, OWN_SAVEPOINT, req->err);
 	if (rc != 0) {
 		return rc;
 	}
+	memcpy(notes, t->notes, sizeof(notes));
 	rc = req->fn(t, req->arg, req->err);
 	if (rc != 0) {
 		store_note(t->s, t->conn.db);
@@ -216,6 +230,7 @@ static int run_in_savepoint(struct store_txn *t, struct write_request *req)
 	}
 	if (rc != 0) {
 		err_set(req->err, -rc, "%s: the write was refused", t->s->label);
+		memcpy(t->notes, notes, sizeof(notes));
 		/* After a full disk or an I/O error SQLite may have rolled back
 		 * everything already; what cannot be undone alone goes with all. */
 		if (conn_in_transaction(&t->conn) &&
@@ -375,6 +390,11 @@ int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn
 sqlite3_stmt *store_txn_stmt(struct store_txn *t, unsigned n, struct err *err)
 {
 	return conn_stmt(&t->conn, n, err);
+}
+
+void *store_txn_notes(struct store_txn *t)
+{
+	return t->notes;
 }
 
 sqlite3 *store_txn_db(struct store_txn *t)
