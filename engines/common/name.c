@@ -74,6 +74,10 @@ bool utf8_valid(struct slice s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	for (size_t i = 0; i < s.n;) {
+		if (p[i] < 0x80) {
+			i++; /* nearly all there is */
+			continue;
+		}
 		unsigned n = utf8_sequence(p + i, s.n - i);
 		if (n == 0) {
 			return false;
@@ -345,8 +349,22 @@ void name_print(struct slice key, const struct name_rules *rules, unsigned form,
 	}
 }
 
+/* Nearly every key is far from it: no byte takes more than an escape. */
+static bool is_surely_short(struct slice key, const struct name_rules *rules)
+{
+	size_t longest = 0;
+	for (unsigned form = 0; form < rules->n; form++) {
+		size_t n = strlen(rules->suffixes[form]);
+		longest = n > longest ? n : longest;
+	}
+	return key.n < NAME_MAX_BYTES && 3 * key.n + longest + 2 * rules->n <= NAME_MAX_BYTES;
+}
+
 bool name_is_long(struct slice key, const struct name_rules *rules)
 {
+	if (is_surely_short(key, rules)) {
+		return false;
+	}
 	for (unsigned form = 0; form < rules->n; form++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		print_full(key, rules, form, &name);
@@ -362,6 +380,12 @@ static enum name_kind parse_plain(struct slice name, struct slice core,
 {
 	CLEANUP(buf_free) struct buf key = BUF_INIT;
 	CLEANUP(buf_free) struct buf again = BUF_INIT;
+	/* What is plain to its end is its own key, and printed again it is the same. */
+	if (core.n > 0 && name.n <= NAME_MAX_BYTES && core.p[0] != '.' &&
+		plain_run((const unsigned char *)core.p, core.n) == core.n) {
+		buf_append_slice(out, core);
+		return NAME_KEY;
+	}
 	if (!unescape(core, &key)) {
 		return NAME_BAD;
 	}
