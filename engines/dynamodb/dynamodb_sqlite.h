@@ -111,12 +111,29 @@ struct ddb_table {
 
 TAILQ_HEAD(ddb_table_list, ddb_table);
 
-/* The item checked last; see memo.c. */
-struct ddb_memo {
-	pthread_mutex_t lock; /* taken alone */
+/* The texts checked last; see memo.c. */
+#define DDB_MEMO_MAX 8
+
+/* What a text is where it is to go. */
+struct ddb_memo_draft {
+	struct ddb_item *item; /* with the keys of the name; NULL: none */
+	/* A text that bears another item's keys is good for a new item only: this
+	 * keeps what to say. */
+	struct err other_key;
+};
+
+struct ddb_memo_text {
+	uint64_t table_id;
+	struct buf keys; /* pk, then sk */
+	size_t pk_len;
 	unsigned form;
 	struct buf text;
-	struct ddb_item *item; /* as the text says, keys too; NULL: none */
+	struct ddb_memo_draft draft;
+};
+
+struct ddb_memo {
+	pthread_mutex_t lock; /* taken alone */
+	struct ddb_memo_text texts[DDB_MEMO_MAX];
 };
 
 /* An open engine, or a view: then `only` is its one table and there is no catalog. */
@@ -286,7 +303,6 @@ struct ddb_txn {
 };
 typedef int ddb_txn_fn(struct ddb_txn *x, void *arg, struct err *err);
 
-
 /* Runs fn as store_write does. ENOENT when the table was removed meanwhile. */
 int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
 	void *arg, struct err *err);
@@ -363,18 +379,20 @@ int ddb_part_note(struct ddb_txn *x, struct slice pk, struct ddb_part *part, str
 /* Saves what they stand for; then there are none. */
 int ddb_notes_settle(struct store_txn *t, struct err *err);
 
-/* ---- memo.c: the item checked last ---- */
+/* ---- memo.c: the texts checked last ---- */
+
+struct ddb_place;
 
 void ddb_memo_init(struct ddb_memo *m);
 void ddb_memo_end(struct ddb_memo *m);
-/* Keeps or frees the item of this text. */
-void ddb_memo_put(struct ddb_memo *m, unsigned form, struct slice text, struct ddb_item *item);
-/* The item, the caller's then; NULL when it is of another text. */
-struct ddb_item *ddb_memo_take(struct ddb_memo *m, unsigned form, struct slice text);
+/* Keeps or frees the draft's item. */
+void ddb_memo_put(struct ddb_memo *m, const struct ddb_place *p, unsigned form, struct slice text,
+	const struct ddb_memo_draft *draft);
+/* What was kept for this text there; the item is the caller's then. */
+bool ddb_memo_take(struct ddb_memo *m, const struct ddb_place *p, unsigned form, struct slice text,
+	struct ddb_memo_draft *out);
 
 /* ---- memo.c: what was seen of items ---- */
-
-struct ddb_place;
 
 void ddb_seen_init(struct ddb_seen *seen);
 void ddb_seen_end(struct ddb_seen *seen);
@@ -382,8 +400,8 @@ void ddb_seen_end(struct ddb_seen *seen);
 bool ddb_seen_get(struct ddb_seen *seen, struct store *s, const struct ddb_place *p, uint64_t key,
 	struct ddb_stored *out);
 /* `sequence`: of the reader that told. */
-void ddb_seen_put(struct ddb_seen *seen, const struct ddb_place *p, uint64_t key,
-	uint64_t sequence, const struct ddb_stored *stored);
+void ddb_seen_put(struct ddb_seen *seen, const struct ddb_place *p, uint64_t key, uint64_t sequence,
+	const struct ddb_stored *stored);
 
 /* ---- place.c: a path, resolved ---- */
 

@@ -1,15 +1,17 @@
 /* What is remembered from one call to the next.
  *
- * The item that was checked last, with its text. A file's text is checked when
- * its last byte is written and stored when it is closed, most often the next
- * thing that happens: then it need not be parsed again.
+ * The items checked last, with their texts. A file's text is checked when its
+ * last byte is written and stored when it is closed, most often the next thing
+ * that happens: then it need not be parsed again.
  *
  * What the last stats of a table's items said. One that is being made is asked
  * for three times: looked up, created, and when its text is checked. */
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
 /* A larger one is not kept: its memory is worth more than its parsing. */
-#define MEMO_BYTES_MAX 65536
+#define TEXT_BYTES_MAX 65536
+
+/* ---- texts ---- */
 
 void ddb_memo_init(struct ddb_memo *m)
 {
@@ -19,36 +21,67 @@ void ddb_memo_init(struct ddb_memo *m)
 void ddb_memo_end(struct ddb_memo *m)
 {
 	pthread_mutex_destroy(&m->lock);
-	ddb_item_free(m->item);
-	buf_free(&m->text);
+	for (unsigned i = 0; i < DDB_MEMO_MAX; i++) {
+		ddb_item_free(m->texts[i].draft.item);
+		buf_free(&m->texts[i].keys);
+		buf_free(&m->texts[i].text);
+	}
 }
 
-void ddb_memo_put(struct ddb_memo *m, unsigned form, struct slice text, struct ddb_item *item)
+static struct ddb_memo_text *slot_of(struct ddb_memo *m, const struct ddb_place *p)
+{
+	return &m->texts[store_key_hash(buf_slice(&p->pk), buf_slice(&p->sk)) % DDB_MEMO_MAX];
+}
+
+static bool same_keys(const struct buf *keys, size_t pk_len, const struct ddb_place *p)
+{
+	struct slice pk = slice_make(keys->p, pk_len);
+	struct slice sk = slice_make(keys->p + pk_len, keys->n - pk_len);
+	return keys->n > 0 && slice_equal(pk, buf_slice(&p->pk)) &&
+	       slice_equal(sk, buf_slice(&p->sk));
+}
+
+static void keep_keys(struct buf *keys, size_t *pk_len, const struct ddb_place *p)
+{
+	buf_clear(keys);
+	buf_append_slice(keys, buf_slice(&p->pk));
+	buf_append_slice(keys, buf_slice(&p->sk));
+	*pk_len = p->pk.n;
+}
+
+void ddb_memo_put(struct ddb_memo *m, const struct ddb_place *p, unsigned form, struct slice text,
+	const struct ddb_memo_draft *draft)
 {
 	LOCKED(&m->lock);
-	ddb_item_free(m->item);
-	m->item = NULL;
-	buf_clear(&m->text);
-	if (text.n <= MEMO_BYTES_MAX) {
-		buf_append_slice(&m->text, text);
+	struct ddb_memo_text *t = slot_of(m, p);
+	ddb_item_free(t->draft.item);
+	t->draft.item = NULL;
+	buf_clear(&t->text);
+	if (text.n <= TEXT_BYTES_MAX) {
+		buf_append_slice(&t->text, text);
+		keep_keys(&t->keys, &t->pk_len, p);
 	}
-	if (text.n > MEMO_BYTES_MAX || m->text.failed) {
-		ddb_item_free(item);
+	if (text.n > TEXT_BYTES_MAX || t->text.failed || t->keys.failed) {
+		ddb_item_free(draft->item);
 		return;
 	}
-	m->form = form;
-	m->item = item;
+	t->table_id = p->table->id;
+	t->form = form;
+	t->draft = *draft;
 }
 
-struct ddb_item *ddb_memo_take(struct ddb_memo *m, unsigned form, struct slice text)
+bool ddb_memo_take(struct ddb_memo *m, const struct ddb_place *p, unsigned form, struct slice text,
+	struct ddb_memo_draft *out)
 {
 	LOCKED(&m->lock);
-	if (m->item == NULL || m->form != form || !slice_equal(buf_slice(&m->text), text)) {
-		return NULL;
+	struct ddb_memo_text *t = slot_of(m, p);
+	if (t->draft.item == NULL || t->form != form || t->table_id != p->table->id ||
+		!same_keys(&t->keys, t->pk_len, p) || !slice_equal(buf_slice(&t->text), text)) {
+		return false;
 	}
-	struct ddb_item *item = m->item;
-	m->item = NULL;
-	return item;
+	*out = t->draft;
+	t->draft.item = NULL;
+	return true;
 }
 
 /* ---- stats ---- */
@@ -66,13 +99,6 @@ void ddb_seen_end(struct ddb_seen *seen)
 	}
 }
 
-static bool is_of(const struct ddb_seen_item *i, const struct ddb_place *p)
-{
-	return i->keys.n > 0 && i->keys.n == p->pk.n + p->sk.n && i->pk_len == p->pk.n &&
-	       memcmp(i->keys.p + p->pk.n, p->sk.p, p->sk.n) == 0 &&
-	       (p->pk.n == 0 || memcmp(i->keys.p, p->pk.p, p->pk.n) == 0);
-}
-
 bool ddb_seen_get(struct ddb_seen *seen, struct store *s, const struct ddb_place *p, uint64_t key,
 	struct ddb_stored *out)
 {
@@ -80,7 +106,7 @@ bool ddb_seen_get(struct ddb_seen *seen, struct store *s, const struct ddb_place
 	{
 		LOCKED(&seen->lock);
 		const struct ddb_seen_item *i = &seen->items[key % DDB_SEEN_MAX];
-		if (!is_of(i, p)) {
+		if (!same_keys(&i->keys, i->pk_len, p)) {
 			return false;
 		}
 		sequence = i->sequence;
@@ -94,14 +120,11 @@ void ddb_seen_put(struct ddb_seen *seen, const struct ddb_place *p, uint64_t key
 {
 	LOCKED(&seen->lock);
 	struct ddb_seen_item *i = &seen->items[key % DDB_SEEN_MAX];
-	buf_clear(&i->keys);
-	buf_append_slice(&i->keys, buf_slice(&p->pk));
-	buf_append_slice(&i->keys, buf_slice(&p->sk));
+	keep_keys(&i->keys, &i->pk_len, p);
 	if (i->keys.failed) {
 		buf_free(&i->keys); /* remembered another time */
 		return;
 	}
-	i->pk_len = p->pk.n;
 	i->sequence = sequence;
 	i->stored = *stored;
 }

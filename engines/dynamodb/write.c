@@ -55,26 +55,19 @@ struct draft {
 	struct ddb_place place;
 	unsigned form;
 	struct slice text;
-	struct ddb_item *item; /* with the keys of the name */
-	bool rekeyed;	       /* which the text did not say */
-	/* A text that bears another item's keys is good for a new item only: this
-	 * keeps what to say. */
-	struct err other_key;
+	struct ddb_memo_draft made;
 };
 
 static void draft_free(struct draft *d)
 {
 	ddb_place_free(&d->place);
-	ddb_item_free(d->item);
+	ddb_item_free(d->made.item);
 }
 #define DRAFT CLEANUP(draft_free) struct draft
 
-static int parse(struct ddb_db *db, struct draft *d, struct err *err)
+static unsigned text_form(unsigned form)
 {
-	unsigned form = d->form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN;
-
-	d->item = ddb_memo_take(&db->memo, form, d->text);
-	return d->item != NULL ? 0 : ddb_item_parse(form, d->text, &d->item, err);
+	return form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN;
 }
 
 static int give_keys(struct draft *d, struct err *err)
@@ -82,12 +75,11 @@ static int give_keys(struct draft *d, struct err *err)
 	const struct ddb_place *p = &d->place;
 	const struct ddb_key_schema *schema = &p->table->schema;
 
-	if (ddb_item_match_key(d->item, schema, p->hash_text, p->range_text, &d->other_key) ==
-		DDB_KEY_SAME) {
+	if (ddb_item_match_key(d->made.item, schema, p->hash_text, p->range_text,
+		    &d->made.other_key) == DDB_KEY_SAME) {
 		return 0;
 	}
-	d->rekeyed = true;
-	return ddb_item_set_key(d->item, schema, p->hash_text, p->range_text, err);
+	return ddb_item_set_key(d->made.item, schema, p->hash_text, p->range_text, err);
 }
 
 /* A path where a text could become an item, and that item. */
@@ -98,14 +90,17 @@ static int prepare(struct ddb_db *db, const struct epath *path, struct draft *d,
 	if (rc == 0 && d->place.kind != DDB_ITEM) {
 		return err_set(err, EISDIR, "this is a directory");
 	}
-	rc = rc < 0 ? rc : parse(db, d, err);
+	if (rc < 0 || ddb_memo_take(&db->memo, &d->place, d->form, d->text, &d->made)) {
+		return rc;
+	}
+	rc = ddb_item_parse(d->form, d->text, &d->made.item, err);
 	return rc < 0 ? rc : give_keys(d, err);
 }
 
 int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err)
 {
-	DRAFT d = {.form = form, .text = text};
+	DRAFT d = {.form = text_form(form), .text = text};
 	const struct ddb_place *p = &d.place;
 	CLEANUP(ddb_row_free) struct ddb_row row = {0};
 	struct ddb_stored stored;
@@ -113,9 +108,9 @@ int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, st
 	int rc = prepare(ctx, path, &d, err);
 	if (rc == 0) {
 		rc = ddb_row_make(
-			&row, &p->table->schema, d.item, p->hash_text, p->range_text, err);
+			&row, &p->table->schema, d.made.item, p->hash_text, p->range_text, err);
 	}
-	rc = rc < 0 ? rc : ddb_put_row(p, &row, expect, &d.other_key, &stored, err);
+	rc = rc < 0 ? rc : ddb_put_row(p, &row, expect, &d.made.other_key, &stored, err);
 	if (rc == 0 && out != NULL) {
 		ddb_stored_info(&stored, p->table, form, out);
 	}
@@ -128,13 +123,13 @@ static int check_stored(const struct draft *d, uint64_t expect, struct err *err)
 {
 	struct ddb_stored stored = {0};
 
-	if (expect == ENGINE_VERSION_ANY && d->other_key.code == 0) {
+	if (expect == ENGINE_VERSION_ANY && d->made.other_key.code == 0) {
 		return 0;
 	}
 	int rc = ddb_stat_item(&d->place, &stored, err);
 	rc = rc < 0 ? rc : ddb_stored_expect(&stored, d->place.table, expect, err);
-	if (rc == 0 && stored.version != 0 && d->other_key.code != 0) {
-		return err_set(err, EINVAL, "%s", d->other_key.msg);
+	if (rc == 0 && stored.version != 0 && d->made.other_key.code != 0) {
+		return err_set(err, EINVAL, "%s", d->made.other_key.msg);
 	}
 	return rc;
 }
@@ -143,14 +138,14 @@ int dynamodb_sqlite_check(void *ctx, const struct epath *path, unsigned form, st
 	uint64_t expect, struct err *err)
 {
 	struct ddb_db *db = ctx;
-	DRAFT d = {.form = form, .text = text};
+	DRAFT d = {.form = text_form(form), .text = text};
 
 	int rc = prepare(db, path, &d, err);
-	rc = rc < 0 ? rc : ddb_item_check_size(d.item, err);
+	rc = rc < 0 ? rc : ddb_item_check_size(d.made.item, err);
 	rc = rc < 0 ? rc : check_stored(&d, expect, err);
-	if (rc == 0 && !d.rekeyed) {
-		ddb_memo_put(&db->memo, form == DDB_TYPED ? DDB_TYPED : DDB_PLAIN, text, d.item);
-		d.item = NULL;
+	if (rc == 0) {
+		ddb_memo_put(&db->memo, &d.place, d.form, text, &d.made);
+		d.made.item = NULL;
 	}
 	return rc;
 }
