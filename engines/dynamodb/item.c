@@ -4,7 +4,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/name.h"
-#include "engines/dynamodb/base64.h"
+#include "engines/common/base64.h"
 #include "engines/dynamodb/number.h"
 #include "engines/dynamodb/tree.h"
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/dynamodb/base64.h"
+#include "engines/common/base64.h"
 #include "engines/dynamodb/number.h"
 #include "engines/dynamodb/tree.h"
 #include "engines/dynamodb/unique.h"

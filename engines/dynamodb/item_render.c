@@ -2,7 +2,7 @@
  * wrapped ({"SS": ...} or {"$ss": ...}), in whether numbers stand in quotes, and
  * in the doubled $ of plain names. */
 #include "engines/common/json.h"
-#include "engines/dynamodb/base64.h"
+#include "engines/common/base64.h"
 #include "engines/dynamodb/tree.h"
 
 struct render {

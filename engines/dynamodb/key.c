@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "engines/common/name.h"
-#include "engines/dynamodb/base64.h"
+#include "engines/common/base64.h"
 #include "engines/dynamodb/number.h"
 #include "engines/dynamodb/tree.h"
 

@@ -13,13 +13,16 @@
 #include "engines/common/err.h"
 
 struct rds_source;
+struct rds_stamps;
 
 /* A connection inside a transaction, with what is cached on it. */
 struct rds_conn {
 	sqlite3 *db;
 	bool writable;
 	struct rds_cache *cache; /* schema and prepared statements of this connection; conn.c */
-	const char *label;	 /* names the instance in messages */
+	struct rds_source *source;
+	struct rds_stamps *stamps; /* of the write that runs; NULL in a read */
+	const char *label;	   /* names the instance in messages */
 	/* Of rows without a stamp of their own, and of the whole of an attached file
 	 * that others change: */
 	uint64_t base_version;
@@ -33,12 +36,19 @@ int rds_source_read(struct rds_source *s, rds_fn *fn, void *arg, struct err *err
 /* One transaction, durable when it returns; a failing fn undoes what it did. EROFS
  * on a copy. Rows that fn changes get stamps, and the source's owner is told. */
 int rds_source_write(struct rds_source *s, rds_fn *fn, void *arg, struct err *err);
-/* In a write: a new version, and the time of the write, strictly growing. */
+/* In a write: its version and its time, the same until it ends, each greater than
+ * that of every write before. */
 uint64_t rds_conn_version(struct rds_conn *c);
 int64_t rds_conn_time(struct rds_conn *c);
 /* A statement of this connection, prepared once for its text; reset and without
  * bindings. NULL with err set. `sql` is built only from constants and rds_quote(). */
 sqlite3_stmt *rds_conn_stmt(struct rds_conn *c, const char *sql, struct err *err);
+/* After a ROLLBACK (TO) that may have undone changes of the schema: what is known
+ * of it is read again. The sources do so when a write fails. */
+void rds_conn_forget(struct rds_conn *c);
+/* 0; EINVAL naming a row and the foreign key it breaks. Before a commit: deferred
+ * constraints would fail it without saying which. Looks at nothing if none is open. */
+int rds_conn_foreign_keys(struct rds_conn *c, struct err *err);
 
 /* Called after the commit of a write with each changed row or table, from the
  * writer's thread; for an attached file also when others changed it (table NULL: anything). */
@@ -54,7 +64,8 @@ struct rds_file_config {
 	const char *path;
 	const char *label;
 	bool read_only;
-	bool immutable; /* a copy nobody writes */
+	bool immutable;	 /* a copy nobody writes */
+	const char *vfs; /* NULL: "unix", as other programs that use the file */
 	rds_source_changed *changed;
 	void *arg;
 };

@@ -1,4 +1,4 @@
-#include "engines/dynamodb/base64.h"
+#include "engines/common/base64.h"
 
 static const char alphabets[2][65] = {
 	[BASE64_PADDED] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",

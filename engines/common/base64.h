@@ -1,6 +1,6 @@
 /* Base64 as RFC 4648 has it, strict: one text for given bytes and no other. */
-#ifndef DBMOUNT_DYNAMODB_BASE64_H
-#define DBMOUNT_DYNAMODB_BASE64_H
+#ifndef DBMOUNT_BASE64_H
+#define DBMOUNT_BASE64_H
 
 #include "engines/common/buf.h"
 

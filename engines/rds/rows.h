@@ -1,0 +1,139 @@
+/* What the files about rows share: values, keys, SQL texts. */
+#ifndef DBMOUNT_RDS_ROWS_H
+#define DBMOUNT_RDS_ROWS_H
+
+#include "engines/common/json.h"
+#include "engines/rds/rds.h"
+
+struct rds_schema;
+
+/* ---- schema.c ---- */
+
+bool rds_hidden_table(const char *name);
+/* The whole schema as it is now, every table loaded; end with rds_schema_free(). */
+int rds_schema_hold(struct rds_conn *c, struct rds_schema **out, struct err *err);
+bool rds_schema_stamped(const struct rds_schema *s); /* the hidden tables are there */
+unsigned rds_schema_count(const struct rds_schema *s);
+/* Which of them, count if none. */
+unsigned rds_schema_index(const struct rds_schema *s, const char *name);
+const struct rds_table *rds_schema_table(const struct rds_schema *s, unsigned i);
+/* Another number when the table was made again or altered. */
+uint64_t rds_schema_identity(const struct rds_schema *s, unsigned i);
+int64_t rds_schema_number(const struct rds_schema *s); /* moves with every change */
+/* Whether the hidden tables are there now. */
+int rds_stamped(struct rds_conn *c, bool *out, struct err *err);
+
+/* ---- table_sql.c ---- */
+
+/* Finds the order and collations of the key, and builds t->sql. */
+int rds_table_prepare(struct rds_conn *c, struct rds_table *t, struct err *err);
+
+/* ---- value.c: a value that is not SQLite's yet ---- */
+
+struct rds_value {
+	int type; /* SQLITE_INTEGER, .. */
+	int64_t integer;
+	double real;
+	size_t at; /* text and blob: place of the bytes in some buf */
+	size_t n;
+};
+
+/* Long enough for every integer and real. */
+#define RDS_NUMBER_MAX 32
+/* The shortest text that reads back the same, and reads as a real: "1.0", "Inf". */
+size_t rds_real_print(double r, char out[RDS_NUMBER_MAX]);
+size_t rds_integer_print(int64_t i, char out[RDS_NUMBER_MAX]);
+/* Whether the text is exactly what print would give. */
+bool rds_integer_parse(struct slice text, int64_t *out);
+bool rds_real_parse(struct slice text, double *out);
+/* `bytes`: what v->at counts in; borrowed until the statement is reset. */
+int rds_value_bind(
+	sqlite3_stmt *stmt, int index, const struct rds_value *v, const struct buf *bytes);
+bool rds_value_same(const struct rds_value *v, const struct buf *bytes, sqlite3_value *stored);
+bool rds_values_same(sqlite3_value *a, sqlite3_value *b);
+struct slice rds_value_slice(sqlite3_value *v);
+
+/* ---- key.c ---- */
+
+/* The values a row's name says. */
+struct rds_key {
+	bool by_rowid; /* rowid names it: no primary key, or NULL in it */
+	bool null_row; /* the latter */
+	int64_t rowid; /* or the place in a view */
+	struct rds_value *values;
+	unsigned n;
+	struct buf bytes;
+};
+
+/* -ENOENT without a message: no row's name can be so. -ENOMEM. */
+int rds_key_parse(const struct rds_table *t, struct slice text, struct rds_key *out);
+void rds_key_finish(struct rds_key *k);
+/* Appends the name of a row; values: of the key columns, in the order of the key. */
+void rds_key_print(
+	const struct rds_table *t, sqlite3_value *const *values, int64_t rowid, struct buf *out);
+/* The same of the row that a statement of t->sql stands on (not of a view). */
+int rds_key_of(const struct rds_table *t, sqlite3_stmt *stmt, struct buf *out, struct err *err);
+
+/* ---- row_json.c ---- */
+
+/* Bytes of the file: pretty, with the newline. */
+size_t rds_row_size(sqlite3_stmt *stmt, const struct rds_table *t);
+/* A hash of all values; not 0 and not ENGINE_VERSION_ANY. */
+uint64_t rds_row_hash(sqlite3_stmt *stmt, const struct rds_table *t);
+
+/* ---- row_read.c ---- */
+
+/* A statement that stands on the row. ENOENT. It is of the connection: read what
+ * is needed, then sqlite3_reset(). */
+int rds_row_find(struct rds_conn *c, const struct rds_table *t, const struct rds_key *k,
+	struct slice key, sqlite3_stmt **out, struct err *err);
+int rds_row_info(struct rds_conn *c, const struct rds_table *t, struct slice key,
+	sqlite3_stmt *stmt, struct engine_info *out, struct err *err);
+
+/* ---- stamp.c ---- */
+
+/* Finds versions and times of the rows of one table. */
+struct rds_stamper {
+	struct rds_conn *c;
+	const struct rds_table *t;
+	bool stamped;
+	bool any; /* some rows have stamps of their own */
+	uint64_t version;
+	int64_t mtime_ns;
+};
+
+int rds_stamper_init(
+	struct rds_stamper *s, struct rds_conn *c, const struct rds_table *t, struct err *err);
+/* The statement stands on the row. Sets version and mtime_ns. */
+int rds_stamper_find(const struct rds_stamper *s, struct slice key, sqlite3_stmt *row,
+	struct engine_info *out, struct err *err);
+
+/* ---- row_parse.c: JSON to values ---- */
+
+struct rds_member {
+	bool present;
+	struct json_pos at;
+	struct rds_value value;
+	bool boolean; /* was true or false */
+};
+
+struct rds_draft {
+	struct rds_member *members; /* one for each column */
+	unsigned n;
+	struct buf bytes;
+};
+
+/* EINVAL with line and column. */
+int rds_draft_parse(
+	const struct rds_table *t, struct slice text, struct rds_draft *out, struct err *err);
+void rds_draft_finish(struct rds_draft *d);
+/* Makes of a member's value what the column stores, without loss, or refuses it. */
+int rds_draft_settle(const struct rds_table *t, unsigned column, struct rds_draft *d,
+	sqlite3_value *stored, struct err *err);
+
+/* ---- row_write.c ---- */
+
+/* The statement did not run: which constraint, as EINVAL, or what else. */
+int rds_refused(struct rds_conn *c, const struct rds_table *t, struct err *err);
+
+#endif
