@@ -153,7 +153,10 @@ struct engine_config {
 	const char *dir; /* SITE/<service>, exists; all files of the engine go there */
 	enum store_sync sync;
 	bool read_only;
-	const struct engine_setting *settings; /* the mount's options that are the service's */
+	/* The mount's options that are the service's: their keys begin with its name
+	 * ("dynamodb_json", "rds.shop"); and those of all, "az.a" and "az.b": absolute
+	 * paths, always there, of directories to be made when needed. */
+	const struct engine_setting *settings;
 	unsigned n_settings;
 	struct engine_host host;
 };

@@ -16,7 +16,11 @@ static void set_times(struct stat *st, int64_t ns)
 
 static bool is_read_only(const struct mount *m, const struct node *n)
 {
-	return m->opts->read_only || (n->engine != NULL && engine_read_only(n->engine));
+	if (m->opts->read_only || n->engine == NULL) {
+		return m->opts->read_only;
+	}
+	/* The .control of a replica can be written. */
+	return n->type == NODE_RESERVED ? engine_read_only(n->engine) : engine_fixed(n->engine);
 }
 
 static void set_size(struct stat *st, uint64_t size)
@@ -41,6 +45,7 @@ static void fill(struct mount *m, struct node *n, mode_t mode, uint64_t size, in
 	};
 	set_size(&out->st, size);
 	out->frozen = false;
+	out->uncached = n->uncached;
 	set_times(&out->st, mtime_ns);
 }
 
@@ -49,7 +54,7 @@ static int64_t dir_mtime(struct mount *m, struct node *n, int64_t engine_ns)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	int64_t side_ns = 0;
-	if (n->engine == NULL || engine_read_only(n->engine)) {
+	if (n->engine == NULL || engine_fixed(n->engine)) {
 		return engine_ns;
 	}
 	node_text(&m->nodes, n, &path);
@@ -85,7 +90,9 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 	 * matter of who asks: the kernel must ask each time. */
 	bool mixed = n->n_writers > 0 || c->n_direct > 0 || n->more->n_pending > 0;
 	out->frozen = !dir && node_frozen(n, info->version);
-	set_timeout(m, n, !mixed && !out->frozen && is_listed_form(n), changes, out);
+	out->uncached = node_uncached(n);
+	bool lasting = !mixed && !out->frozen && is_listed_form(n) && !out->uncached;
+	set_timeout(m, n, lasting, changes, out);
 	n->attr_version = info->version;
 	if (out->frozen) {
 		/* The inode is theirs who read through the page cache. */
@@ -104,7 +111,10 @@ static void attr_of_side(
 	out->st.st_atim = st->st_atim;
 	out->st.st_blocks = st->st_blocks;
 	/* Scratch files change by requests only; refused texts come and go. */
-	set_timeout(m, n, node_row(n) == NULL, changes, out);
+	pthread_mutex_lock(&m->nodes.lock);
+	out->uncached = node_uncached(n);
+	pthread_mutex_unlock(&m->nodes.lock);
+	set_timeout(m, n, node_row(n) == NULL && !out->uncached, changes, out);
 }
 
 static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, struct err *err)
@@ -212,6 +222,25 @@ void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, 
 		attr_of_side(m, n, &f->st, f->changes, out);
 	} else {
 		attr_of_reserved(m, n, out, &err);
+	}
+}
+
+void attr_entry(struct mount *m, struct node *n, const struct attr *a, struct fuse_entry_param *out)
+{
+	*out = (struct fuse_entry_param){
+		.ino = node_number(m, n),
+		.attr = a->st,
+		.attr_timeout = a->timeout,
+		.entry_timeout = TIMEOUT_FOREVER,
+	};
+	/* A name that is being made may come to nothing; another form of an item is
+	 * not told when the item goes; what a view shows goes with the view. */
+	bool other_form =
+		n->type == NODE_KEY && n->kind == ENGINE_FILE && n->form != n->listed_form;
+	bool rejected = n->type == NODE_SIDE && node_row(n) != NULL;
+	if (n->more->n_pending > 0 || a->frozen || other_form || rejected || a->uncached ||
+		n->type == NODE_RESERVED) {
+		out->entry_timeout = 0;
 	}
 }
 

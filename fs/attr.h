@@ -8,6 +8,7 @@
 struct attr {
 	struct stat st;
 	double timeout; /* seconds */
+	bool uncached;	/* neither name nor attributes are to be kept */
 	bool frozen;	/* of older content, whose readers are under way: the name must not stay */
 };
 
@@ -18,6 +19,10 @@ int attr_of_node(struct mount *m, struct node *n, struct attr *out, struct err *
 /* A file being made, which the engine does not know: there for who knows its
  * name, without content. */
 void attr_of_new(struct mount *m, struct node *n, struct attr *out);
+/* The answer to a lookup of the node's name, with these attributes: how long the
+ * name may be believed. */
+void attr_entry(
+	struct mount *m, struct node *n, const struct attr *a, struct fuse_entry_param *out);
 /* Through an open handle: its own size. */
 int attr_of_handle(struct handle *h, struct attr *out, struct err *err);
 /* Of what an engine told; `changes`: nodes.changes before it was asked. */

@@ -86,7 +86,7 @@ static int join(struct handle *h, struct handle_share *s, uint64_t version,
 		    (c->contended_ns != 0 && monotonic_ns() - c->contended_ns < CONTENDED_NS);
 	/* The kernel may hold the size of a newer one: read before, opened after. */
 	bool old = h->node->attr_version > version;
-	if (s->writable || busy || old || c->dropping || !others_agree) {
+	if (s->writable || busy || old || c->dropping || !others_agree || node_uncached(h->node)) {
 		c->n_direct++;
 		mode->direct = true;
 		return 0;

@@ -24,6 +24,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/reply.h"
+#include "fs/tree.h"
 
 struct item {
 	uint64_t version; /* the content's; ENGINE_VERSION_ABSENT for a new item */
@@ -440,10 +441,10 @@ static int load(struct handle *h, const struct node_path *where, int flags, stru
 
 static int check_writable(const struct node_path *where, struct err *err)
 {
-	if (!engine_read_only(where->engine)) {
-		return 0;
-	}
-	return err_set(err, EROFS, "this part of %s is read-only", engine_service(where->engine));
+	struct engine_level level;
+	struct epath dir = epath_parent(&where->path);
+	int rc = engine_level(where->engine, &dir, &level, err);
+	return rc < 0 ? rc : tree_refuse_fixed(where->engine, &level, err);
 }
 
 /* Not when one of those who make it has committed already. */

@@ -7,17 +7,11 @@
 #include "engines/common/cleanup.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/tree.h"
 
 static int anchor_path(struct handle *h, struct node_path *where, struct err *err)
 {
 	return node_path(&h->m->nodes, node_anchor(h->node), where, err);
-}
-
-static int refuse_read_only(const struct node *n, struct err *err)
-{
-	return !engine_read_only(n->engine) ? 0
-					    : err_set(err, EROFS, "this part of %s is read-only",
-						      engine_service(n->engine));
 }
 
 /* ---- .schema: written whole, taken at close ---- */
@@ -90,7 +84,7 @@ int handle_open_schema(struct mount *m, struct node *n, int flags, const struct 
 	if (!(flags & O_TRUNC) && (flags & O_ACCMODE) == O_RDONLY) {
 		return handle_open_text(m, n, flags, who, out, mode, err);
 	}
-	int rc = refuse_read_only(n, err);
+	int rc = tree_writable(m, n, err);
 	struct handle *h = rc == 0 ? handle_new(m, n, &schema_ops, err) : NULL;
 	if (h == NULL) {
 		return -err->code;
@@ -243,7 +237,7 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 		return err_set(err, EACCES, "%s is only written: cp FILE here; .export is read",
 			node_name(n));
 	}
-	int rc = refuse_read_only(n, err);
+	int rc = tree_writable(m, n, err);
 	struct handle *h = rc == 0 ? handle_new(m, n, &import_ops, err) : NULL;
 	struct import *im = h != NULL ? calloc(1, sizeof(*im)) : NULL;
 	if (h == NULL) {

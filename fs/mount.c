@@ -17,6 +17,8 @@
 #include "fs/mount_impl.h"
 #include "fs/ops.h"
 
+#define SETTINGS_MAX 16 /* options of one service that hold no name */
+
 /* ---- what engines ask ---- */
 
 /* The directory of a path of keys, as the tree shows it. */
@@ -204,6 +206,34 @@ static int check_read_only_names(const struct mountopts *o, struct err *err)
 	return 0;
 }
 
+static unsigned split_settings(
+	const struct buf *text, struct engine_setting *settings, unsigned max)
+{
+	unsigned n = 0;
+	for (const char *p = text->p; p < text->p + text->n && n < max; n++) {
+		settings[n].key = p;
+		p += strlen(p) + 1;
+		settings[n].value = p;
+		p += strlen(p) + 1;
+	}
+	return n;
+}
+
+/* A file for a service that is not built in would be missed only much later. */
+static int check_named(const struct mountopts *o, struct err *err)
+{
+	for (unsigned i = 0; i < o->n_named; i++) {
+		CLEANUP(buf_free) struct buf service = BUF_INIT;
+		const char *key = o->named[i].key;
+		buf_append(&service, key, strcspn(key, "."));
+		if (engine_find(buf_cstr(&service), NULL) == NULL) {
+			return err_set(err, EINVAL, "%s=%s: there is no service %s", key,
+				o->named[i].value, buf_cstr(&service));
+		}
+	}
+	return 0;
+}
+
 static int open_service(struct mount *m, const struct engine_ops *ops, struct err *err)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
@@ -216,18 +246,22 @@ static int open_service(struct mount *m, const struct engine_ops *ops, struct er
 	if (mkdir(buf_cstr(&dir), 0700) < 0 && errno != EEXIST) {
 		return err_errno(err, "cannot make %s", buf_cstr(&dir));
 	}
-	const struct engine_setting settings[] = {
-		{"dynamodb_json", m->opts->dynamodb_typed ? "typed" : "plain"},
-	};
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	int rc = mountopts_settings(m->opts, ops->service, &text, err);
+	unsigned max = m->opts->n_named + SETTINGS_MAX;
+	CLEANUP(cleanup_free) struct engine_setting *settings = calloc(max, sizeof(*settings));
+	if (rc < 0 || settings == NULL) {
+		return rc < 0 ? rc : err_set(err, ENOMEM, "out of memory");
+	}
 	struct engine_config config = {
 		.dir = buf_cstr(&dir),
 		.sync = sync[m->opts->sync],
 		.read_only = service_read_only(m->opts, ops->service),
 		.settings = settings,
-		.n_settings = sizeof(settings) / sizeof(settings[0]),
+		.n_settings = split_settings(&text, settings, max),
 		.host = {.changed = host_changed, .event = host_event, .arg = m},
 	};
-	int rc = engine_open(ops, &config, &m->services[m->n_services], err);
+	rc = engine_open(ops, &config, &m->services[m->n_services], err);
 	if (rc < 0) {
 		return err_wrap(err, "%s", ops->service);
 	}
@@ -238,6 +272,7 @@ static int open_service(struct mount *m, const struct engine_ops *ops, struct er
 static int open_services(struct mount *m, struct err *err)
 {
 	int rc = check_read_only_names(m->opts, err);
+	rc = rc == 0 ? check_named(m->opts, err) : rc;
 	for (size_t i = 0; rc == 0 && engine_registry[i] != NULL; i++) {
 		const struct engine_ops *ops = engine_registry[i];
 		/* The first backend of each service. */

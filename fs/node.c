@@ -229,6 +229,8 @@ static struct node *node_new(
 		.parent = parent,
 		.ino = parent != NULL ? node_child_ino(parent, hash) : ROOT_INO,
 		.key_apart = key_apart(name, spec->key),
+		.members = spec->members,
+		.uncached = spec->uncached || spec->members || (parent != NULL && parent->uncached),
 		.engine = spec->engine != NULL ? spec->engine
 					       : (parent != NULL ? parent->engine : NULL),
 	};
@@ -332,6 +334,12 @@ bool node_frozen(const struct node *n, uint64_t version)
 	return c->n_cached > 0 && c->open_version != version;
 }
 
+bool node_uncached(const struct node *n)
+{
+	/* A rename may have brought a file here; directories stay in their kind of place. */
+	return n->uncached || (n->parent != NULL && n->parent->uncached);
+}
+
 /* Whoever has the node open goes on with it; the name gets a new one. */
 static bool must_renew(const struct node *n, const struct node_spec *spec)
 {
@@ -366,13 +374,19 @@ static struct node *add_child(struct nodes *t, struct node *parent, struct slice
 	return n;
 }
 
+static bool is_another(const struct node *n, const struct node_spec *spec)
+{
+	return n->type != spec->type || n->kind != spec->kind || node_row(n) != spec->row ||
+	       n->members != spec->members ||
+	       (n->owns_engine && spec->own_engine && n->engine != spec->engine);
+}
+
 static struct node *get(struct nodes *t, struct node *parent, struct slice name, uint64_t hash,
 	const struct node_spec *spec, bool lookup)
 {
 	int64_t contended_ns = 0;
 	struct node *n = find(t, parent, name, hash);
-	if (n != NULL &&
-		(n->type != spec->type || n->kind != spec->kind || node_row(n) != spec->row)) {
+	if (n != NULL && is_another(n, spec)) {
 		/* Something else has that name now. */
 		n->named = false;
 		n->unlinked = true;

@@ -71,8 +71,11 @@ struct node {
 	 * before nodes.changes is compared or an engine is asked; who changes something
 	 * counts first (nodes.changes), then looks here. */
 	atomic_bool kept;
-	bool owns_engine;
-	char text[]; /* file name, NUL; perhaps the key */
+	/* As it was made: */
+	bool owns_engine : 1;
+	bool uncached : 1; /* see node_uncached() */
+	bool members : 1;  /* a directory of an item's members, beside the item's file */
+	char text[];	   /* file name, NUL; perhaps the key */
 };
 
 /* The name: under nodes.lock, but for reserved names, which stay. */
@@ -112,6 +115,8 @@ struct node_spec {
 	const struct reserved *row;
 	struct slice key;
 	uint64_t version; /* of the content found by a lookup; 0 none or not known */
+	bool uncached;	  /* inherited, too: what it shows changes without a notice */
+	bool members;	  /* its key is an item's; uncached */
 };
 
 int nodes_init(struct nodes *t, struct err *err);
@@ -171,6 +176,9 @@ void node_path_free(struct node_path *p);
 struct node *node_place(struct nodes *t, struct node *n, struct buf *name);
 /* Of a side file: the text of the directory it is kept for, and its name. */
 void node_side_place(struct nodes *t, struct node *n, struct buf *dir, struct buf *name);
+/* Whether the kernel is to keep nothing of it, since what it shows changes without a
+ * notice: it, or a directory above, was made so. Under nodes.lock. */
+bool node_uncached(const struct node *n);
 /* Whether handles read content through the page cache that is not `version`. */
 bool node_frozen(const struct node *n, uint64_t version);
 

@@ -28,6 +28,7 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/view.h"
 
 #define FULL_MAX    20000
 #define PROBE_ENTRY 16 /* of the first reply: the one without attributes */
@@ -168,7 +169,7 @@ static bool make_full(struct filler *f, const struct entry *e, struct fuse_entry
 		.ino = node_number(f->m, n),
 		.attr = a.st,
 		.attr_timeout = a.timeout,
-		.entry_timeout = a.frozen ? 0 : TIMEOUT_FOREVER,
+		.entry_timeout = a.frozen || a.uncached ? 0 : TIMEOUT_FOREVER,
 	};
 	return true;
 }
@@ -320,7 +321,7 @@ static int list_keys(struct filler *f, struct err *err)
 	CLEANUP(node_path_free) struct node_path where = {0};
 	struct listing *l = f->l;
 	enum reserved_place place = reserved_place_of(l->node);
-	if (place != PLACE_DATA && place != PLACE_SNAPSHOTS) {
+	if (place != PLACE_DATA && place != PLACE_VIEWS) {
 		return 0;
 	}
 	int rc = node_path(&f->m->nodes, l->node, &where, err);
@@ -334,7 +335,7 @@ static int list_keys(struct filler *f, struct err *err)
 			where.engine, &where.path, from, f->level.listed_form, emit_key, f, err);
 	} else if (rc == 0) {
 		rc = engine_view_list(
-			where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, from, emit_view, f, err);
+			where.engine, &where.path, view_kind(l->node), from, emit_view, f, err);
 	}
 	return rc;
 }
@@ -345,7 +346,7 @@ static int list_side(struct filler *f, struct err *err)
 	CLEANUP(buf_free) struct buf names = BUF_INIT;
 	struct node *n = f->l->node;
 	enum reserved_place place = reserved_place_of(n);
-	if ((place != PLACE_DATA && place != PLACE_REJECTED) || engine_read_only(n->engine)) {
+	if ((place != PLACE_DATA && place != PLACE_REJECTED) || engine_fixed(n->engine)) {
 		return 0;
 	}
 	node_text(&f->m->nodes, node_anchor(n), &dir);
@@ -557,9 +558,9 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	l->lookups_before = n->more->child_lookups;
 	node_ref(&m->nodes, n);
 	fi->fh = (uintptr_t)l;
-	/* What reserved directories list changes without anybody's telling. */
-	fi->cache_readdir = n->type == NODE_KEY;
-	fi->keep_cache = n->type == NODE_KEY;
+	/* What reserved directories and replicas list changes without anybody's telling. */
+	fi->cache_readdir = n->type == NODE_KEY && !n->uncached;
+	fi->keep_cache = fi->cache_readdir;
 	fuse_reply_open(req, fi);
 }
 

@@ -9,6 +9,7 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/view.h"
 
 /* The answer to what made a name: an entry, as a lookup would give it. */
 static void reply_made(fuse_req_t req, const char *op, struct node *dir, const char *name)
@@ -24,27 +25,9 @@ static void reply_made(fuse_req_t req, const char *op, struct node *dir, const c
 	}
 	struct attr a;
 	attr_of_found(m, n, &f, &a);
-	struct fuse_entry_param e = {
-		.ino = node_number(m, n),
-		.attr = a.st,
-		.attr_timeout = a.timeout,
-		.entry_timeout = TIMEOUT_FOREVER,
-	};
+	struct fuse_entry_param e;
+	attr_entry(m, n, &a, &e);
 	fuse_reply_entry(req, &e);
-}
-
-static int make_view(struct mount *m, struct node *dir, const char *name, struct err *err)
-{
-	CLEANUP(node_path_free) struct node_path where = {0};
-	CLEANUP(buf_free) struct buf key = BUF_INIT;
-	unsigned form;
-	if (name_parse(slice_of(name), &NAME_RULES_DIR, &form, &key) != NAME_KEY) {
-		return err_set(err, EINVAL, "'%s' cannot be a snapshot's name", name);
-	}
-	int rc = node_path(&m->nodes, dir, &where, err);
-	return rc < 0 ? rc
-		      : engine_view_create(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT,
-				buf_slice(&key), err);
 }
 
 static int make_container(struct mount *m, struct node *dir, const char *name, struct err *err)
@@ -69,8 +52,8 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	(void)mode;
 	metrics_count(&m->metrics, METRIC_mkdir);
 	loop_yield();
-	int rc = reserved_place_of(dir) == PLACE_SNAPSHOTS ? make_view(m, dir, name, &err)
-							   : make_container(m, dir, name, &err);
+	int rc = reserved_place_of(dir) == PLACE_VIEWS ? view_make(m, dir, name, &err)
+						       : make_container(m, dir, name, &err);
 	if (rc < 0) {
 		reply_done(req, "mkdir", dir, name, rc, &err);
 		return;
@@ -109,18 +92,19 @@ static int remove_container(struct mount *m, struct node *dir, const char *name,
 	const struct tree_found *f, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
-	int rc = node_path(&m->nodes, dir, &where, err);
-	if (rc < 0) {
-		return rc;
-	}
-	if (reserved_place_of(dir) == PLACE_SNAPSHOTS) {
-		return engine_view_remove(
-			where.engine, &where.path, ENGINE_VIEW_SNAPSHOT, buf_slice(&f->key), err);
+	if (reserved_place_of(dir) == PLACE_VIEWS) {
+		return view_remove(m, dir, buf_slice(&f->key), err);
 	}
 	if (f->spec.own_engine) {
 		return err_set(err, EPERM, "a service is there as long as the mount");
 	}
-	rc = refuse_scratch_inside(m, dir, name, err);
+	if (f->spec.members) {
+		return err_set(
+			err, EPERM, "%s shows the members of an item: remove its file", name);
+	}
+	int rc = tree_writable(m, dir, err);
+	rc = rc == 0 ? node_path(&m->nodes, dir, &where, err) : rc;
+	rc = rc < 0 ? rc : refuse_scratch_inside(m, dir, name, err);
 	if (rc == 0) {
 		struct epath child = epath_child(&where.path, f->spec.key);
 		rc = engine_rmdir(where.engine, &child, err);
@@ -184,7 +168,8 @@ static int remove_file(struct mount *m, struct node *dir, const char *name,
 		return -EISDIR;
 	}
 	if (f->spec.type == NODE_KEY) {
-		return remove_item(m, dir, f, err);
+		int rc = tree_writable(m, dir, err);
+		return rc < 0 ? rc : remove_item(m, dir, f, err);
 	}
 	if (f->spec.type == NODE_RESERVED) {
 		return err_set(err, EPERM, "%s belongs to the mount", name);

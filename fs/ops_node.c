@@ -11,26 +11,6 @@
 #include "fs/reply.h"
 #include "fs/reserved.h"
 
-static void fill_entry(
-	struct mount *m, struct node *n, const struct attr *a, struct fuse_entry_param *e)
-{
-	*e = (struct fuse_entry_param){
-		.ino = node_number(m, n),
-		.attr = a->st,
-		.attr_timeout = a->timeout,
-		.entry_timeout = TIMEOUT_FOREVER,
-	};
-	/* A name that is being made may come to nothing; another form of an item is
-	 * not told when the item goes; what a view shows goes with the view. */
-	bool other_form =
-		n->type == NODE_KEY && n->kind == ENGINE_FILE && n->form != n->listed_form;
-	bool rejected = n->type == NODE_SIDE && node_row(n) != NULL;
-	if (n->more->n_pending > 0 || a->frozen || other_form || rejected ||
-		n->type == NODE_RESERVED) {
-		e->entry_timeout = 0;
-	}
-}
-
 /* A name that a file being made has: the one that makes it may look it up. */
 static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
 {
@@ -48,7 +28,7 @@ static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
 		pthread_mutex_lock(&m->nodes.lock);
 		n->lookups++;
 		pthread_mutex_unlock(&m->nodes.lock);
-		fill_entry(m, n, &a, &e);
+		attr_entry(m, n, &a, &e);
 		fuse_reply_entry(req, &e);
 	}
 	node_unref(&m->nodes, n);
@@ -66,7 +46,7 @@ static void reply_found(fuse_req_t req, struct node *dir, const char *name, stru
 		return;
 	}
 	attr_of_found(m, n, f, &a);
-	fill_entry(m, n, &a, &e);
+	attr_entry(m, n, &a, &e);
 	fuse_reply_entry(req, &e);
 }
 
@@ -85,7 +65,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 			node_count_lookup(&m->nodes, dir);
 		}
 		reply_found(req, dir, name, &f);
-	} else if (rc == -ENOENT && f.scratch_name && !engine_read_only(dir->engine)) {
+	} else if (rc == -ENOENT && f.scratch_name && !engine_fixed(dir->engine) &&
+		   !dir->uncached) {
 		/* No such scratch file: editors ask again and again. One comes into being
 		 * by a request only, so the kernel may remember that there is none. */
 		struct fuse_entry_param none = {.entry_timeout = TIMEOUT_FOREVER};

@@ -21,6 +21,7 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/view.h"
 
 struct end {
 	struct node *dir;
@@ -89,9 +90,13 @@ static int find_source(struct renaming *r, struct err *err)
 	if (e->f.spec.type == NODE_RESERVED || e->f.spec.own_engine) {
 		return err_set(err, ENOTSUP, "%s cannot be renamed", e->name);
 	}
-	if (engine_read_only(e->dir->engine)) {
+	if (e->f.spec.members) {
 		return err_set(
-			err, EROFS, "this part of %s is read-only", engine_service(e->dir->engine));
+			err, ENOTSUP, "%s shows the members of an item: rename its file", e->name);
+	}
+	rc = tree_writable(r->m, e->dir, err);
+	if (rc < 0) {
+		return rc;
 	}
 	if (e->f.spec.type == NODE_SIDE && e->f.spec.row != NULL) {
 		return err_set(err, EXDEV, "a refused text is kept as it was; copy it");
@@ -387,7 +392,11 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	if (m->opts->sync != MOUNTOPTS_SYNC_INTERVAL) {
 		loop_yield();
 	}
-	int rc = (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ? -EINVAL
-								      : rename_checked(&r, &err);
+	int rc = -EINVAL;
+	if (reserved_place_of(r.from.dir) == PLACE_VIEWS) {
+		rc = view_rename(m, r.from.dir, name, r.to.dir, newname, &err);
+	} else if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) == 0) {
+		rc = rename_checked(&r, &err);
+	}
 	reply_done(req, "rename", r.to.dir, newname, rc, &err);
 }

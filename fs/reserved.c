@@ -2,40 +2,25 @@
 
 #include <string.h>
 
-static bool has_feature(const struct reserved_scope *s, unsigned feature)
+static bool there_feature(const struct reserved *row, const struct reserved_scope *s)
 {
-	return s->level != NULL && (s->level->features & feature) != 0;
-}
-
-static bool there_control(const struct reserved *row, const struct reserved_scope *s)
-{
-	(void)row;
-	return has_feature(s, ENGINE_HAS_CONTROL);
-}
-
-static bool there_status(const struct reserved *row, const struct reserved_scope *s)
-{
-	(void)row;
-	return has_feature(s, ENGINE_HAS_STATUS);
-}
-
-static bool there_schema(const struct reserved *row, const struct reserved_scope *s)
-{
-	(void)row;
-	return has_feature(s, ENGINE_HAS_SCHEMA);
-}
-
-static bool there_snapshots(const struct reserved *row, const struct reserved_scope *s)
-{
-	(void)row;
-	return has_feature(s, ENGINE_HAS_SNAPSHOTS);
+	return s->level != NULL && (s->level->features & row->feature) != 0;
 }
 
 /* Nothing is ever refused where nothing can be written. */
 static bool there_writable(const struct reserved *row, const struct reserved_scope *s)
 {
 	(void)row;
-	return s->engine != NULL && !engine_read_only(s->engine);
+	return s->engine != NULL && !engine_fixed(s->engine) &&
+	       (s->level == NULL || (s->level->features & ENGINE_IS_FIXED) == 0);
+}
+
+/* Commands and queries can be refused where nothing can be written, too. */
+static bool there_errors(const struct reserved *row, const struct reserved_scope *s)
+{
+	return there_writable(row, s) ||
+	       (s->level != NULL &&
+		       (s->level->query != NULL || (s->level->features & ENGINE_IS_FIXED) != 0));
 }
 
 static bool in_list(const char *const *list, const char *name)
@@ -69,6 +54,17 @@ static bool there_export_format(const struct reserved *row, const struct reserve
 	return s->level != NULL && in_list(s->level->export_formats, row->name);
 }
 
+#define FEATURE_ROW(n, m, ft, tx, op, sz, h)                                                       \
+	{                                                                                          \
+		.name = (n), .place = PLACE_DATA, .inside = PLACE_NONE, .mode = (m),               \
+		.there = there_feature, .feature = (ft), .text = (tx), .open = (op), .size = (sz), \
+		.help = (h)                                                                        \
+	}
+#define VIEWS_ROW(n, ft, vk, h)                                                                    \
+	{                                                                                          \
+		.name = (n), .place = PLACE_DATA, .inside = PLACE_VIEWS, .mode = 0755,             \
+		.there = there_feature, .feature = (ft), .view = (vk), .help = (h)                 \
+	}
 #define FILE_ROW(n, p, m, th, tx, op, sz, h)                                                       \
 	{                                                                                          \
 		.name = (n), .place = (p), .inside = PLACE_NONE, .mode = (m), .there = (th),       \
@@ -93,11 +89,13 @@ const struct reserved reserved_table[] = {
 	FILE_ROW(".help", PLACE_ROOT, 0444, NULL, text_help, NULL, NULL, "this text"),
 	FILE_ROW("README", PLACE_ROOT, 0444, NULL, text_readme, NULL, NULL, NULL),
 
-	FILE_ROW(".control", PLACE_DATA, 0644, there_control, control_text, handle_open_control,
-		NULL, "write a command line to run it; read it for the commands and last results"),
-	FILE_ROW(".errors", PLACE_DATA, 0444, there_writable, text_errors, NULL, NULL,
+	VIEWS_ROW(".at", ENGINE_HAS_TIMES, ENGINE_VIEW_TIME,
+		"this tree as it was at a time: .at/2026-11-23T02:00:00Z/, read-only"),
+	FEATURE_ROW(".control", 0644, ENGINE_HAS_CONTROL, control_text, handle_open_control, NULL,
+		"write a command line to run it; read it for the commands and last results"),
+	FILE_ROW(".errors", PLACE_DATA, 0444, there_errors, text_errors, NULL, NULL,
 		"what was refused here and below, and why"),
-	FILE_ROW(".events", PLACE_DATA, 0444, there_control, NULL, handle_open_log, handle_size_log,
+	FEATURE_ROW(".events", 0444, ENGINE_HAS_CONTROL, NULL, handle_open_log, handle_size_log,
 		"what happened, a line an event; tail -f works"),
 	DIR_ROW(".export", PLACE_DATA, PLACE_EXPORT, there_export,
 		"everything below as one file: read .export/<format>"),
@@ -106,11 +104,13 @@ const struct reserved reserved_table[] = {
 		"loads a file in one transaction: cp FILE .import/append|upsert|replace/<format>"),
 	DIR_ROW(".rejected", PLACE_DATA, PLACE_REJECTED, there_writable,
 		"the texts that were refused here, as they were written"),
-	FILE_ROW(".schema", PLACE_DATA, 0644, there_schema, text_schema, handle_open_schema, NULL,
+	VIEWS_ROW(".replicas", ENGINE_HAS_REPLICAS, ENGINE_VIEW_REPLICA,
+		"each replica as a tree of its own, with .status and .control; mv promotes one"),
+	FEATURE_ROW(".schema", 0644, ENGINE_HAS_SCHEMA, text_schema, handle_open_schema, NULL,
 		"how it is defined; writing one in a new directory defines it"),
-	DIR_ROW(".snapshots", PLACE_DATA, PLACE_SNAPSHOTS, there_snapshots,
+	VIEWS_ROW(".snapshots", ENGINE_HAS_SNAPSHOTS, ENGINE_VIEW_SNAPSHOT,
 		"each snapshot as a read-only copy of this tree"),
-	FILE_ROW(".status", PLACE_DATA, 0444, there_status, text_status, NULL, NULL,
+	FEATURE_ROW(".status", 0444, ENGINE_HAS_STATUS, text_status, NULL, NULL,
 		"state, counts and sizes as JSON"),
 
 	FILE_ROW("config", PLACE_DBMOUNT, 0444, NULL, text_config, NULL, NULL, NULL),

@@ -9,7 +9,7 @@ enum reserved_place {
 	PLACE_ROOT,	   /* / */
 	PLACE_DATA,	   /* any directory of an engine */
 	PLACE_DBMOUNT,	   /* /.dbmount */
-	PLACE_SNAPSHOTS,   /* .snapshots: its children are views */
+	PLACE_VIEWS,	   /* .snapshots, .replicas, .at: children are views (fs/view.h) */
 	PLACE_REJECTED,	   /* .rejected: its children are side files */
 	PLACE_IMPORT,	   /* .import: the modes */
 	PLACE_IMPORT_MODE, /* .import/append: the formats */
@@ -28,6 +28,8 @@ struct reserved {
 	enum reserved_place place;
 	enum reserved_place inside; /* of a directory: the place of its children */
 	mode_t mode;		    /* 0444, 0644, 0222, 0755 */
+	unsigned feature;	    /* for there_feature(): of enum engine_feature */
+	enum engine_view_kind view; /* with PLACE_VIEWS inside */
 	bool (*there)(
 		const struct reserved *row, const struct reserved_scope *scope); /* NULL: always */
 	/* A file whose content is made when it is opened. */

@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/reserved.h"
+#include "fs/view.h"
 
 void tree_found_free(struct tree_found *f)
 {
@@ -17,6 +18,28 @@ int tree_level(struct mount *m, struct node *dir, struct engine_level *out, stru
 	CLEANUP(node_path_free) struct node_path where = {0};
 	int rc = node_path(&m->nodes, dir, &where, err);
 	return rc < 0 ? rc : engine_level(where.engine, &where.path, out, err);
+}
+
+int tree_refuse_fixed(const struct engine *e, const struct engine_level *level, struct err *err)
+{
+	if (engine_read_only(e)) {
+		return err_set(err, EROFS, "this part of %s is read-only", engine_service(e));
+	}
+	if (engine_fixed(e) || (level->features & ENGINE_IS_FIXED) != 0) {
+		return err_set(err, EROFS, "this %s takes no writes, only commands: see .help",
+			level->noun);
+	}
+	return 0;
+}
+
+int tree_writable(struct mount *m, struct node *dir, struct err *err)
+{
+	struct engine_level level;
+	if (dir->engine == NULL) {
+		return 0;
+	}
+	int rc = tree_level(m, dir, &level, err);
+	return rc < 0 ? rc : tree_refuse_fixed(dir->engine, &level, err);
 }
 
 static int find_reserved(struct mount *m, struct node *dir, const char *name,
@@ -56,29 +79,6 @@ static int find_side(struct mount *m, struct node *dir, const char *name, enum s
 	node_text(&m->nodes, node_anchor(dir), &path);
 	f->spec = (struct node_spec){.type = NODE_SIDE, .kind = ENGINE_FILE, .row = node_row(dir)};
 	return side_stat(&m->side, kind, buf_cstr(&path), name, &f->st, err);
-}
-
-static int find_view(
-	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
-{
-	CLEANUP(node_path_free) struct node_path where = {0};
-	unsigned form;
-	if (name_parse(slice_of(name), &NAME_RULES_DIR, &form, &f->key) != NAME_KEY) {
-		return -ENOENT;
-	}
-	int rc = node_path(&m->nodes, dir, &where, err);
-	if (rc == 0) {
-		rc = engine_view(where.engine, &where.path, ENGINE_VIEW_SNAPSHOT,
-			buf_slice(&f->key), &f->view, err);
-	}
-	if (rc == 0) {
-		f->spec = (struct node_spec){.type = NODE_KEY,
-			.kind = ENGINE_DIR,
-			.engine = f->view,
-			.own_engine = true};
-		rc = engine_stat(f->view, &where.path, 0, &f->info, err);
-	}
-	return rc;
 }
 
 /* The key that a name in this directory stands for. -ENOENT: none. */
@@ -156,7 +156,7 @@ static int find_anywhere(
 	int rc;
 	switch (reserved_place_of(dir)) {
 	case PLACE_DATA: return find_in_data(m, dir, name, f, err);
-	case PLACE_SNAPSHOTS: return find_view(m, dir, name, f, err);
+	case PLACE_VIEWS: return view_find(m, dir, name, f, err);
 	case PLACE_REJECTED: return find_side(m, dir, name, SIDE_REJECTED, f, err);
 	case PLACE_ROOT:
 		rc = find_service(m, name, f, err);
@@ -267,11 +267,8 @@ int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_
 		return err_set(err, EPERM, "nothing can be made here: see .help");
 	}
 	int rc = node_path(&m->nodes, dir, &where, err);
-	if (rc == 0 && engine_read_only(where.engine)) {
-		rc = err_set(
-			err, EROFS, "this part of %s is read-only", engine_service(where.engine));
-	}
 	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
+	rc = rc == 0 ? tree_refuse_fixed(where.engine, &level, err) : rc;
 	if (rc != 0) {
 		return rc;
 	}

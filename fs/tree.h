@@ -26,6 +26,11 @@ int tree_find(
 /* The level of an engine's directory that `dir` is or belongs to. */
 int tree_level(struct mount *m, struct node *dir, struct engine_level *out, struct err *err);
 
+/* 0, or -EROFS with a sentence: nothing can be written in a directory of this level. */
+int tree_refuse_fixed(const struct engine *e, const struct engine_level *level, struct err *err);
+/* The same of the directory that a node is or belongs to. */
+int tree_writable(struct mount *m, struct node *dir, struct err *err);
+
 /* What may be made under a name in a directory. */
 enum tree_name {
 	TREE_ITEM,	/* an item; f holds its key */

@@ -161,6 +161,14 @@ static void set_defaults(struct mountopts *o)
 	o->spin_us = 50;
 }
 
+static int set_path(char **path, const char *site, const char *name, struct err *err)
+{
+	if (*path == NULL) {
+		*path = path_absolute(site, name, err);
+	}
+	return *path == NULL ? -ENOMEM : 0;
+}
+
 /* Defaults that hang on other options. */
 static int set_dependent(struct mountopts *o, struct err *err)
 {
@@ -169,11 +177,9 @@ static int set_dependent(struct mountopts *o, struct err *err)
 	}
 	o->foreground = o->foreground || o->debug;
 	o->default_permissions = o->default_permissions || o->allow_other;
-	if (o->log_file == NULL) {
-		o->log_file = path_absolute(o->site, "dbmount.log", err);
-		return o->log_file == NULL ? -ENOMEM : 0;
-	}
-	return 0;
+	int r = set_path(&o->log_file, o->site, "dbmount.log", err);
+	r = r == 0 ? set_path(&o->az_a, o->site, "az-a", err) : r;
+	return r == 0 ? set_path(&o->az_b, o->site, "az-b", err) : r;
 }
 
 int mountopts_parse(struct mountopts *o, int argc, char *const *argv, struct err *err)

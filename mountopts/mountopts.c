@@ -56,6 +56,12 @@ const struct option option_table[] = {
 		"microseconds a thread polls before it sleeps [50]", NULL, 0, 1000},
 	{"log", OPTION_PATH, AT(log_file), "FILE", "the daemon's log [SITE/dbmount.log]", NULL, 0,
 		0},
+	{"az.a", OPTION_PATH, AT(az_a), "DIR",
+		"where the first availability zone keeps its files [SITE/az-a]", NULL, 0, 0},
+	{"az.b", OPTION_PATH, AT(az_b), "DIR", "and the second: best another disk [SITE/az-b]",
+		NULL, 0, 0},
+	{"rds.NAME", OPTION_NAMED, 0, "FILE",
+		"an SQLite file, used where it is, as the instance /rds/NAME", NULL, 0, 0},
 	{NULL, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 
@@ -136,13 +142,33 @@ static const char *next_known(const void *arg, unsigned i)
 	return i - n < n_kernel ? kernel_words[i - n] : NULL;
 }
 
+static const char *next_named(const void *arg, unsigned i)
+{
+	const struct option *opt = arg;
+	return i == 0 ? opt->key : NULL;
+}
+
 static int refuse_unknown(const char *key, struct err *err)
 {
 	if (strcmp(key, "remount") == 0) {
 		return err_set(err, EINVAL,
 			"a mount cannot be changed with remount: unmount it and mount it again");
 	}
+	/* Of "rdb.shop" only what stands before the name can be near to anything. */
+	const char *dot = strchr(key, '.');
 	const char *near = suggest(key, next_known, NULL);
+	for (const struct option *opt = option_table; near == NULL && dot != NULL; opt++) {
+		CLEANUP(buf_free) struct buf word = BUF_INIT;
+		if (opt->key == NULL) {
+			break;
+		}
+		buf_append(&word, key, (size_t)(dot - key));
+		buf_puts(&word, ".NAME");
+		if (opt->kind == OPTION_NAMED &&
+			suggest(buf_cstr(&word), next_named, opt) != NULL) {
+			near = opt->key;
+		}
+	}
 	if (near == NULL) {
 		return err_set(err, EINVAL, "unknown option '%s'; --help lists the options", key);
 	}
@@ -207,7 +233,11 @@ int option_apply(struct options_parse *p, struct slice text, struct err *err)
 		value = "close"; /* mount(8)'s word for what is our default */
 	}
 	for (unsigned n = 0; option_table[n].key != NULL; n++) {
-		if (strcmp(option_table[n].key, key) == 0) {
+		const struct option *opt = &option_table[n];
+		if (opt->kind == OPTION_NAMED && strncmp(opt->key, key, option_prefix(opt)) == 0) {
+			return option_store_named(p, key, value, err);
+		}
+		if (strcmp(opt->key, key) == 0) {
 			return apply_known(p, n, value, err);
 		}
 	}
@@ -219,6 +249,13 @@ void mountopts_finish(struct mountopts *o)
 	free(o->site);
 	free(o->mountpoint);
 	free(o->log_file);
+	free(o->az_a);
+	free(o->az_b);
+	for (unsigned i = 0; i < o->n_named; i++) {
+		free(o->named[i].key);
+		free(o->named[i].value);
+	}
+	free(o->named);
 	free(o->kernel_options);
 	for (unsigned i = 0; i < o->n_read_only_services; i++) {
 		free(o->read_only_services[i]);
@@ -252,7 +289,9 @@ void mountopts_help(struct buf *out)
 		}
 	}
 	buf_puts(out,
-		"\nThe words of mount(8) and fstab (noauto, nofail, nosuid, noatime, ...) are "
+		"\nA relative FILE or DIR is one of SITE in dbmount.conf, else of the working "
+		"directory.\n"
+		"The words of mount(8) and fstab (noauto, nofail, nosuid, noatime, ...) are "
 		"accepted.\nA flag of dbmount.conf is taken back with -o FLAG=no.\n");
 }
 
@@ -272,9 +311,53 @@ static void print_kernel_words(const char *list, struct buf *out)
 	buf_putc(out, '\n');
 }
 
+static void print_named(const struct option *opt, const struct mountopts *o, struct buf *out)
+{
+	for (unsigned i = 0; i < o->n_named; i++) {
+		if (strncmp(o->named[i].key, opt->key, option_prefix(opt)) == 0) {
+			buf_printf(out, "%s=%s\n", o->named[i].key, o->named[i].value);
+		}
+	}
+}
+
+static bool is_of_service(const char *key, const char *service)
+{
+	size_t n = strlen(service);
+	return strncmp(key, "az.", 3) == 0 ||
+	       (strncmp(key, service, n) == 0 && (key[n] == '.' || key[n] == '_'));
+}
+
+static void put_setting(const char *key, const char *value, struct buf *out)
+{
+	buf_append(out, key, strlen(key) + 1);
+	buf_append(out, value, strlen(value) + 1);
+}
+
+int mountopts_settings(
+	const struct mountopts *o, const char *service, struct buf *out, struct err *err)
+{
+	for (const struct option *opt = option_table; opt->key != NULL; opt++) {
+		CLEANUP(buf_free) struct buf value = BUF_INIT;
+		if (opt->kind != OPTION_NAMED && is_of_service(opt->key, service)) {
+			option_print(opt, o, &value);
+			put_setting(opt->key, buf_cstr(&value), out);
+		}
+	}
+	for (unsigned i = 0; i < o->n_named; i++) {
+		if (is_of_service(o->named[i].key, service)) {
+			put_setting(o->named[i].key, o->named[i].value, out);
+		}
+	}
+	return buf_check(out, err);
+}
+
 void mountopts_print(const struct mountopts *o, struct buf *out)
 {
 	for (const struct option *opt = option_table; opt->key != NULL; opt++) {
+		if (opt->kind == OPTION_NAMED) {
+			print_named(opt, o, out);
+			continue;
+		}
 		if (opt->kind != OPTION_RO) {
 			buf_printf(out, "%s=", opt->key);
 			option_print(opt, o, out);

@@ -16,6 +16,13 @@ enum mountopts_action { MOUNTOPTS_MOUNT, MOUNTOPTS_HELP, MOUNTOPTS_VERSION };
 
 #define MOUNTOPTS_SERVICES_MAX 8
 
+/* An option whose key holds a name of the user's: rds.NAME=FILE. */
+struct mountopts_named {
+	char *key;     /* "rds.shop" */
+	char *value;   /* absolute path */
+	unsigned line; /* of dbmount.conf; 0: the command line */
+};
+
 struct mountopts {
 	enum mountopts_action action;
 	char *site;	  /* absolute path */
@@ -39,6 +46,11 @@ struct mountopts {
 	enum mountopts_sync sync;
 	bool dynamodb_typed; /* dynamodb_json=typed */
 
+	char *az_a; /* az.a=DIR: absolute; default SITE/az-a */
+	char *az_b;
+	struct mountopts_named *named; /* in the order given */
+	unsigned n_named;
+
 	uint64_t max_file_size;	 /* bytes a file being written may have; default 64M */
 	uint64_t scratch_size;	 /* bytes of scratch files in all; default 256M */
 	uint64_t scratch_files;	 /* number in one directory; default 1000 */
@@ -59,6 +71,11 @@ struct mountopts {
  * checked. `--` ends the options; "-" alone is refused. */
 int mountopts_parse(struct mountopts *o, int argc, char *const *argv, struct err *err);
 void mountopts_finish(struct mountopts *o);
+
+/* The settings of a service, appended as key NUL value NUL: the options whose key
+ * begins with its name and '.' or '_', and those of all services (az.). */
+int mountopts_settings(
+	const struct mountopts *o, const char *service, struct buf *out, struct err *err);
 
 /* The text of --help. */
 void mountopts_help(struct buf *out);

@@ -18,6 +18,7 @@ enum option_kind {
 	OPTION_CHOICE,	    /* an int sized enum */
 	OPTION_CHOICE_FLAG, /* bool: the second of two choices */
 	OPTION_PATH,	    /* char *, made absolute */
+	OPTION_NAMED,	    /* key ends in ".NAME", which stands for any; a path */
 };
 
 struct option {
@@ -51,6 +52,11 @@ int config_read(struct options_parse *p, struct err *err);
 /* values.c: text of one option into its field. */
 int option_store(const struct option *opt, const char *value, const char *base, struct mountopts *o,
 	struct err *err);
+/* Of OPTION_NAMED: the length of what its keys begin with ("rds."). */
+size_t option_prefix(const struct option *opt);
+/* A named one; `key` is as given. */
+int option_store_named(
+	struct options_parse *p, const char *key, const char *value, struct err *err);
 /* A field as text that option_store takes. */
 void option_print(const struct option *opt, const struct mountopts *o, struct buf *out);
 

@@ -194,6 +194,71 @@ char *path_absolute(const char *base, const char *path, struct err *err)
 	return copy;
 }
 
+size_t option_prefix(const struct option *opt)
+{
+	return strlen(opt->key) - strlen("NAME");
+}
+
+static struct mountopts_named *find_named(const struct mountopts *o, const char *key)
+{
+	for (unsigned i = 0; i < o->n_named; i++) {
+		if (strcmp(o->named[i].key, key) == 0) {
+			return &o->named[i];
+		}
+	}
+	return NULL;
+}
+
+static int add_named(
+	struct mountopts *o, const char *key, char *value, unsigned line, struct err *err)
+{
+	struct mountopts_named *all = realloc(o->named, (o->n_named + 1) * sizeof(*all));
+	if (all == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	o->named = all;
+	char *copy = strdup(key);
+	if (copy == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	all[o->n_named++] = (struct mountopts_named){copy, value, line};
+	return 0;
+}
+
+int option_store_named(struct options_parse *p, const char *key, const char *value, struct err *err)
+{
+	struct mountopts_named *old = find_named(p->o, key);
+	if (key[strlen(key) - 1] == '.') {
+		return err_set(
+			err, EINVAL, "%s lacks a name behind the dot: %sNAME=FILE", key, key);
+	}
+	if (value == NULL) {
+		return err_set(err, EINVAL, "%s needs a value: %s=FILE", key, key);
+	}
+	if (value[0] == '\0') {
+		return err_set(err, EINVAL, "%s= has no value", key);
+	}
+	if (old != NULL && p->conf_line > 0) {
+		return old->line == 0 ? 0 /* the command line wins */
+				      : err_set(err, EINVAL, "%s is set twice, first in line %u",
+						key, old->line);
+	}
+	char *path = path_absolute(p->base, value, err);
+	if (path == NULL) {
+		return err != NULL ? -err->code : -ENOMEM;
+	}
+	if (old != NULL) {
+		free(old->value);
+		old->value = path;
+		return 0;
+	}
+	int r = add_named(p->o, key, path, p->conf_line, err);
+	if (r != 0) {
+		free(path);
+	}
+	return r;
+}
+
 static int read_path(const char *value, const char *base, char **out, struct err *err)
 {
 	char *path = path_absolute(base, value, err);
@@ -260,6 +325,7 @@ int option_store(const struct option *opt, const char *value, const char *base, 
 	case OPTION_CHOICE:
 	case OPTION_CHOICE_FLAG: return store_choice(opt, value, o, err);
 	case OPTION_PATH: return read_path(value, base, FIELD(o, opt, char *), err);
+	case OPTION_NAMED: break; /* option_store_named() */
 	}
 	return err_set(err, EINVAL, "%s cannot be set", opt->key);
 }
@@ -279,6 +345,7 @@ void option_print(const struct option *opt, const struct mountopts *o, struct bu
 	case OPTION_UMASK: buf_printf(out, "%03o", FIELD_CONST(o, opt, mode_t)); break;
 	case OPTION_CHOICE: buf_puts(out, opt->choices[FIELD_CONST(o, opt, int)]); break;
 	case OPTION_CHOICE_FLAG: buf_puts(out, opt->choices[FIELD_CONST(o, opt, bool)]); break;
+	case OPTION_NAMED: break;
 	case OPTION_PATH: {
 		const char *path = FIELD_CONST(o, opt, char *);
 		buf_puts(out, path != NULL ? path : "");

@@ -157,6 +157,9 @@ static int take_settings(struct ddb_db *db, const struct engine_config *config, 
 {
 	for (unsigned i = 0; i < config->n_settings; i++) {
 		const struct engine_setting *s = &config->settings[i];
+		if (strncmp(s->key, "az.", 3) == 0) {
+			continue; /* it keeps no copies elsewhere */
+		}
 		if (strcmp(s->key, "dynamodb_json") != 0) {
 			return err_set(err, EINVAL,
 				"dynamodb has no setting '%s'; it knows dynamodb_json", s->key);

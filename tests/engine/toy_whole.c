@@ -175,16 +175,15 @@ static bool looks_like_time(struct slice name)
 void toy_follow(struct toy *t)
 {
 	size_t i;
-	if (t->origin == NULL) {
-		return;
+	if (t->origin == NULL || t->tree.n == 0) {
+		return; /* what was removed stays so */
 	}
 	struct toy_tree now = {0};
 	{
 		LOCKED(&t->origin->lock);
 		struct toy *o = t->origin;
 		struct slice box = buf_slice(&t->tree.boxes[0].key);
-		if (t->tree.n > 0 &&
-			find_snapshot(o, ENGINE_VIEW_REPLICA, box, buf_slice(&t->name)) != NULL &&
+		if (find_snapshot(o, ENGINE_VIEW_REPLICA, box, buf_slice(&t->name)) != NULL &&
 			toy_find_box(&o->tree, box, &i)) {
 			toy_copy_box(&now, &o->tree.boxes[i]);
 		}

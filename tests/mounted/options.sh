@@ -40,7 +40,7 @@ test_help_names_every_option() {
 	local text word
 	text=$("$DBMOUNT" --help)
 	for word in ro allow_other uid= gid= umask= default_permissions show_reserved xattr sync= \
-		dynamodb_json= max_file_size= scratch_size= scratch_files= rejected_files= threads= log= -f -d --version; do
+		dynamodb_json= max_file_size= scratch_size= scratch_files= rejected_files= threads= log= az.a= az.b= rds.NAME= -f -d --version; do
 		grep -qF -e "$word" <<<"$text" || { echo "not in --help: $word"; return 1; }
 	done
 }
@@ -55,6 +55,12 @@ test_unknown_options_name_the_nearest() {
 	refused 'show_reserved' -o show_reservd "$SITE" "$MNT"
 	refused 'umask' -o umaks=022 "$SITE" "$MNT"
 	refused '.help' --hepl "$SITE" "$MNT"
+}
+
+test_a_file_for_a_service_that_is_not_there_is_refused() {
+	begin
+	refused 'did you mean .rds.NAME' -o rdx.shop=/x "$SITE" "$MNT"
+	refused 'rds. lacks a name' -o rds.=/x "$SITE" "$MNT"
 }
 
 test_malformed_values_are_refused_by_name() {

@@ -244,6 +244,78 @@ START_TEST(test_log)
 }
 END_TEST
 
+START_TEST(test_availability_zones)
+{
+	char want[300];
+	ck_assert_int_eq(parse(site, "/mnt"), 0);
+	snprintf(want, sizeof(want), "%s/az-a", site);
+	ck_assert_str_eq(o.az_a, want);
+	snprintf(want, sizeof(want), "%s/az-b", site);
+	ck_assert_str_eq(o.az_b, want);
+	write_conf("az.b=other disk\n");
+	ck_assert_int_eq(parse("-o", "az.a=/fast", site, "/mnt"), 0);
+	ck_assert_str_eq(o.az_a, "/fast");
+	snprintf(want, sizeof(want), "%s/other disk", site);
+	ck_assert_str_eq(o.az_b, want);
+	assert_refused(
+		parse_o("az.c=/x"), "-o az.c=/x: unknown option 'az.c'; did you mean 'az.a'?");
+}
+END_TEST
+
+START_TEST(test_options_with_a_name_in_the_key)
+{
+	char want[300];
+	write_conf("rds.shop=/conf.db\nrds.b=b.db\n");
+	ck_assert_int_eq(parse("-o", "rds.shop=/argv.db,rds.x.y=/dotted", site, "/mnt"), 0);
+	ck_assert_uint_eq(o.n_named, 3);
+	ck_assert_str_eq(o.named[0].key, "rds.shop");
+	ck_assert_str_eq(o.named[0].value, "/argv.db");
+	ck_assert_str_eq(o.named[1].key, "rds.x.y");
+	ck_assert_str_eq(o.named[2].key, "rds.b");
+	snprintf(want, sizeof(want), "%s/b.db", site);
+	ck_assert_str_eq(o.named[2].value, want);
+	ck_assert_int_eq(parse("-o", "rds.b=/1,rds.b=/2", site, "/mnt"), 0);
+	ck_assert_str_eq(o.named[0].value, "/2");
+	assert_conf_refused("rds.b=1\nrds.b=2\n", ", line 2: rds.b is set twice, first in line 1");
+	write_conf("");
+	assert_refused(parse_o("rds."), "-o rds.: rds. lacks a name behind the dot: rds.NAME=FILE");
+	assert_refused(parse_o("rds.a"), "-o rds.a: rds.a needs a value: rds.a=FILE");
+	assert_refused(parse_o("rds.a="), "-o rds.a=: rds.a= has no value");
+	assert_refused(parse_o("rdss.shop=x"),
+		"-o rdss.shop=x: unknown option 'rdss.shop'; did you mean 'rds.NAME'?");
+}
+END_TEST
+
+static bool has_setting(const struct buf *all, const char *key, const char *value)
+{
+	for (size_t i = 0; i < all->n;) {
+		const char *k = all->p + i;
+		const char *v = k + strlen(k) + 1;
+		if (strcmp(k, key) == 0 && strcmp(v, value) == 0) {
+			return true;
+		}
+		i += strlen(k) + strlen(v) + 2;
+	}
+	return false;
+}
+
+START_TEST(test_each_service_gets_its_own_settings)
+{
+	struct buf dynamodb = BUF_INIT;
+	struct buf rds = BUF_INIT;
+	ck_assert_int_eq(parse_o("az.a=/a,az.b=/b,rds.shop=/s,dynamodb_json=typed"), 0);
+	ck_assert_int_eq(mountopts_settings(&o, "dynamodb", &dynamodb, NULL), 0);
+	ck_assert_int_eq(mountopts_settings(&o, "rds", &rds, NULL), 0);
+	ck_assert(has_setting(&dynamodb, "dynamodb_json", "typed"));
+	ck_assert(!has_setting(&dynamodb, "rds.shop", "/s"));
+	ck_assert(has_setting(&rds, "rds.shop", "/s"));
+	ck_assert(!has_setting(&rds, "dynamodb_json", "typed"));
+	ck_assert(has_setting(&dynamodb, "az.a", "/a") && has_setting(&rds, "az.b", "/b"));
+	buf_free(&dynamodb);
+	buf_free(&rds);
+}
+END_TEST
+
 START_TEST(test_a_value_is_needed)
 {
 	assert_refused(parse_o("threads"), "-o threads: threads needs a value: threads=N");
@@ -471,7 +543,8 @@ START_TEST(test_help_names_every_option)
 		"allow_other", "default_permissions", "uid=USER", "gid=GROUP", "umask=OCTAL",
 		"debug", "show_reserved", "xattr", "sync=close|fsync|interval",
 		"dynamodb_json=plain|typed", "max_file_size=SIZE", "scratch_size=SIZE",
-		"scratch_files=N", "rejected_files=N", "threads=N", "spin_us=N", "log=FILE", NULL};
+		"scratch_files=N", "rejected_files=N", "threads=N", "spin_us=N", "log=FILE",
+		"az.a=DIR", "az.b=DIR", "rds.NAME=FILE", NULL};
 	for (unsigned i = 0; words[i] != NULL; i++) {
 		ck_assert_msg(strstr(buf_cstr(&help), words[i]) != NULL, "%s is missing", words[i]);
 	}
@@ -490,14 +563,14 @@ START_TEST(test_what_is_printed_can_be_a_conf)
 	static const char list[] =
 		"ro,ro=rds,allow_other,uid=7,gid=8,umask=17,xattr,sync=interval,"
 		"dynamodb_json=typed,max_file_size=5000,scratch_size=2G,threads=2,"
-		"spin_us=9,log=/l,nodev,fsname=a\\,b";
+		"spin_us=9,log=/l,az.a=/a,az.b=/b,rds.shop=/s,nodev,fsname=a\\,b";
 	ck_assert_int_eq(parse_o(list), 0);
 	mountopts_print(&o, &first);
 	ck_assert_str_eq(buf_cstr(&first),
 		"ro\nro=rds\nallow_other=yes\ndefault_permissions=yes\nuid=7\ngid=8\numask=017\n"
 		"debug=no\nshow_reserved=no\nxattr=yes\nsync=interval\ndynamodb_json=typed\n"
 		"max_file_size=5000\nscratch_size=2G\nscratch_files=1000\nrejected_files=100\n"
-		"threads=2\nspin_us=9\nlog=/l\nnodev\nfsname=a,b\n");
+		"threads=2\nspin_us=9\nlog=/l\naz.a=/a\naz.b=/b\nrds.shop=/s\nnodev\nfsname=a,b\n");
 	write_conf(buf_cstr(&first));
 	ck_assert_int_eq(parse(site, "/mnt"), 0);
 	mountopts_print(&o, &second);
@@ -523,6 +596,9 @@ static Suite *suite(void)
 	tcase_add_test(t, test_sizes);
 	tcase_add_test(t, test_numbers);
 	tcase_add_test(t, test_log);
+	tcase_add_test(t, test_availability_zones);
+	tcase_add_test(t, test_options_with_a_name_in_the_key);
+	tcase_add_test(t, test_each_service_gets_its_own_settings);
 	tcase_add_test(t, test_a_value_is_needed);
 	tcase_add_test(t, test_letters);
 	tcase_add_test(t, test_lists_repeat_and_commas_escape);
