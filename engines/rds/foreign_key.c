@@ -69,3 +69,44 @@ int rds_conn_foreign_keys(struct rds_conn *c, struct err *err)
 	sqlite3_reset(stmt);
 	return rc;
 }
+
+static int exec(struct rds_conn *c, const char *sql)
+{
+	return sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+}
+
+/* Runs the statement once more with its foreign keys deferred, to look which of
+ * them is open then; and undoes it. */
+static int name_foreign_key(struct rds_conn *c, sqlite3_stmt *stmt, struct err *err)
+{
+	int rc = 0;
+	sqlite3_reset(stmt);
+	rds_stamps_pause(c);
+	if (exec(c, "SAVEPOINT _dbmount_why; PRAGMA defer_foreign_keys=ON") == SQLITE_OK) {
+		if (sqlite3_step(stmt) == SQLITE_DONE) {
+			rc = rds_conn_foreign_keys(c, err);
+		}
+		sqlite3_reset(stmt);
+		exec(c, "ROLLBACK TO _dbmount_why; RELEASE _dbmount_why;"
+			" PRAGMA defer_foreign_keys=OFF");
+	}
+	rds_stamps_resume(c);
+	return rc;
+}
+
+int rds_refused(struct rds_conn *c, sqlite3_stmt *stmt, struct err *err)
+{
+	int code = sqlite3_extended_errcode(c->db);
+	int primary = code & 0xff;
+	if (primary != SQLITE_CONSTRAINT && primary != SQLITE_MISMATCH && primary != SQLITE_ERROR) {
+		return store_sql_error(c->db, NULL, err);
+	}
+	struct err why = {0};
+	err_set(&why, EINVAL, "%s", sqlite3_errmsg(c->db));
+	int rc = 0;
+	if (code == SQLITE_CONSTRAINT_FOREIGNKEY) {
+		rc = name_foreign_key(c, stmt, err);
+	}
+	sqlite3_reset(stmt);
+	return rc != 0 ? rc : err_set(err, EINVAL, "%s", why.msg);
+}

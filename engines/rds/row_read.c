@@ -62,23 +62,16 @@ int rds_row_find(struct rds_conn *c, const struct rds_table *t, const struct rds
 	return rc < 0 ? rc : no_row(t, key, err);
 }
 
-/* A row that was looked for: the statement stands on it, with the key bound. */
-struct found {
-	const struct rds_table *t;
-	struct rds_key key;
-	sqlite3_stmt *stmt;
-};
-
-static void close_found(struct found *f)
+void rds_read_close(struct rds_read *r)
 {
-	sqlite3_reset(f->stmt);
-	rds_key_finish(&f->key);
+	sqlite3_reset(r->stmt);
+	rds_key_finish(&r->key);
 }
 
-static int open_found(struct rds_conn *c, struct slice table, struct slice key, struct found *out,
+int rds_read_open(struct rds_conn *c, struct slice table, struct slice key, struct rds_read *out,
 	struct err *err)
 {
-	*out = (struct found){0};
+	*out = (struct rds_read){0};
 	int rc = rds_table_find(c, table, &out->t, err);
 	if (rc != 0) {
 		return rc;
@@ -93,10 +86,10 @@ static int open_found(struct rds_conn *c, struct slice table, struct slice key, 
 int rds_row_stat(struct rds_conn *c, struct slice table, struct slice key, struct engine_info *out,
 	struct err *err)
 {
-	CLEANUP(close_found) struct found f;
+	CLEANUP(rds_read_close) struct rds_read r;
 	struct engine_info info;
-	int rc = open_found(c, table, key, &f, err);
-	rc = rc != 0 ? rc : rds_row_info(c, f.t, key, f.stmt, &info, err);
+	int rc = rds_read_open(c, table, key, &r, err);
+	rc = rc != 0 ? rc : rds_row_info(c, r.t, key, r.stmt, &info, err);
 	if (rc == 0) {
 		*out = info;
 	}
@@ -106,15 +99,15 @@ int rds_row_stat(struct rds_conn *c, struct slice table, struct slice key, struc
 int rds_row_read(struct rds_conn *c, struct slice table, struct slice key, struct buf *out,
 	struct engine_info *info, struct err *err)
 {
-	CLEANUP(close_found) struct found f;
+	CLEANUP(rds_read_close) struct rds_read r;
 	struct engine_info found;
-	int rc = open_found(c, table, key, &f, err);
-	rc = rc != 0 ? rc : rds_row_info(c, f.t, key, f.stmt, &found, err);
+	int rc = rds_read_open(c, table, key, &r, err);
+	rc = rc != 0 ? rc : rds_row_info(c, r.t, key, r.stmt, &found, err);
 	if (rc != 0) {
 		return rc;
 	}
 	buf_reserve(out, out->n + found.size);
-	rds_row_render(f.stmt, f.t, true, out);
+	rds_row_render(r.stmt, r.t, true, out);
 	buf_putc(out, '\n');
 	rc = buf_check(out, err);
 	if (rc == 0) {

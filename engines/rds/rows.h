@@ -50,6 +50,8 @@ bool rds_real_parse(struct slice text, double *out);
 int rds_value_bind(
 	sqlite3_stmt *stmt, int index, const struct rds_value *v, const struct buf *bytes);
 bool rds_value_same(const struct rds_value *v, const struct buf *bytes, sqlite3_value *stored);
+/* The bytes go behind those in `bytes`. */
+struct rds_value rds_value_of(sqlite3_value *v, struct buf *bytes);
 bool rds_values_same(sqlite3_value *a, sqlite3_value *b);
 struct slice rds_value_slice(sqlite3_value *v);
 
@@ -87,6 +89,16 @@ uint64_t rds_row_hash(sqlite3_stmt *stmt, const struct rds_table *t);
  * is needed, then sqlite3_reset(). */
 int rds_row_find(struct rds_conn *c, const struct rds_table *t, const struct rds_key *k,
 	struct slice key, sqlite3_stmt **out, struct err *err);
+/* A row that was looked for: the statement stands on it, with the key bound. */
+struct rds_read {
+	const struct rds_table *t;
+	struct rds_key key;
+	sqlite3_stmt *stmt;
+};
+/* ENOENT. Ends with close in any case. */
+int rds_read_open(struct rds_conn *c, struct slice table, struct slice key, struct rds_read *out,
+	struct err *err);
+void rds_read_close(struct rds_read *r);
 int rds_row_info(struct rds_conn *c, const struct rds_table *t, struct slice key,
 	sqlite3_stmt *stmt, struct engine_info *out, struct err *err);
 
@@ -102,6 +114,8 @@ struct rds_stamper {
 	int64_t mtime_ns;
 };
 
+/* What is shown of a version stored in a stamp. */
+uint64_t rds_stamp_shown(uint64_t version);
 int rds_stamper_init(
 	struct rds_stamper *s, struct rds_conn *c, const struct rds_table *t, struct err *err);
 /* The statement stands on the row. Sets version and mtime_ns. */
@@ -112,28 +126,83 @@ int rds_stamper_find(const struct rds_stamper *s, struct slice key, sqlite3_stmt
 
 struct rds_member {
 	bool present;
+	bool boolean; /* was true or false */
 	struct json_pos at;
 	struct rds_value value;
-	bool boolean; /* was true or false */
 };
 
 struct rds_draft {
 	struct rds_member *members; /* one for each column */
-	unsigned n;
-	struct buf bytes;
+	struct buf bytes;	    /* of their values, and of defaults */
 };
 
 /* EINVAL with line and column. */
 int rds_draft_parse(
 	const struct rds_table *t, struct slice text, struct rds_draft *out, struct err *err);
 void rds_draft_finish(struct rds_draft *d);
-/* Makes of a member's value what the column stores, without loss, or refuses it. */
-int rds_draft_settle(const struct rds_table *t, unsigned column, struct rds_draft *d,
-	sqlite3_value *stored, struct err *err);
 
-/* ---- row_write.c ---- */
+/* ---- row_types.c: what a column takes ---- */
 
-/* The statement did not run: which constraint, as EINVAL, or what else. */
-int rds_refused(struct rds_conn *c, const struct rds_table *t, struct err *err);
+/* Makes of the value what the column stores without loss, or refuses it: EINVAL, a
+ * part of a sentence ("expected an integer, found the text "abc""). */
+int rds_settle(const struct rds_column *col, struct rds_value *v, bool boolean,
+	const struct buf *bytes, struct err *err);
+
+/* ---- stored.c: a row as it is stored, and changing it ---- */
+
+struct rds_stored {
+	const struct rds_table *t;
+	struct rds_key key; /* of the name asked for */
+	struct slice name;  /* borrowed */
+	bool exists;
+	/* Of a row that exists: */
+	sqlite3_value **values;
+	int64_t rowid;
+	struct buf text; /* the file */
+	struct engine_info info;
+};
+
+/* EROFS for a view, EINVAL for a name that no row can have. A row that is not there
+ * is no error. */
+int rds_stored_load(struct rds_conn *c, struct slice table, struct slice name,
+	struct rds_stored *out, struct err *err);
+void rds_stored_finish(struct rds_stored *s);
+/* EEXIST, EBUSY. */
+int rds_stored_expect(const struct rds_stored *s, uint64_t expect, struct err *err);
+int rds_stored_missing(const struct rds_stored *s, struct err *err); /* ENOENT */
+
+/* New values of columns. */
+struct rds_changes {
+	unsigned *columns;
+	struct rds_value *values;
+	unsigned n;
+};
+
+int rds_stored_update(struct rds_conn *c, const struct rds_stored *s,
+	const struct rds_changes *changes, const struct buf *bytes, struct err *err);
+/* The columns of the key come from the name. */
+int rds_stored_insert(struct rds_conn *c, const struct rds_stored *s,
+	const struct rds_changes *changes, const struct buf *bytes, struct err *err);
+int rds_stored_delete(struct rds_conn *c, const struct rds_stored *s, struct err *err);
+/* The row gets the name of `to`. */
+int rds_stored_rekey(struct rds_conn *c, const struct rds_stored *s, const struct rds_stored *to,
+	struct err *err);
+/* What the row of s->name is now. EINVAL: it is not there. */
+int rds_stored_info(
+	struct rds_conn *c, const struct rds_stored *s, struct engine_info *out, struct err *err);
+
+/* ---- foreign_key.c ---- */
+
+/* After a failed step: EINVAL naming the constraint, and the foreign key; else as
+ * store_sql_error(). */
+int rds_refused(struct rds_conn *c, sqlite3_stmt *stmt, struct err *err);
+
+/* ---- stamp_note.c ---- */
+
+/* Whether anything changed; after the end. */
+bool rds_stamps_any(const struct rds_stamps *s);
+/* While paused, changes are not noticed: they will be undone. */
+void rds_stamps_pause(struct rds_conn *c);
+void rds_stamps_resume(struct rds_conn *c);
 
 #endif

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "engines/common/log.h"
-#include "engines/rds/rds.h"
+#include "engines/rds/rows.h"
 #include "engines/rds/source_impl.h"
 #include "engines/rds/watch.h"
 
@@ -264,7 +264,7 @@ static int64_t file_time(struct rds_conn *c)
 static int commit(struct source_file *s, struct file_conn *f, struct err *err)
 {
 	int rc = exec(f, "COMMIT", err);
-	if (rc == 0) {
+	if (rc == 0 && rds_stamps_any(f->conn.stamps)) {
 		moved(s, s->write_time);
 	}
 	return rc;

@@ -2,7 +2,9 @@
  *
  * `_dbmount_row` has a stamp for each row changed by itself. All other rows of a
  * table have its base stamp, in `_dbmount_table`, so that loading a million rows
- * writes one. The entry named '' is the database: when its list of tables changed.
+ * writes one; and where that is missing, too, the database's, under the name '', which
+ * also says when the list of tables changed. Versions shown are one more than those stored,
+ * so that what was there before the first write has one.
  *
  * A database without these tables is an attached file. Its rows have a hash of
  * their content as version and the file's time. */
@@ -13,7 +15,9 @@ const char rds_stamps_schema[] =
 	" version INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, list_mtime_ns INTEGER NOT NULL)"
 	" WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS _dbmount_row(tbl TEXT, key BLOB, version INTEGER NOT NULL,"
-	" mtime_ns INTEGER NOT NULL, PRIMARY KEY(tbl, key)) WITHOUT ROWID;";
+	" mtime_ns INTEGER NOT NULL, PRIMARY KEY(tbl, key)) WITHOUT ROWID;"
+	"INSERT OR IGNORE INTO _dbmount_table SELECT '', 0, t, t"
+	" FROM (SELECT unixepoch() * 1000000000 AS t);";
 
 struct base_stamp {
 	uint64_t version;
@@ -21,6 +25,7 @@ struct base_stamp {
 	int64_t list_mtime_ns;
 };
 
+/* 1, or 0: it has none. */
 static int find_base(struct rds_conn *c, const char *name, struct base_stamp *out, struct err *err)
 {
 	sqlite3_stmt *stmt = rds_conn_stmt(c,
@@ -37,7 +42,7 @@ static int find_base(struct rds_conn *c, const char *name, struct base_stamp *ou
 		out->list_mtime_ns = sqlite3_column_int64(stmt, 2);
 	}
 	sqlite3_reset(stmt);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 static int any_rows(struct rds_conn *c, const char *table, bool *out, struct err *err)
@@ -54,20 +59,33 @@ static int any_rows(struct rds_conn *c, const char *table, bool *out, struct err
 	return rc < 0 ? rc : 0;
 }
 
+uint64_t rds_stamp_shown(uint64_t version)
+{
+	return version + 1;
+}
+
 static int table_base(struct rds_conn *c, const char *name, bool *stamped, struct base_stamp *out,
 	struct err *err)
 {
+	struct err own = {0};
+	err = err != NULL ? err : &own;
 	*out = (struct base_stamp){c->base_version, c->base_mtime_ns, c->base_mtime_ns};
 	int rc = rds_stamped(c, stamped, err);
-	return rc == 0 && *stamped ? find_base(c, name, out, err) : rc;
+	if (rc != 0 || !*stamped) {
+		return rc;
+	}
+	int found = find_base(c, name, out, err);
+	if (found == 0 && name[0] != '\0') {
+		found = find_base(c, "", out, err);
+	}
+	out->version = rds_stamp_shown(out->version);
+	return found < 0 ? found : 0;
 }
 
 int rds_stamper_init(
 	struct rds_stamper *s, struct rds_conn *c, const struct rds_table *t, struct err *err)
 {
 	struct base_stamp base;
-	struct err own = {0};
-	err = err != NULL ? err : &own;
 	*s = (struct rds_stamper){.c = c, .t = t};
 	int rc = table_base(c, t->name, &s->stamped, &base, err);
 	if (rc != 0) {
@@ -92,7 +110,7 @@ static int find_row(
 	store_bind_slice(stmt, 2, key);
 	int rc = store_step(stmt, err);
 	if (rc > 0) {
-		out->version = (uint64_t)sqlite3_column_int64(stmt, 0);
+		out->version = rds_stamp_shown((uint64_t)sqlite3_column_int64(stmt, 0));
 		out->mtime_ns = sqlite3_column_int64(stmt, 1);
 	}
 	sqlite3_reset(stmt);

@@ -301,15 +301,15 @@ static int stamp_list(struct rds_conn *c, const char *table, int64_t now, struct
 {
 	sqlite3_stmt *stmt = rds_conn_stmt(c,
 		"INSERT INTO main._dbmount_table(name, version, mtime_ns, list_mtime_ns)"
-		" VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET list_mtime_ns = ?4",
+		" SELECT ?1, version, mtime_ns, ?2 FROM main._dbmount_table"
+		" WHERE name IN (?1, '') ORDER BY name DESC LIMIT 1"
+		" ON CONFLICT(name) DO UPDATE SET list_mtime_ns = ?2",
 		err);
 	if (stmt == NULL) {
 		return -err->code;
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 2, (int64_t)c->base_version);
-	sqlite3_bind_int64(stmt, 3, c->base_mtime_ns);
-	sqlite3_bind_int64(stmt, 4, now);
+	sqlite3_bind_int64(stmt, 2, now);
 	return run(stmt, err);
 }
 
@@ -418,7 +418,7 @@ static int compare_schemas(struct rds_stamps *s, const struct rds_schema *now, u
 {
 	int rc = stamp_gone(s, now, err);
 	rc = rc != 0 ? rc : stamp_made(s, now, version, time, err);
-	return rc == 0 && s->schema_moved ? set_base(s->c, "", version, time, err) : rc;
+	return rc == 0 && s->schema_moved ? stamp_list(s->c, "", time, err) : rc;
 }
 
 int rds_stamps_end(struct rds_stamps *s, uint64_t version, int64_t now_ns, struct err *err)
@@ -479,6 +479,27 @@ int rds_stamps_begin(struct rds_conn *c, struct rds_stamps **out, struct err *er
 	sqlite3_preupdate_hook(c->db, noticed, s);
 	*out = s;
 	return 0;
+}
+
+bool rds_stamps_any(const struct rds_stamps *s)
+{
+	bool any = s->schema_moved || s->n_notes > 0;
+	for (uint32_t i = 0; i < rds_schema_count(s->schema) && !any; i++) {
+		any = s->tables[i].whole || s->tables[i].listed;
+	}
+	return any;
+}
+
+void rds_stamps_pause(struct rds_conn *c)
+{
+	sqlite3_preupdate_hook(c->db, NULL, NULL);
+}
+
+void rds_stamps_resume(struct rds_conn *c)
+{
+	if (c->stamps != NULL) {
+		sqlite3_preupdate_hook(c->db, noticed, c->stamps);
+	}
 }
 
 static void tell_table(const struct rds_stamps *s, uint32_t i, rds_changed_fn *fn, void *arg)

@@ -156,3 +156,18 @@ bool rds_values_same(sqlite3_value *a, sqlite3_value *b)
 	default: return slice_equal(rds_value_slice(a), rds_value_slice(b));
 	}
 }
+
+struct rds_value rds_value_of(sqlite3_value *v, struct buf *bytes)
+{
+	struct rds_value out = {.type = sqlite3_value_type(v), .at = bytes->n};
+	if (out.type == SQLITE_INTEGER) {
+		out.integer = sqlite3_value_int64(v);
+	} else if (out.type == SQLITE_FLOAT) {
+		out.real = sqlite3_value_double(v);
+	} else if (out.type != SQLITE_NULL) {
+		struct slice s = rds_value_slice(v);
+		out.n = s.n;
+		buf_append_slice(bytes, s);
+	}
+	return out;
+}
