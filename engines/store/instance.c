@@ -257,6 +257,9 @@ static struct instance *instance_alloc(const struct instance_config *config)
 	pthread_mutex_init(&i->state_lock, NULL);
 	pthread_mutex_init(&i->lock, NULL);
 	pthread_cond_init(&i->moved, &monotonic);
+	pthread_cond_init(&i->kicked, &monotonic);
+	pthread_mutex_init(&i->replicas_lock, NULL);
+	pthread_cond_init(&i->replicas_moved, NULL);
 	pthread_condattr_destroy(&monotonic);
 	i->config = *config;
 	i->config.id = i->config.dir = i->config.label = i->config.schema = NULL;
@@ -273,6 +276,9 @@ static void instance_free(struct instance *i)
 	pthread_mutex_destroy(&i->state_lock);
 	pthread_mutex_destroy(&i->lock);
 	pthread_cond_destroy(&i->moved);
+	pthread_cond_destroy(&i->kicked);
+	pthread_mutex_destroy(&i->replicas_lock);
+	pthread_cond_destroy(&i->replicas_moved);
 	free_text(i->config.id);
 	free_text(i->config.dir);
 	free_text(i->config.label);
@@ -284,6 +290,38 @@ static void instance_free(struct instance *i)
 	free(i);
 }
 
+static int open_copies(struct instance *i, struct err *err)
+{
+	struct primary *p;
+	LOCKED(&i->change);
+	int rc = failover_open(i, &p, err);
+	if (rc == 0) {
+		instance_settle(i, p, NULL);
+		rc = replicas_open(i, p, err);
+	}
+	return rc;
+}
+
+/* The logs last: who follows them is closed by then. */
+static void close_copies(struct instance *i)
+{
+	if (i->current != NULL) {
+		i->current->next = i->old;
+		i->old = i->current;
+		i->current = NULL;
+	}
+	for (struct primary *p = i->old; p != NULL; p = p->next) {
+		primary_stop(p);
+	}
+	replicas_close(i);
+	replica_close(i->follower);
+	while (i->old != NULL) {
+		struct primary *p = i->old;
+		i->old = p->next;
+		primary_free(p);
+	}
+}
+
 int instance_open(const struct instance_config *config, struct instance **out, struct err *err)
 {
 	struct instance *i = instance_alloc(config);
@@ -293,16 +331,22 @@ int instance_open(const struct instance_config *config, struct instance **out, s
 		}
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	struct primary *p;
 	int rc = state_load(&i->config, &i->state, err);
 	if (rc == 0) {
-		rc = primary_open(i, i->state.settings.primary, &p, err);
+		rc = open_copies(i, err);
+	}
+	if (rc == 0) {
+		rc = worker_start(i, err);
+	}
+	if (rc == 0) {
+		rc = monitor_start(i, err);
 	}
 	if (rc != 0) {
+		worker_stop(i);
+		close_copies(i);
 		instance_free(i);
 		return rc;
 	}
-	instance_settle(i, p, NULL);
 	*out = i;
 	return 0;
 }
@@ -312,9 +356,10 @@ void instance_close(struct instance *i)
 	if (i == NULL) {
 		return;
 	}
+	monitor_stop(i);
+	worker_stop(i);
+	close_copies(i);
 	event_tell(i);
-	primary_close(i->current);
-	primary_close(i->old);
 	instance_free(i);
 }
 
@@ -326,7 +371,7 @@ static uint64_t file_size(const char *path)
 	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static unsigned primary_zone(struct instance *i)
+unsigned instance_zone_of_primary(struct instance *i)
 {
 	LOCKED(&i->state_lock);
 	return i->state.settings.primary;
@@ -335,7 +380,7 @@ static unsigned primary_zone(struct instance *i)
 uint64_t instance_bytes(struct instance *i)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	unsigned zone = primary_zone(i);
+	unsigned zone = instance_zone_of_primary(i);
 	zone_path(&i->config, zone, "data.db", &path);
 	uint64_t sum = buf_check(&path, NULL) == 0 ? file_size(path.p) : 0;
 	zone_path(&i->config, zone, "data.db-wal", &path);
@@ -356,7 +401,7 @@ static uint64_t log_bytes(struct primary *p)
 	return sum;
 }
 
-static struct primary *peek(struct instance *i)
+struct primary *instance_peek(struct instance *i)
 {
 	LOCKED(&i->lock);
 	if (i->current != NULL) {
@@ -367,7 +412,7 @@ static struct primary *peek(struct instance *i)
 
 static void status_of_log(struct instance *i, struct instance_status *out)
 {
-	struct primary *p = peek(i);
+	struct primary *p = instance_peek(i);
 	if (p != NULL) {
 		out->log_bytes = log_bytes(p);
 		out->sequence = pagelog_last(p->log);

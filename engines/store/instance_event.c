@@ -24,6 +24,8 @@ void event_post(struct instance *i, enum instance_event what, const char *fmt, .
 		i->last_event->next = e;
 	}
 	i->last_event = e;
+	i->kick = true;
+	pthread_cond_broadcast(&i->kicked);
 }
 
 static struct event *take(struct instance *i)

@@ -5,9 +5,10 @@
  * is closed when nobody does. Which one is current changes under `lock`.
  *
  * Locks, in the order they are taken; what each guards:
+ *   work         who makes or removes bases, standbys, replicas and segments; held
+ *                as long as that takes, so nobody who serves waits for it
  *   change       which copy serves, and whether there is a standby; held for as
  *                long as such a change takes (failover, restart, attaching)
- *   work         who makes or removes bases, copies and segments
  *   replicas     the list of replicas
  *   tap          of a primary: a commit on its way into the logs. Holding it holds
  *                commits back, and whether they then go through is decided by then
@@ -77,23 +78,33 @@ int zone_set_mark(
 
 /* ---- instance_primary.c: the copy that serves ---- */
 
+struct watch;
+
 struct primary {
 	struct instance *i;
+	struct primary *next; /* in i->old */
 	unsigned zone;
 	unsigned users; /* under i->lock */
 	struct pagelog *log;
-	struct store *store; /* NULL once closed */
+	struct replica *follower; /* between prepare and finish: what is not promoted yet */
+	struct store *store;	  /* NULL before and after */
 	struct store_tap inner;
 
 	pthread_mutex_t tap;
 	bool fenced; /* under tap: another copy serves, no commit counts any more */
 
+	struct watch *watch; /* the monitor's; fixed while the store is open */
+
 	_Atomic bool failed; /* its files do not work */
 	struct err why;	     /* under i->lock */
 };
 
-/* Opens what zone `zone` holds. EIO: it cannot serve. */
-int primary_open(struct instance *i, unsigned zone, struct primary **out, struct err *err);
+/* Opens what zone `zone` holds, in two steps. After the first it is complete (a
+ * standby has applied its log), and could still be the standby; the second makes it
+ * a primary. `standby`: its commits wait for the other zone. EIO: it cannot serve. */
+int primary_prepare(
+	struct instance *i, unsigned zone, bool standby, struct primary **out, struct err *err);
+int primary_finish(struct primary *p, struct err *err);
 /* With no users. Two steps: replicas may still read the log in between. */
 void primary_stop(struct primary *p);
 void primary_free(struct primary *p);
@@ -103,6 +114,69 @@ void primary_close(struct primary *p);
 bool primary_failed(struct primary *p, struct err *why);
 /* For whoever finds out; the first reason stands. */
 void primary_fail(struct primary *p, const struct err *why);
+/* Whether a failure with that errno is one of the files: not a full disk or so,
+ * where another copy would fare no better. */
+bool is_damage(int code);
+
+/* ---- instance_verify.c ---- */
+
+/* Whether the database is the one that the log ends with: EIO if it is an older one
+ * that was put there. */
+int verify_end(struct primary *p, const char *database, struct err *err);
+
+/* ---- instance_standby.c; under i->change unless said otherwise ---- */
+
+/* The callback of a primary's log; under its locks. */
+int standby_on_lost(void *arg, const struct err *why, struct err *err);
+/* The standby's database begins to follow the log of `p`, if there is one. */
+void standby_follow(struct instance *i, struct primary *p);
+/* No standby from now on, but for one built anew. */
+int standby_drop(struct instance *i, struct primary *p, const struct err *why, struct err *err);
+/* Builds one. Under i->work alone. */
+int standby_build(struct instance *i, struct err *err);
+bool standby_ready(struct instance *i);
+
+/* ---- instance_failover.c; under i->change ---- */
+
+/* Opens whichever zone can serve, that of the state first. */
+int failover_open(struct instance *i, struct primary **out, struct err *err);
+/* From `p`, which is hidden by then, to the other zone. On failure `p` serves on, or
+ * nothing does. */
+int failover_run(struct instance *i, struct primary *p, const char *why, struct err *err);
+
+/* ---- instance_monitor.c ---- */
+
+/* What the files of an open primary are, to be compared with. Closed after its
+ * store: it has the database open. */
+int watch_begin(struct primary *p, struct err *err);
+void watch_end(struct watch *w); /* NULL is fine */
+int monitor_start(struct instance *i, struct err *err);
+void monitor_stop(struct instance *i);
+
+/* ---- instance_replicas.c ---- */
+
+/* A replica of `p` as it is now, whole or missing after a crash; `dir`, on the same
+ * file system, is for what is being made. Under i->work, with a count on `p`. */
+int replica_make(struct primary *p, const char *dir, const char *path, struct err *err);
+/* Opens those of the state. Under i->change. */
+int replicas_open(struct instance *i, struct primary *p, struct err *err);
+/* With nobody else about. */
+void replicas_close(struct instance *i);
+/* They follow this log from now on. */
+void replicas_follow(struct instance *i, struct pagelog *log);
+/* Makes those anew that cannot go on. Under i->work. */
+void replicas_mend(struct instance *i);
+/* The sequence above which the log must stay; UINT64_MAX: no replica needs it. */
+uint64_t replicas_hold(struct instance *i);
+
+/* ---- instance_worker.c ---- */
+
+int worker_start(struct instance *i, struct err *err);
+void worker_stop(struct instance *i);
+/* There is something to do. */
+void worker_kick(struct instance *i);
+/* As pthread_create(), without the daemon's signals, which are for its main thread. */
+int thread_start(pthread_t *thread, void *(*main)(void *), void *arg);
 
 /* ---- the instance ---- */
 
@@ -112,11 +186,29 @@ struct event {
 	char detail[512];
 };
 
+/* One of the replicas. */
+struct follower {
+	struct follower *next;
+	struct replica_spec spec;
+	struct replica *r;  /* NULL: to be made anew */
+	struct err failure; /* why there is none */
+	unsigned users;
+	bool leaving; /* nobody new gets it */
+};
+
 struct instance {
 	struct instance_config config; /* its own copies of the strings */
 
-	pthread_mutex_t change;
 	pthread_mutex_t work;
+	pthread_mutex_t change;
+	/* Those that were current and may still have users, or whose log has readers;
+	 * under change, newest first. */
+	struct primary *old;
+	struct replica *follower; /* the standby's database; under change */
+
+	pthread_mutex_t replicas_lock;
+	pthread_cond_t replicas_moved;
+	struct follower *replicas; /* under replicas_lock, with all in it; in order of names */
 
 	pthread_mutex_t state_lock;
 	struct instance_state state;
@@ -124,28 +216,41 @@ struct instance {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;	 /* current, users, changing */
 	struct primary *current; /* NULL: none serves now */
-	/* The one that was current and may still have users, or whose log has readers. */
-	struct primary *old;
-	bool changing;	    /* another one is about to be current */
-	bool failing_over;  /* shown */
-	struct err failure; /* why none serves */
-	int64_t retry_at;   /* not before: looking again whether one can */
+	bool changing;		 /* another one is about to be current */
+	bool failing_over;	 /* shown */
+	struct err failure;	 /* why none serves */
+	int64_t retry_at;	 /* not before: looking again whether one can */
 	unsigned n_failovers;
 	int64_t last_failover_ns;
 
 	struct event *events; /* not told yet, oldest first */
 	struct event *last_event;
 	bool telling; /* one thread tells at a time, so that their order stays */
+
+	pthread_cond_t kicked;
+	bool kick; /* under lock */
+	_Atomic bool stop;
+	pthread_t worker;
+	pthread_t monitor;
+	bool worker_runs;
+	bool monitor_runs;
+	int64_t build_at; /* the worker's: no standby is built before */
+	unsigned n_build_failures;
 };
 
 int64_t instance_clock(void); /* CLOCK_MONOTONIC */
 
 /* A count on the current primary, waiting until there is one. EBUSY; EIO. */
 int instance_enter(struct instance *i, int64_t deadline, struct primary **out, struct err *err);
+/* The same without waiting; NULL: there is none. */
+struct primary *instance_peek(struct instance *i);
 void instance_leave(struct instance *i, struct primary *p);
 /* Called without a count by whoever saw `p` fail: with a standby another one is
  * current, or none, when it returns. */
 void instance_trouble(struct instance *i, struct primary *p);
+unsigned instance_zone_of_primary(struct instance *i);
+/* Closes those that were current and are not used any more. */
+void instance_bury(struct instance *i);
 /* Looks whether a copy can serve again, when none does and it is time to. */
 void instance_revive(struct instance *i);
 

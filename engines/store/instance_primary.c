@@ -32,9 +32,7 @@ bool primary_failed(struct primary *p, struct err *why)
 	return true;
 }
 
-/* Whether a log that says so should be left. A full disk is none of them: the
- * other copy may be as full, and space may be made. */
-static bool is_damage(int code)
+bool is_damage(int code)
 {
 	return code != ENOSPC && code != EDQUOT && code != ENOMEM && code != EMFILE &&
 	       code != ENFILE;
@@ -79,22 +77,105 @@ static int check_mark(struct instance *i, unsigned zone, struct err *err)
 		rc != 0 ? "; it cannot be told what it is" : "");
 }
 
-static int open_log(struct primary *p, const char *database, struct err *err)
+/* The other zone's log, if commits wait for it and it is what it should be. */
+static int standby_dir(struct instance *i, unsigned zone, struct buf *out, struct err *err)
+{
+	struct err why = {0};
+	if (check_mark(i, zone, &why) == 0) {
+		zone_path(&i->config, zone, "log", out);
+		return buf_check(out, err);
+	}
+	return standby_drop(i, NULL, &why, err);
+}
+
+static int open_log(struct primary *p, bool standby, struct err *err)
 {
 	struct instance *i = p->i;
 	CLEANUP(buf_free) struct buf own = BUF_INIT;
+	CLEANUP(buf_free) struct buf other = BUF_INIT;
 	zone_path(&i->config, p->zone, "log", &own);
+	int rc = buf_check(&own, err);
+	if (rc == 0 && standby) {
+		rc = standby_dir(i, 1 - p->zone, &other, err);
+	}
 	struct pagelog_config config = {
 		.dir = own.p,
+		.standby = other.n > 0 ? other.p : NULL,
 		.policy = PAGELOG_DEGRADE,
+		.lost = standby_on_lost,
+		.arg = p,
 		.disk = i->config.disk,
 		.label = i->config.label,
 	};
-	int rc = buf_check(&own, err);
-	if (rc == 0) {
-		rc = pagelog_open(&config, &p->log, err);
+	return rc != 0 ? rc : pagelog_open(&config, &p->log, err);
+}
+
+/* What was a standby's database applies all that its log has. */
+static int catch_up(struct primary *p, struct err *err)
+{
+	struct instance *i = p->i;
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	zone_path(&i->config, p->zone, "data.db-position", &path);
+	int rc = buf_check(&path, err);
+	if (rc != 0 || access(path.p, F_OK) != 0) {
+		return rc;
 	}
-	return rc != 0 ? rc : pagelog_recover(p->log, database, err);
+	zone_path(&i->config, p->zone, "data.db", &path);
+	struct replica_config config = {
+		.path = path.p, .label = i->config.label, .log = p->log, .disk = i->config.disk};
+	rc = buf_check(&path, err);
+	if (rc == 0) {
+		rc = replica_open(&config, &p->follower, err);
+	}
+	return rc != 0 ? rc : replica_apply(p->follower, UINT64_MAX, err);
+}
+
+int primary_prepare(
+	struct instance *i, unsigned zone, bool standby, struct primary **out, struct err *err)
+{
+	struct primary *p = calloc(1, sizeof(*p));
+	*out = NULL;
+	if (p == NULL) {
+		return err_set(err, ENOMEM, "%s: out of memory", i->config.label);
+	}
+	p->i = i;
+	p->zone = zone;
+	pthread_mutex_init(&p->tap, NULL);
+	int rc = check_mark(i, zone, err);
+	if (rc == 0) {
+		rc = open_log(p, standby, err);
+	}
+	if (rc == 0) {
+		rc = catch_up(p, err);
+	}
+	if (rc != 0) {
+		primary_close(p);
+		return rc;
+	}
+	*out = p;
+	return 0;
+}
+
+static int promote(struct primary *p, struct err *err)
+{
+	int rc = p->follower != NULL ? replica_promote(p->follower, true, err) : 0;
+	if (rc == 0) {
+		p->follower = NULL;
+	}
+	return rc;
+}
+
+/* The log lacks commits of the database, which nobody was told of as done. The
+ * standby lacks them, too. */
+static int recover(struct primary *p, const char *database, struct err *err)
+{
+	struct err why = {0};
+	int rc = pagelog_recover(p->log, database, &why);
+	if (rc == -ENODATA && !standby_ready(p->i)) {
+		log_warn("%s", why.msg);
+		return pagelog_gap(p->log, err);
+	}
+	return rc != 0 ? err_set(err, rc == -ENODATA ? EIO : why.code, "%s", why.msg) : 0;
 }
 
 static int open_store(struct primary *p, const char *database, struct err *err)
@@ -116,36 +197,24 @@ static int open_store(struct primary *p, const char *database, struct err *err)
 	return store_open(&config, &p->store, err);
 }
 
-static int open_all(struct primary *p, struct err *err)
+int primary_finish(struct primary *p, struct err *err)
 {
 	CLEANUP(buf_free) struct buf database = BUF_INIT;
 	zone_path(&p->i->config, p->zone, "data.db", &database);
 	int rc = buf_check(&database, err);
 	if (rc == 0) {
-		rc = check_mark(p->i, p->zone, err);
+		rc = promote(p, err);
 	}
 	if (rc == 0) {
-		rc = open_log(p, database.p, err);
+		rc = recover(p, database.p, err);
 	}
-	return rc != 0 ? rc : open_store(p, database.p, err);
-}
-
-int primary_open(struct instance *i, unsigned zone, struct primary **out, struct err *err)
-{
-	struct primary *p = calloc(1, sizeof(*p));
-	if (p == NULL) {
-		return err_set(err, ENOMEM, "%s: out of memory", i->config.label);
+	if (rc == 0) {
+		rc = verify_end(p, database.p, err);
 	}
-	p->i = i;
-	p->zone = zone;
-	pthread_mutex_init(&p->tap, NULL);
-	int rc = open_all(p, err);
-	if (rc != 0) {
-		primary_close(p);
-		return rc;
+	if (rc == 0) {
+		rc = open_store(p, database.p, err);
 	}
-	*out = p;
-	return 0;
+	return rc != 0 ? rc : watch_begin(p, err);
 }
 
 /* One that failed, or whose commits do not count, writes nothing more. */
@@ -157,10 +226,13 @@ void primary_stop(struct primary *p)
 		store_close(p->store);
 	}
 	p->store = NULL;
+	watch_end(p->watch);
+	p->watch = NULL;
 }
 
 void primary_free(struct primary *p)
 {
+	replica_close(p->follower);
 	pagelog_close(p->log);
 	pthread_mutex_destroy(&p->tap);
 	free(p);

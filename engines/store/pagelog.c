@@ -429,7 +429,7 @@ static int recover_from(struct pagelog *log, struct wal_pages *w, uint32_t end, 
 	struct record last = segments_last(&log->own);
 	bool same = memcmp(last.wal_salt, w->salt, sizeof(w->salt)) == 0;
 	if (last.n_pages > 0 && (same ? end < last.wal_frame : wal_is_older(w, &last))) {
-		return err_set(err, ENODATA,
+		return err_set(err, EIO,
 			"%s: the database is older than its log %s; it can be built from there",
 			log->label, log->own.dir);
 	}

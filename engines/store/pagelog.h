@@ -50,9 +50,9 @@ void pagelog_close(struct pagelog *log);
 
 /* Before store_open(): appends what the WAL of `database` holds beyond the log.
  * ENODATA: commits are missing that the WAL does not hold any more (appends
- * failed and then the daemon died), or the database is older than its log. Then
- * either build the database from the log (base.h), or go on from the database:
- * pagelog_gap() and a new base copy. */
+ * failed and then the daemon died); go on from the database with pagelog_gap() and
+ * a new base copy. EIO: the database is older than its log; it can be built from
+ * there (base.h). */
 int pagelog_recover(struct pagelog *log, const char *database, struct err *err);
 
 /* Says in the log that what follows does not continue what was: no replica, no

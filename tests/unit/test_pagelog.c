@@ -333,7 +333,7 @@ START_TEST(test_database_older_than_its_log_is_refused)
 	ck_assert_int_eq(truncate(wal, file_size(wal) - 100), 0);
 	log_start();
 	struct err err = {0};
-	ck_assert_int_eq(pagelog_recover(plog, f.path, &err), -ENODATA);
+	ck_assert_int_eq(pagelog_recover(plog, f.path, &err), -EIO);
 	ck_assert_ptr_nonnull(strstr(err.msg, "older than its log"));
 	finish();
 }
