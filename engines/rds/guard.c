@@ -1,0 +1,181 @@
+/* What a user's SQL may do, by SQLite's authorizer, which is asked while a statement
+ * is prepared; and for how long, by its progress handler. */
+#include "engines/rds/sql.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+#define STEPS 5000
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int refuse(struct rds_guard *g, const char *what, const char *why)
+{
+	if (g->why[0] == '\0') {
+		snprintf(g->why, sizeof(g->why), "%s: %s", what, why);
+	}
+	return SQLITE_DENY;
+}
+
+static bool is_hidden(const char *name)
+{
+	return name != NULL &&
+	       strncasecmp(name, RDS_HIDDEN_PREFIX, sizeof(RDS_HIDDEN_PREFIX) - 1) == 0;
+}
+
+static bool is_any(const char *name, const char *const *names)
+{
+	for (; *names != NULL; names++) {
+		if (strcasecmp(name, *names) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- pragmas ---- */
+
+static int pragma(struct rds_guard *g, const char *name, const char *value)
+{
+	/* What tells of the schema or the file takes a table's name as value. */
+	static const char *const telling[] = {"collation_list", "compile_options", "database_list",
+		"foreign_key_check", "foreign_key_list", "function_list", "index_info",
+		"index_list", "index_xinfo", "integrity_check", "module_list", "pragma_list",
+		"quick_check", "table_info", "table_list", "table_xinfo", NULL};
+	static const char *const settings[] = {"analysis_limit", "case_sensitive_like",
+		"defer_foreign_keys", "ignore_check_constraints", "optimize", "recursive_triggers",
+		"reverse_unordered_selects", NULL};
+	static const char *const readable[] = {"application_id", "auto_vacuum", "cache_size",
+		"data_version", "encoding", "foreign_keys", "freelist_count", "journal_mode",
+		"max_page_count", "page_count", "page_size", "schema_version", "synchronous",
+		"user_version", NULL};
+
+	if (is_any(name, telling) || is_any(name, settings)) {
+		return SQLITE_OK;
+	}
+	if (is_any(name, readable)) {
+		return value == NULL ? SQLITE_OK
+				     : refuse(g, name,
+					       "this PRAGMA can be read, what it sets is the "
+					       "instance's own matter");
+	}
+	return refuse(g, name, "this PRAGMA is not for SQL of users");
+}
+
+/* ---- functions, tables ---- */
+
+static int function(struct rds_guard *g, const char *name)
+{
+	static const char *const refused[] = {
+		"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", NULL};
+
+	return name != NULL && is_any(name, refused)
+		       ? refuse(g, name, "this function reaches outside of the database")
+		       : SQLITE_OK;
+}
+
+static int savepoint(struct rds_guard *g, const char *name)
+{
+	static const char *const ours[] = {"store_write", "_dbmount_script", NULL};
+
+	return name != NULL && is_any(name, ours)
+		       ? refuse(g, name, "this savepoint is not the script's own")
+		       : SQLITE_OK;
+}
+
+static int authorize(
+	void *arg, int action, const char *a, const char *b, const char *database, const char *by)
+{
+	struct rds_guard *g = arg;
+
+	(void)database;
+	(void)by;
+	if (g->internal) {
+		return SQLITE_OK;
+	}
+	switch (action) {
+	case SQLITE_ATTACH:
+	case SQLITE_DETACH:
+		return refuse(g, "ATTACH, DETACH, VACUUM",
+			"an instance is one database; `maintenance` compacts it");
+	case SQLITE_TRANSACTION:
+		return refuse(g, a, "all that is written here is one transaction already");
+	case SQLITE_SAVEPOINT: return savepoint(g, b);
+	case SQLITE_PRAGMA: return pragma(g, a, b);
+	case SQLITE_FUNCTION: return function(g, b);
+	case SQLITE_SELECT:
+	case SQLITE_RECURSIVE: return SQLITE_OK;
+	default: break;
+	}
+	return is_hidden(a) || is_hidden(b)
+		       ? refuse(g, is_hidden(a) ? a : b, "names that begin so are dbmount's own")
+		       : SQLITE_OK;
+}
+
+/* ---- time ---- */
+
+static int tick(void *arg)
+{
+	const struct rds_guard *g = arg;
+
+	return g->limit_ms > 0 && !g->internal && now_ms() > g->end_ms;
+}
+
+void rds_guard_statement(struct rds_guard *g)
+{
+	g->why[0] = '\0';
+	g->end_ms = now_ms() + g->limit_ms;
+}
+
+void rds_guard_begin(struct rds_guard *g, sqlite3 *db, unsigned limit_ms)
+{
+	*g = (struct rds_guard){.db = db, .limit_ms = limit_ms};
+	rds_guard_statement(g);
+	sqlite3_set_authorizer(db, authorize, g);
+	sqlite3_progress_handler(db, STEPS, tick, g);
+}
+
+void rds_guard_end(struct rds_guard *g)
+{
+	if (g->db != NULL) {
+		sqlite3_set_authorizer(g->db, NULL, NULL);
+		sqlite3_progress_handler(g->db, 0, NULL, NULL);
+		g->db = NULL;
+	}
+}
+
+/* ---- errors ---- */
+
+int rds_guard_error(struct rds_guard *g, const char *where, struct err *err)
+{
+	const char *colon = where[0] != '\0' ? ": " : "";
+
+	switch (sqlite3_errcode(g->db)) {
+	case SQLITE_AUTH:
+		return err_set(err, EINVAL, "%s%s%s", where, colon,
+			g->why[0] != '\0' ? g->why : sqlite3_errmsg(g->db));
+	case SQLITE_INTERRUPT:
+		return err_set(err, ETIMEDOUT,
+			"%s%sthe statement was stopped after %u s: add a LIMIT, an index, or do it "
+			"in parts",
+			where, colon, g->limit_ms / 1000);
+	case SQLITE_ERROR:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_RANGE:
+	case SQLITE_SCHEMA:
+	case SQLITE_LOCKED:
+		return err_set(err, EINVAL, "%s%s%s", where, colon, sqlite3_errmsg(g->db));
+	default: {
+		int rc = store_sql_error(g->db, "SQLite", err);
+		return where[0] != '\0' && err != NULL ? err_wrap(err, "%s", where) : rc;
+	}
+	}
+}

@@ -1,0 +1,104 @@
+/* The SQL side of RDS: what users' SQL may do, scripts, dumps, queries, loading and
+ * giving out tables. Private to this folder.
+ *
+ *   guard.c             users' SQL on a connection: what is refused and why, time
+ *   sqltext.c sqlreader.c   tokens; statements out of a long text
+ *   script.c            a text of statements in one transaction, and its report
+ *   dialect*.c copy.c   what PostgreSQL and MySQL write differently
+ *   remake.c            a table made anew with another definition
+ *   dump.c              `.sql` of a table or an instance
+ *   grid.c query.c      saved queries, aligned tables
+ *   export_table.c import*.c   csv, tsv, json, jsonl
+ *   schema_text.c       `.schema`
+ *
+ * What a user sends is spilled (common/spill.h) and then run in one write, which may
+ * be run again from the start; what a user reads is made whole in one read and spilled,
+ * so that its size is exact and it is of one moment. `tmp` is where spills go. */
+#ifndef DBMOUNT_RDS_SQL_H
+#define DBMOUNT_RDS_SQL_H
+
+#include "engines/common/spill.h"
+#include "engines/rds/rds.h"
+
+/* ---- guard.c ---- */
+
+/* While it is on, SQL run on the connection is a user's: tables of ours are not
+ * there, and what would reach beyond the transaction or the instance is refused. */
+struct rds_guard {
+	sqlite3 *db;
+	bool internal;	/* let everything through for a moment: our own statements */
+	char why[256];	/* of the last refusal; "" none */
+	int64_t end_ms; /* of the monotonic clock: when a statement is stopped */
+	unsigned limit_ms;
+};
+
+/* `limit_ms`: for each statement, 0 none. `g` stays where it is until rds_guard_end(). */
+void rds_guard_begin(struct rds_guard *g, sqlite3 *db, unsigned limit_ms);
+void rds_guard_statement(struct rds_guard *g); /* time starts anew */
+void rds_guard_end(struct rds_guard *g);
+/* SQLite's failure of a user's SQL as err: EINVAL (what the SQL says, constraints
+ * too), ETIMEDOUT, or what rds_sql_errno() gives. `where` ("line 3, column 7") may be "". */
+int rds_guard_error(struct rds_guard *g, const char *where, struct err *err);
+
+/* ---- out.c: text on its way out ---- */
+
+/* Append to `text`, then ask rds_out_some() now and then and rds_out_all() at the end. */
+struct rds_out {
+	struct buf text;
+	struct spill *to; /* NULL: all stays in `text` */
+};
+int rds_out_some(struct rds_out *out, struct err *err);
+int rds_out_all(struct rds_out *out, struct err *err);
+
+/* A text that is whole and read in pieces: engine_ops.export_read, .export_close. */
+struct rds_stream;
+/* Takes the spill. NULL: no memory (then the spill is freed). */
+struct rds_stream *rds_stream_new(struct spill *text, uint64_t *size);
+int rds_stream_read(struct rds_stream *s, struct buf *out, struct err *err);
+void rds_stream_close(struct rds_stream *s); /* NULL is fine */
+
+/* What SQLite makes of a column by the name of its type. */
+enum rds_affinity { RDS_BLOB, RDS_TEXT, RDS_NUMERIC, RDS_INTEGER, RDS_REAL };
+enum rds_affinity rds_affinity(const char *type);
+/* Whether the text is a number with a point or an exponent; its nearest double, which
+ * SQLite's own reading of decimals is not always. */
+bool rds_real_read(struct slice text, double *out);
+/* A real in the shortest form that strtod() reads back the same, always with '.' or
+ * exponent: "1.0", "1e+100", "Inf". */
+void rds_real_text(double value, struct buf *out);
+
+/* ---- grid.c: an aligned table, as psql prints one ---- */
+
+struct rds_grid;
+struct rds_grid *rds_grid_new(const char *tmp, sqlite3_stmt *stmt); /* NULL: no memory */
+void rds_grid_free(struct rds_grid *g);				    /* NULL is fine */
+/* The row that stmt stands on. */
+int rds_grid_row(struct rds_grid *g, sqlite3_stmt *stmt, struct err *err);
+/* Header, rule, rows, "(N rows)"; `n_rows` may be more than were added: then both are told. */
+int rds_grid_print(struct rds_grid *g, uint64_t n_rows, struct rds_out *out, struct err *err);
+
+/* ---- script.c ---- */
+
+struct rds_script_options {
+	const char *tmp;
+	/* The instance was made for this text: tables may come in any order and refer to later
+	 * ones, whatever was said of foreign keys; they are checked at the end. */
+	bool create;
+};
+
+/* Runs the text's statements, inside a write of which they are all; the report says what
+ * was done and shows results. EINVAL names line and column of the statement; ETIMEDOUT. */
+int rds_script_run(sqlite3 *db, struct spill *text, const struct rds_script_options *options,
+	struct buf *report, struct err *err);
+
+/* As import_open .. import_abort of a script. */
+struct rds_script;
+int rds_script_open(
+	const struct rds_script_options *options, struct rds_script **out, struct err *err);
+int rds_script_feed(struct rds_script *s, struct slice text, struct err *err);
+/* Frees `s` in any case. On failure the report says why. */
+int rds_script_finish(
+	struct rds_script *s, struct rds_source *source, struct buf *report, struct err *err);
+void rds_script_abort(struct rds_script *s); /* NULL is fine */
+
+#endif
