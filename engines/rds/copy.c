@@ -62,10 +62,10 @@ static int add_column(struct copy *c, const char *type, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	c->how = more;
-	switch (rds_affinity(type)) {
-	case RDS_BLOB: c->how[c->n] = AS_BLOB; break;
-	case RDS_REAL: c->how[c->n] = AS_REAL; break;
-	case RDS_NUMERIC:
+	switch (rds_type_affinity(type)) {
+	case RDS_AFFINITY_BLOB: c->how[c->n] = AS_BLOB; break;
+	case RDS_AFFINITY_REAL: c->how[c->n] = AS_REAL; break;
+	case RDS_AFFINITY_NUMERIC:
 		c->how[c->n] = strncasecmp(type, "BOOL", 4) == 0 ? AS_BOOLEAN : AS_REAL;
 		break;
 	default: c->how[c->n] = AS_TEXT;

@@ -453,7 +453,6 @@ static int translate(struct rds_dialect *d, struct rds_words *w, struct buf *out
 {
 	int rc = learn_schema(d, w, err);
 
-	rc = rc < 0 ? rc : check_refused(w, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -465,6 +464,10 @@ static int translate(struct rds_dialect *d, struct rds_words *w, struct buf *out
 	}
 	if (rds_words_are(w, 0, "CREATE SEQUENCE") > 0 || is_skipped(d, w)) {
 		return RDS_SKIPPED;
+	}
+	rc = check_refused(w, err);
+	if (rc < 0) {
+		return rc;
 	}
 	if (rds_words_are(w, 0, "CREATE TYPE") > 0) {
 		return create_type(d, w, err);

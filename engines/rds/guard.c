@@ -157,10 +157,10 @@ int rds_guard_error(struct rds_guard *g, const char *where, struct err *err)
 {
 	const char *colon = where[0] != '\0' ? ": " : "";
 
+	if (g->why[0] != '\0') {
+		return err_set(err, EINVAL, "%s%s%s", where, colon, g->why);
+	}
 	switch (sqlite3_errcode(g->db)) {
-	case SQLITE_AUTH:
-		return err_set(err, EINVAL, "%s%s%s", where, colon,
-			g->why[0] != '\0' ? g->why : sqlite3_errmsg(g->db));
 	case SQLITE_INTERRUPT:
 		return err_set(err, ETIMEDOUT,
 			"%s%sthe statement was stopped after %u s: add a LIMIT, an index, or do it "

@@ -62,22 +62,22 @@ void rds_stream_close(struct rds_stream *s)
 
 /* ---- types, reals ---- */
 
-enum rds_affinity rds_affinity(const char *type)
+enum rds_affinity rds_type_affinity(const char *type)
 {
 	if (strcasestr(type, "INT") != NULL) {
-		return RDS_INTEGER;
+		return RDS_AFFINITY_INTEGER;
 	}
 	if (strcasestr(type, "CHAR") != NULL || strcasestr(type, "CLOB") != NULL ||
 		strcasestr(type, "TEXT") != NULL) {
-		return RDS_TEXT;
+		return RDS_AFFINITY_TEXT;
 	}
 	if (type[0] == '\0' || strcasestr(type, "BLOB") != NULL) {
-		return RDS_BLOB;
+		return RDS_AFFINITY_BLOB;
 	}
 	return strcasestr(type, "REAL") != NULL || strcasestr(type, "FLOA") != NULL ||
 			       strcasestr(type, "DOUB") != NULL
-		       ? RDS_REAL
-		       : RDS_NUMERIC;
+		       ? RDS_AFFINITY_REAL
+		       : RDS_AFFINITY_NUMERIC;
 }
 
 bool rds_real_read(struct slice text, double *out)

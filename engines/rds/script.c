@@ -290,7 +290,6 @@ static int translate(struct run *r, bool needed, struct err *err)
 
 	buf_clear(&r->sql);
 	r->dialect.dialect = r->reader.dialect;
-	r->dialect.line = r->st.position.line;
 	r->guard.internal = true;
 	int rc = rds_translate(&r->dialect, &r->st, needed, &r->sql, err);
 	r->guard.internal = false;
@@ -353,6 +352,7 @@ static bool is_plain(const struct run *r)
 static int do_statement(struct run *r, struct err *err)
 {
 	r->n_statements++;
+	r->dialect.line = r->st.position.line;
 	int rc = do_own(r, err);
 	if (rc != NOT_OURS) {
 		return rc;

@@ -58,8 +58,8 @@ int rds_stream_read(struct rds_stream *s, struct buf *out, struct err *err);
 void rds_stream_close(struct rds_stream *s); /* NULL is fine */
 
 /* What SQLite makes of a column by the name of its type. */
-enum rds_affinity { RDS_BLOB, RDS_TEXT, RDS_NUMERIC, RDS_INTEGER, RDS_REAL };
-enum rds_affinity rds_affinity(const char *type);
+
+enum rds_affinity rds_type_affinity(const char *type);
 /* Whether the text is a number with a point or an exponent; its nearest double, which
  * SQLite's own reading of decimals is not always. */
 bool rds_real_read(struct slice text, double *out);
