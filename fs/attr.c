@@ -20,7 +20,8 @@ static bool is_read_only(const struct mount *m, const struct node *n)
 		return m->opts->read_only;
 	}
 	/* The .control of a replica can be written. */
-	return n->type == NODE_RESERVED ? engine_read_only(n->engine) : engine_fixed(n->engine);
+	bool control = n->type == NODE_RESERVED && node_row(n)->feature == ENGINE_HAS_CONTROL;
+	return control ? engine_read_only(n->engine) : engine_fixed(n->engine);
 }
 
 static void set_size(struct stat *st, uint64_t size)
@@ -117,20 +118,65 @@ static void attr_of_side(
 	set_timeout(m, n, node_row(n) == NULL && !out->uncached, changes, out);
 }
 
-static int attr_of_reserved(struct mount *m, struct node *n, struct attr *out, struct err *err)
+static int size_of_handle(struct handle *h, uint64_t *size, struct err *err)
+{
+	handle_lock(h);
+	int rc = h->ops->size != NULL ? h->ops->size(h, size, err) : 0;
+	pthread_mutex_unlock(&h->lock);
+	handle_free(h);
+	return rc;
+}
+
+/* A whole export may have to be made to tell its size, so that of one that is open
+ * will do, and a lookup (which the kernel follows with a question for the
+ * attributes, when somebody wants them) does without. */
+static int costly_size(
+	struct mount *m, struct node *n, bool lookup, uint64_t *size, struct err *err)
+{
+	const struct reserved *row = node_row(n);
+	struct handle *h = row->costly ? handle_of_node(m, n) : NULL;
+	if (h != NULL) {
+		return size_of_handle(h, size, err);
+	}
+	return row->costly && lookup ? 0 : row->size(m, n, size, err);
+}
+
+/* Nobody knows when a whole directory last changed, only that it was not after the
+ * last change of anything: a time that stays while nothing changes. */
+static int64_t last_change_ns(struct mount *m)
+{
+	LOCKED(&m->nodes.lock);
+	uint64_t now = m->nodes.changes;
+	if (m->change_seen != now || m->change_seen_ns == 0) {
+		m->change_seen = now;
+		m->change_seen_ns = time_now_ns();
+	}
+	return m->change_seen_ns;
+}
+
+static int64_t mtime_of_reserved(struct mount *m, struct node *n)
+{
+	if (n->kind == ENGINE_DIR) {
+		return m->started_ns;
+	}
+	return node_row(n)->costly && !engine_moves(n->engine) ? last_change_ns(m) : time_now_ns();
+}
+
+static int attr_of_reserved(
+	struct mount *m, struct node *n, bool lookup, struct attr *out, struct err *err)
 {
 	const struct reserved *row = node_row(n);
 	uint64_t size = 0;
 	int rc = 0;
 	if (row->size != NULL) {
-		rc = row->size(m, n, &size, err);
+		rc = costly_size(m, n, lookup, &size, err);
 	} else if (row->text != NULL) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		/* Size for whoever may read most; the content is the reader's own. */
 		rc = row->text(m, n, m->opts->uid, &text, err);
 		size = text.n;
 	}
-	fill(m, n, row->mode, size, n->kind == ENGINE_DIR ? m->started_ns : time_now_ns(), out);
+	fill(m, n, row->mode, size, mtime_of_reserved(m, n), out);
 	out->timeout = 0;
 	return rc;
 }
@@ -183,7 +229,7 @@ static int attr_by_type(struct mount *m, struct node *n, struct attr *out, struc
 		return 0;
 	case NODE_KEY: return attr_of_key(m, n, out, err);
 	case NODE_SIDE: return attr_of_side_node(m, n, out, err);
-	case NODE_RESERVED: return attr_of_reserved(m, n, out, err);
+	case NODE_RESERVED: return attr_of_reserved(m, n, false, out, err);
 	}
 	return -EIO;
 }
@@ -197,13 +243,10 @@ static int attr_of_removed(struct mount *m, struct node *n, struct attr *out, st
 		return -ENOENT;
 	}
 	err_clear(err);
-	handle_lock(h);
-	int rc = h->ops->size != NULL ? h->ops->size(h, &size, err) : 0;
-	pthread_mutex_unlock(&h->lock);
+	int rc = size_of_handle(h, &size, err);
 	fill(m, n, 0666, size, time_now_ns(), out);
 	out->st.st_nlink = 0;
 	out->timeout = 0;
-	handle_free(h);
 	return rc;
 }
 
@@ -221,7 +264,7 @@ void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, 
 	} else if (n->type == NODE_SIDE) {
 		attr_of_side(m, n, &f->st, f->changes, out);
 	} else {
-		attr_of_reserved(m, n, out, &err);
+		attr_of_reserved(m, n, true, out, &err);
 	}
 }
 

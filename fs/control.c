@@ -59,6 +59,18 @@ void control_results_print(struct control_results *r, const char *dir, struct bu
 	}
 }
 
+void control_results_last(struct control_results *r, const char *dir, struct buf *out)
+{
+	LOCKED(&r->lock);
+	for (size_t i = 0; i < CONTROL_RESULTS && i < r->n; i++) {
+		const struct control_result *x = &r->ring[(r->n - 1 - i) % CONTROL_RESULTS];
+		if (x->dir != NULL && x->text != NULL && strcmp(x->dir, dir) == 0) {
+			buf_puts(out, x->text);
+			return;
+		}
+	}
+}
+
 static int run_line(struct handle *h, struct slice line, struct err *err)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;

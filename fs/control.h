@@ -24,6 +24,8 @@ void control_results_init(struct control_results *r);
 void control_results_finish(struct control_results *r);
 void control_results_add(struct control_results *r, const char *dir, struct slice line,
 	const char *outcome, struct slice result);
+/* The last result of one directory. */
+void control_results_last(struct control_results *r, const char *dir, struct buf *out);
 /* The results of one directory, oldest first. */
 void control_results_print(struct control_results *r, const char *dir, struct buf *out);
 

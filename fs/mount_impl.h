@@ -42,6 +42,8 @@ struct mount {
 	struct fuse_session *session;
 	struct fuse_lowlevel_ops ops;
 	_Atomic pid_t sent_again[MOUNT_SENT_AGAIN]; /* see handle_cache.c */
+	uint64_t change_seen;	/* nodes.changes, and when it was first found so: see attr.c; */
+	int64_t change_seen_ns; /* both under nodes.lock */
 	bool mounted;
 	int64_t started_ns;
 };

@@ -231,9 +231,9 @@ static void list_dots(struct filler *f)
 
 /* Reserved names of data directories are listed only on request; those of the
  * daemon's own directories always, but for dot names. */
-static bool row_listed(const struct filler *f, const struct reserved *row)
+static bool row_listed(const struct filler *f, const char *name)
 {
-	return f->m->opts->show_reserved || row->name[0] != '.';
+	return f->m->opts->show_reserved || name[0] != '.';
 }
 
 static bool behind(const struct place *p, const char *name)
@@ -264,18 +264,20 @@ static void list_rows(struct filler *f)
 	enum reserved_place place = reserved_place_of(f->l->node);
 	struct reserved_scope scope = {.level = f->l->node->engine != NULL ? &f->level : NULL,
 		.engine = f->l->node->engine};
-	/* Rows of one place are sorted by name, as "behind" needs. */
-	for (const struct reserved *r = reserved_table; r->name != NULL && !f->stop; r++) {
+	const char *after = f->l->place.begun ? f->l->place.key.p : NULL;
+	const struct reserved *r;
+	while (!f->stop && (r = reserved_next(place, after, &scope)) != NULL) {
+		const char *name = reserved_name(r, &scope);
 		struct node_spec spec = {.type = NODE_RESERVED, .row = r};
-		struct entry e = {.name = r->name,
-			.name_len = strlen(r->name),
-			.key = slice_make(r->name, strlen(r->name) + 1),
+		struct entry e = {.name = name,
+			.name_len = strlen(name),
+			.key = slice_make(name, strlen(name) + 1),
 			.spec = &spec,
 			.type = reserved_is_dir(r) ? S_IFDIR : S_IFREG};
-		if (r->place == place && row_listed(f, r) && behind(&f->l->place, r->name) &&
-			(r->there == NULL || r->there(r, &scope))) {
+		if (row_listed(f, name)) {
 			add(f, &e);
 		}
+		after = name;
 	}
 }
 

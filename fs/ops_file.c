@@ -8,6 +8,7 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/transfer.h"
 
 static struct handle *handle_of(const struct fuse_file_info *fi)
 {
@@ -126,6 +127,23 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 	return rc;
 }
 
+/* What was moved to a backup name is there for all others: it is replaced. */
+static int create_beside(struct mount *m, struct node *dir, const char *name,
+	const struct tree_found *f, int flags, const struct fuse_ctx *who, struct node **node,
+	struct handle **h, struct handle_mode *hm, struct err *err)
+{
+	*node = node_get(&m->nodes, dir, name, &f->spec, true);
+	if (*node == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	displaced_drop(m, dir, name);
+	int rc = handle_open_beside(m, *node, flags | O_CREAT, who, h, hm, err);
+	if (rc < 0) {
+		node_forget(&m->nodes, *node, 1);
+	}
+	return rc;
+}
+
 static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	const struct handle_mode *hm, struct fuse_file_info *fi)
 {
@@ -147,7 +165,7 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 		/* Until the first write it is as it is now, and a write makes the kernel
 		 * ask. A name that comes to nothing is taken back (settle_pending()). */
 		.attr_timeout = node->more->n_pending > 0 ? TIMEOUT_FOREVER : a.timeout,
-		.entry_timeout = TIMEOUT_FOREVER,
+		.entry_timeout = node->type == NODE_RESERVED ? 0 : TIMEOUT_FOREVER,
 	};
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		handle_free(h);
@@ -173,6 +191,9 @@ void op_create(
 			.mode = mode & 0777,
 			.uid = fuse_req_ctx(req)->uid};
 		rc = create_scratch(m, dir, name, &how, &node, &h, &hm, &err);
+	} else if (rc == 0 && what == TREE_BESIDE) {
+		rc = create_beside(
+			m, dir, name, &f, fi->flags, fuse_req_ctx(req), &node, &h, &hm, &err);
 	} else if (rc == 0) {
 		rc = create_item(
 			m, dir, name, &f, fi->flags, fuse_req_ctx(req), &node, &h, &hm, &err);

@@ -9,6 +9,7 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/transfer.h"
 #include "fs/view.h"
 
 /* The answer to what made a name: an entry, as a lookup would give it. */
@@ -171,6 +172,12 @@ static int remove_file(struct mount *m, struct node *dir, const char *name,
 		int rc = tree_writable(m, dir, err);
 		return rc < 0 ? rc : remove_item(m, dir, f, err);
 	}
+	if (f->spec.row == &reserved_beside) {
+		return err_set(err, EPERM,
+			"%s is all of a directory as one file: remove what is in that, then rmdir "
+			"it",
+			name);
+	}
 	if (f->spec.type == NODE_RESERVED) {
 		return err_set(err, EPERM, "%s belongs to the mount", name);
 	}
@@ -209,7 +216,7 @@ static int classify_scratch(struct mount *m, struct node *dir, const char *name,
 	enum tree_name what;
 	int rc = tree_classify(m, dir, name, false, &what, &f, err);
 	if (rc == 0 && what != TREE_SCRATCH) {
-		rc = err_set(err, EPERM, "an item is a file with content: write it");
+		rc = err_set(err, EPERM, "what has this name is a file with content: write it");
 	}
 	return rc;
 }

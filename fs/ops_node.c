@@ -10,6 +10,14 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/transfer.h"
+
+static bool is_being_made(struct mount *m, struct node *n)
+{
+	LOCKED(&m->nodes.lock);
+	return n->type == NODE_KEY ? n->more->n_pending > 0
+				   : node_row(n) == &reserved_beside && n->more->handles != NULL;
+}
 
 /* A name that a file being made has: the one that makes it may look it up. */
 static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
@@ -22,8 +30,7 @@ static bool reply_pending(fuse_req_t req, struct node *dir, const char *name)
 	struct attr a;
 	struct err err = {0};
 	struct fuse_entry_param e;
-	bool there =
-		n->type == NODE_KEY && n->more->n_pending > 0 && attr_of_node(m, n, &a, &err) == 0;
+	bool there = is_being_made(m, n) && attr_of_node(m, n, &a, &err) == 0;
 	if (there) {
 		pthread_mutex_lock(&m->nodes.lock);
 		n->lookups++;

@@ -21,6 +21,7 @@
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
+#include "fs/transfer.h"
 #include "fs/view.h"
 
 struct end {
@@ -86,6 +87,10 @@ static int find_source(struct renaming *r, struct err *err)
 	}
 	if (rc < 0) {
 		return rc;
+	}
+	if (e->f.spec.row == &reserved_beside) {
+		e->what = TREE_BESIDE;
+		return tree_writable(r->m, e->dir, err);
 	}
 	if (e->f.spec.type == NODE_RESERVED || e->f.spec.own_engine) {
 		return err_set(err, ENOTSUP, "%s cannot be renamed", e->name);
@@ -199,11 +204,24 @@ static int scratch_to_scratch(struct renaming *r, struct err *err)
 
 static int put_item(struct renaming *r, struct end *e, struct slice text, struct err *err)
 {
+	if (e->what == TREE_BESIDE) {
+		return beside_put(r->m, e->dir, e->name, text, err);
+	}
 	struct node_path where = item_path(e);
 	struct handle_target target = {
 		.dir = e->dir, .name = e->name, .where = &where, .form = e->f.spec.form};
 	uint64_t expect = r->flags & RENAME_NOREPLACE ? ENGINE_VERSION_ABSENT : ENGINE_VERSION_ANY;
 	return handle_put(r->m, &target, text, expect, r->uid, "rename", err);
+}
+
+static int get_item(struct renaming *r, const struct end *e, struct buf *out, struct err *err)
+{
+	struct engine_info info;
+	if (e->what == TREE_BESIDE) {
+		return beside_get(r->m, e->dir, e->name, r->m->opts->max_file_size, out, err);
+	}
+	struct node_path where = item_path(e);
+	return engine_read(where.engine, &where.path, e->f.spec.form, out, &info, err);
 }
 
 static int scratch_to_item(struct renaming *r, struct err *err)
@@ -221,9 +239,7 @@ static int scratch_to_item(struct renaming *r, struct err *err)
 static int item_to_scratch(struct renaming *r, struct err *err)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
-	struct engine_info info;
-	struct node_path where = item_path(&r->from);
-	int rc = engine_read(where.engine, &where.path, r->from.f.spec.form, &text, &info, err);
+	int rc = get_item(r, &r->from, &text, err);
 	rc = rc < 0 ? rc : write_scratch(r, &r->to, buf_slice(&text), err);
 	if (rc == 0) {
 		displaced_add(r->m, r->from.dir, r->from.name, r->pid);
@@ -237,13 +253,8 @@ static int exchange_texts(
 {
 	CLEANUP(buf_free) struct buf new_text = BUF_INIT;
 	CLEANUP(buf_free) struct buf old_text = BUF_INIT;
-	struct engine_info info;
-	struct node_path where = item_path(item);
 	int rc = read_scratch(r, scratch, &new_text, err);
-	if (rc == 0) {
-		rc = engine_read(
-			where.engine, &where.path, item->f.spec.form, &old_text, &info, err);
-	}
+	rc = rc == 0 ? get_item(r, item, &old_text, err) : rc;
 	rc = rc == 0 ? put_item(r, item, buf_slice(&new_text), err) : rc;
 	return rc == 0 ? write_scratch(r, scratch, buf_slice(&old_text), err) : rc;
 }
@@ -320,7 +331,14 @@ static int rename_thing(struct renaming *r, struct err *err)
 	if (from_scratch) {
 		return scratch_to_item(r, err);
 	}
-	return to_scratch ? item_to_scratch(r, err) : item_to_item(r, err);
+	if (to_scratch) {
+		return item_to_scratch(r, err);
+	}
+	if (r->from.what == TREE_BESIDE || r->to.what == TREE_BESIDE) {
+		return err_set(err, ENOTSUP, "%s is all of a directory as one file: copy it",
+			r->from.what == TREE_BESIDE ? r->from.name : r->to.name);
+	}
+	return item_to_item(r, err);
 }
 
 /* ---- nodes ---- */
@@ -338,6 +356,11 @@ static void forget_size(struct mount *m, struct node *n)
 static int move_nodes(struct renaming *r)
 {
 	struct mount *m = r->m;
+	if (r->from.what == TREE_BESIDE) {
+		/* Its handles know it by its name; the kernel keeps none of it. */
+		node_unlink(&m->nodes, r->node);
+		return 0;
+	}
 	m->nodes.changes++; /* also where no item changed: a backup's inode is no item's now */
 	forget_size(m, r->node);
 	if (exchange(r)) {

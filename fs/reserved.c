@@ -44,6 +44,11 @@ static bool there_export(const struct reserved *row, const struct reserved_scope
 	return s->level != NULL && s->level->export_formats != NULL;
 }
 
+static bool there_script(const struct reserved *row, const struct reserved_scope *s)
+{
+	return there_writable(row, s) && s->level != NULL && s->level->script != NULL;
+}
+
 static bool there_import_format(const struct reserved *row, const struct reserved_scope *s)
 {
 	return s->level != NULL && in_list(s->level->import_formats, row->name);
@@ -79,8 +84,11 @@ static bool there_export_format(const struct reserved *row, const struct reserve
 	FILE_ROW(n, PLACE_IMPORT_MODE, 0222, there_import_format, NULL, handle_open_import, NULL,  \
 		NULL)
 #define EXPORT_FORMAT(n)                                                                           \
-	FILE_ROW(n, PLACE_EXPORT, 0444, there_export_format, NULL, handle_open_export,             \
-		handle_size_export, NULL)
+	{                                                                                          \
+		.name = (n), .place = PLACE_EXPORT, .inside = PLACE_NONE, .mode = 0444,            \
+		.there = there_export_format, .open = handle_open_export,                          \
+		.size = handle_size_export, .costly = true                                         \
+	}
 
 const struct reserved reserved_table[] = {
 	DIR_ROW(".dbmount", PLACE_ROOT, PLACE_DBMOUNT, NULL, "the daemon's own files"),
@@ -108,6 +116,7 @@ const struct reserved reserved_table[] = {
 		"each replica as a tree of its own, with .status and .control; mv promotes one"),
 	FEATURE_ROW(".schema", 0644, ENGINE_HAS_SCHEMA, text_schema, handle_open_schema, NULL,
 		"how it is defined; writing one in a new directory defines it"),
+	FILE_ROW("", PLACE_DATA, 0644, there_script, text_script, handle_open_script, NULL, ""),
 	VIEWS_ROW(".snapshots", ENGINE_HAS_SNAPSHOTS, ENGINE_VIEW_SNAPSHOT,
 		"each snapshot as a read-only copy of this tree"),
 	FEATURE_ROW(".status", 0444, ENGINE_HAS_STATUS, text_status, NULL, NULL,
@@ -134,22 +143,47 @@ const struct reserved reserved_table[] = {
 	{.name = NULL},
 };
 
+const char *reserved_name(const struct reserved *row, const struct reserved_scope *scope)
+{
+	if (row->there != NULL && !row->there(row, scope)) {
+		return NULL;
+	}
+	return row->name[0] != '\0' ? row->name : scope->level->script;
+}
+
 const struct reserved *reserved_find(
 	enum reserved_place place, const char *name, const struct reserved_scope *scope)
 {
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
-		if (r->place == place && strcmp(r->name, name) == 0) {
-			return r->there == NULL || r->there(r, scope) ? r : NULL;
+		const char *own = r->place == place ? reserved_name(r, scope) : NULL;
+		if (own != NULL && strcmp(own, name) == 0) {
+			return r;
 		}
 	}
 	return NULL;
 }
 
+const struct reserved *reserved_next(
+	enum reserved_place place, const char *after, const struct reserved_scope *scope)
+{
+	const struct reserved *next = NULL;
+	const char *best = NULL;
+	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
+		const char *name = r->place == place ? reserved_name(r, scope) : NULL;
+		if (name != NULL && (after == NULL || strcmp(name, after) > 0) &&
+			(best == NULL || strcmp(name, best) < 0)) {
+			next = r;
+			best = name;
+		}
+	}
+	return next;
+}
+
 bool reserved_known(const char *name)
 {
 	static const char *const more[] = {".ttl", ".index", ".query", ".by", ".where", ".order",
-		".columns", ".first", ".last", ".sample", ".at", ".replicas", ".regions", ".tx",
-		".stream", NULL};
+		".columns", ".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream",
+		NULL};
 	if (in_list(more, name)) {
 		return true;
 	}

@@ -24,10 +24,11 @@ struct reserved_scope {
 };
 
 struct reserved {
-	const char *name;
+	const char *name; /* "": the level says it, see reserved_name() */
 	enum reserved_place place;
 	enum reserved_place inside; /* of a directory: the place of its children */
 	mode_t mode;		    /* 0444, 0644, 0222, 0755 */
+	bool costly;		    /* .size takes long: asked for by stat(2) only */
 	unsigned feature;	    /* for there_feature(): of enum engine_feature */
 	enum engine_view_kind view; /* with PLACE_VIEWS inside */
 	bool (*there)(
@@ -48,10 +49,14 @@ static inline bool reserved_is_dir(const struct reserved *row)
 	return row->inside != PLACE_NONE;
 }
 
-/* The table; of one place sorted by name, which is the order of listings. Ends
- * with a NULL name. */
+/* The table. Ends with a NULL name. */
 extern const struct reserved reserved_table[];
 
+/* What the row is called there; NULL: it is not there. */
+const char *reserved_name(const struct reserved *row, const struct reserved_scope *scope);
+/* Of the rows of a place that are there the first by name behind `after` (NULL: of all). */
+const struct reserved *reserved_next(
+	enum reserved_place place, const char *after, const struct reserved_scope *scope);
 /* The row for a name in a place, if it is there; else NULL. */
 const struct reserved *reserved_find(
 	enum reserved_place place, const char *name, const struct reserved_scope *scope);
@@ -70,7 +75,7 @@ int handle_size_log(struct mount *m, struct node *n, uint64_t *out, struct err *
 int handle_open_control(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 int control_text(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
-/* handle_transfer.c: .schema, .import, .export */
+/* handle_schema.c, handle_import.c, handle_export.c */
 int handle_open_schema(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 int handle_open_import(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
@@ -78,6 +83,9 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 int handle_open_export(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 int handle_size_export(struct mount *m, struct node *n, uint64_t *out, struct err *err);
+int handle_open_script(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int text_script(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 /* texts.c: what the texts say */
 int text_readme(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);

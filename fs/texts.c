@@ -32,9 +32,11 @@ static void help_reserved(
 	const struct reserved_scope *scope, enum reserved_place place, struct buf *out)
 {
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
-		if (r->place == place && r->help != NULL &&
-			(r->there == NULL || r->there(r, scope))) {
-			buf_printf(out, "  %-12s %s\n", r->name, r->help);
+		const char *name = r->place == place ? reserved_name(r, scope) : NULL;
+		if (name != NULL && r->help != NULL) {
+			bool own = r->name[0] != '\0';
+			buf_printf(out, "  %-12s %s\n", name,
+				own ? r->help : scope->level->script_help);
 		}
 	}
 }
@@ -50,6 +52,19 @@ static void help_forms(const struct engine_level *level, struct buf *out)
 			i == level->listed_form ? "" : " (not listed)");
 	}
 	buf_puts(out, "In a name '/', control bytes, '%' and a leading dot are written as %XX.\n");
+}
+
+static void help_beside(const struct engine_level *level, struct buf *out)
+{
+	if (level->beside_formats == NULL) {
+		return;
+	}
+	buf_puts(out, "\nBeside each directory NAME, not listed, all of it as one file:");
+	for (const char *const *f = level->beside_formats; *f != NULL; f++) {
+		buf_printf(out, " NAME.%s", *f);
+	}
+	buf_puts(out, "\n  Read it to export; > replaces what is there, >> adds; where there is no "
+		      "NAME,\n  writing one makes it: cp FILE NAME.FORMAT\n");
 }
 
 int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err)
@@ -78,6 +93,7 @@ int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, st
 		buf_printf(out, "\n%s\n", level.help);
 	}
 	help_forms(&level, out);
+	help_beside(&level, out);
 	buf_puts(out, "\nNot listed, reached by name:\n");
 	help_reserved(&scope, PLACE_DATA, out);
 	if (level.features & ENGINE_HAS_CONTROL) {

@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/reserved.h"
+#include "fs/transfer.h"
 #include "fs/view.h"
 
 void tree_found_free(struct tree_found *f)
@@ -126,6 +127,44 @@ static int find_key(const struct node_path *where, const struct engine_level *le
 	return rc;
 }
 
+/* What editors and tools make beside a file while they work on it. In a
+ * directory of containers only these are taken; anything else there is more
+ * likely meant as data. */
+static bool looks_scratch(const char *name)
+{
+	size_t n = strlen(name);
+	bool sed = n == 9 && strncmp(name, "sed", 3) == 0;
+	return name[0] == '.' || name[0] == '#' || name[n - 1] == '~' || name[n - 1] == '#' ||
+	       sed || strspn(name, "0123456789") == n;
+}
+
+/* Whether any name may be a key's here: then an editor's own file is told by its looks. */
+static bool names_are_bare(const struct engine_level *level)
+{
+	bool bare = level->child == ENGINE_DIR;
+	for (unsigned i = 0; i < level->names.n && !bare; i++) {
+		bare = level->names.suffixes[i][0] == '\0';
+	}
+	return bare;
+}
+
+/* A scratch file where there is no item or container of the name. What f says of
+ * that name stays when there is none. */
+static int find_scratch(struct mount *m, struct node *dir, const char *name,
+	const struct engine_level *level, struct tree_found *f, struct err *err)
+{
+	struct node_spec spec = f->spec;
+	if (f->named && !(names_are_bare(level) && looks_scratch(name))) {
+		return -ENOENT;
+	}
+	err_clear(err);
+	int rc = find_side(m, dir, name, SIDE_SCRATCH, f, err);
+	if (rc < 0) {
+		f->spec = spec;
+	}
+	return rc;
+}
+
 static int find_in_data(
 	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
 {
@@ -141,12 +180,12 @@ static int find_in_data(
 		f->scratch_name = !reserved_known(name);
 	} else {
 		rc = find_key(&where, &level, name, f, err);
+		if (rc == -ENOENT && level.beside_formats != NULL) {
+			err_clear(err);
+			rc = beside_find(&where, &level, name, f, err);
+		}
 	}
-	if (rc == -ENOENT && !f->named) {
-		err_clear(err);
-		rc = find_side(m, dir, name, SIDE_SCRATCH, f, err);
-	}
-	return rc;
+	return rc == -ENOENT ? find_scratch(m, dir, name, &level, f, err) : rc;
 }
 
 static int find_anywhere(
@@ -184,17 +223,6 @@ int tree_find(
 	return rc;
 }
 
-/* What editors and tools make beside a file while they work on it. In a
- * directory of containers only these are taken; anything else there is more
- * likely meant as data. */
-static bool looks_scratch(const char *name)
-{
-	size_t n = strlen(name);
-	bool sed = n == 9 && strncmp(name, "sed", 3) == 0;
-	return name[0] == '.' || name[0] == '#' || name[n - 1] == '~' || name[n - 1] == '#' ||
-	       sed || strspn(name, "0123456789") == n;
-}
-
 static int refuse_canonical(const struct name_rules *rules, const char *name, struct err *err)
 {
 	(void)rules;
@@ -221,6 +249,16 @@ static int classify_file(const struct node_path *where, const struct engine_leve
 	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
 {
 	if (level->child == ENGINE_DIR) {
+		CLEANUP(buf_free) struct buf key = BUF_INIT;
+		int beside = beside_key(where, level, name, &key, err);
+		if (beside != -ENOENT) {
+			*what = TREE_BESIDE;
+			f->spec = (struct node_spec){.type = NODE_RESERVED,
+				.kind = ENGINE_FILE,
+				.row = &reserved_beside};
+			return beside;
+		}
+		err_clear(err);
 		if (!looks_scratch(name)) {
 			return err_set(err, EINVAL,
 				"a %s holds directories (each a %s), not files: see .help",

@@ -134,4 +134,115 @@ test_points_in_time_are_read_by_name() {
 	check_json "$t/a.json" '{"n": 1}'
 }
 
+# ------------------------------------------------------------------ files beside directories
+
+test_a_directory_reads_as_one_file_beside_it() {
+	box file1 'a={"n": 1}' 'b={"n": 2}'
+	check_same "export" "$B.jsonl" "$B/.export/jsonl"
+	check_eq "size" "$(stat -c %s "$B.jsonl")" "$(wc -c <"$B.jsonl")"
+	check_has_not "listing" "$(names_in "$TOY")" jsonl
+	check_has "help" "$(cat "$TOY/.help")" 'NAME\.jsonl'
+	fails cat "$TOY/nosuch.jsonl"
+	fails cat "$TOY/file1.csv"
+	# A child of that very name wins.
+	mkdir "$TOY/wins.jsonl"
+	[ -d "$TOY/wins.jsonl" ]
+}
+
+test_writing_a_file_makes_the_directory_beside_it() {
+	fails ls "$TOY/made1" "$TOY/made1.jsonl"
+	ls "$TOY" >/dev/null
+	printf '%s\n' '["a", {"n": 1}]' '["b", {}]' >"$TOY/made1.jsonl"
+	check_eq "listing" "a.json b.json" "$(names_in "$TOY/made1" | xargs)"
+	check_has "parent" "$(names_in "$TOY")" '^made1$'
+	check_json "$TOY/made1/a.json" '{"n": 1}'
+	cp "$TOY/made1.jsonl" "$TOY/made2.jsonl"
+	check_same "copy" "$TOY/made1.jsonl" "$TOY/made2.jsonl"
+	check_has "events above" "$(cat "$TOY/.events")" 'import create made2.jsonl: 2 items loaded'
+	check_has "events" "$(cat "$TOY/made2/.events")" 'import create made2.jsonl: 2 items loaded'
+}
+
+test_overwriting_a_file_replaces_and_appending_adds() {
+	box file2 'a={"n": 1}' 'b={"n": 2}'
+	cat "$B/a.json" "$B/b.json" >/dev/null
+	put "$B.jsonl" '["a", {"n": 10}]'
+	check_eq "listing" "a.json" "$(names_in "$B" | xargs)"
+	check_json "$B/a.json" '{"n": 10}'
+	bash -c 'echo "[\"c\", {\"n\": 3}]" >>"$1"' _ "$B.jsonl"
+	check_eq "listing" "a.json c.json" "$(names_in "$B" | xargs)"
+	fails cp /dev/stdin "$B.jsonl" <<<'["a", oops'
+	check_eq "as it was" "a.json c.json" "$(names_in "$B" | xargs)"
+	check_has "sentence" "$(errors_of "$TOY")" 'file2.jsonl EINVAL: line 1'
+	fails dd if=/dev/zero of="$B.jsonl" bs=1 count=3 seek=5 conv=notrunc
+	check_has "sentence" "$(errors_of "$TOY")" 'front to back'
+}
+
+test_an_emptied_file_empties_nothing() {
+	box file3 'a={"n": 1}'
+	: >"$B.jsonl"
+	truncate -s 0 "$B.jsonl"
+	: >"$TOY/nothing.jsonl"
+	check_json "$B/a.json" '{"n": 1}'
+	fails ls "$TOY/nothing"
+	check_has "sentence" "$(errors_of "$TOY")" 'file3.jsonl EINVAL: closed without any content'
+}
+
+test_a_file_beside_a_directory_is_not_removed() {
+	box file4 'a={"n": 1}'
+	fails rm -f "$B.jsonl"
+	fails mv -T "$B.jsonl" "$TOY/other.jsonl"
+	check_has "sentence" "$(errors_of "$TOY")" 'EPERM: file4.jsonl is all of a directory'
+	check_json "$B/a.json" '{"n": 1}'
+}
+
+test_tools_that_rename_work_on_files_beside() {
+	need rsync
+	box file5 'a={"n": 1}'
+	printf '%s\n' '["x", {"n": 9}]' >"$WORK/new.jsonl"
+	rsync "$WORK/new.jsonl" "$B.jsonl"
+	check_eq "listing" "x.json" "$(names_in "$B" | xargs)"
+	rsync "$WORK/new.jsonl" "$TOY/file6.jsonl"
+	check_json "$TOY/file6/x.json" '{"n": 9}'
+	sed -i 's/9/8/' "$B.jsonl"
+	check_json "$B/x.json" '{"n": 8}'
+	check_has_not "leftovers" "$(names_in "$TOY")" '^(sed|\.file)'
+}
+
+test_vim_edits_a_file_beside_a_directory() {
+	need vim
+	box file7 'a={"n": 1}'
+	timeout 20 vim -es -u NONE -c 'set backup writebackup' -c '%s/1/7/' -c wq "$B.jsonl" </dev/null
+	check_json "$B/a.json" '{"n": 7}'
+	timeout 20 vim -es -u NONE -c '%s/7/6/' -c wq "$B.jsonl" </dev/null
+	check_json "$B/a.json" '{"n": 6}'
+}
+
+# ------------------------------------------------------------------ scripts
+
+test_a_script_runs_as_one_transaction() {
+	box run1 'a={"n": 1}' 'b={"n": 2}'
+	cat "$B/a.json" "$B/b.json" >/dev/null
+	ls "$B" >/dev/null
+	printf '%s\n' 'set a {"n": 5}' 'del b' 'set c {}' >"$B/.run"
+	check_eq "listing" "a.json c.json" "$(names_in "$B" | xargs)"
+	check_json "$B/a.json" '{"n": 5}'
+	check_has "report" "$(cat "$B/.run")" '^3 lines run$'
+	check_has "events" "$(cat "$B/.events")" '\.run: 3 lines run$'
+	check_has "help" "$(cat "$B/.help")" '^ *\.run +runs lines'
+	check_has_not "reports are apart" "$(cat "$TOY/.control")" 'lines run'
+}
+
+test_a_script_that_fails_changes_nothing() {
+	box run2 'a={"n": 1}'
+	printf '%s\n' 'set a {"n": 5}' 'dell b' >"$WORK/script"
+	fails cp "$WORK/script" "$B/.run"
+	check_json "$B/a.json" '{"n": 1}'
+	check_has "sentence" "$(errors_of "$B")" "\.run EINVAL: line 2: 'set' or 'del' is expected"
+	check_has "report" "$(cat "$B/.run")" 'line 2'
+	check_has "events" "$(cat "$B/.events")" '\.run: failed: line 2'
+	: >"$B/.run"
+	mkdir "$B/.replicas/r1"
+	fails ls "$B/.replicas/r1/.run"
+}
+
 run_tests "$@"

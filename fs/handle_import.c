@@ -1,0 +1,312 @@
+/* Open files that are loaded as they are written: `.import/<mode>/<format>`,
+ * NAME.<format> beside a directory, and scripts. The last close commits, or fsync. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engines/common/cleanup.h"
+#include "fs/reply.h"
+#include "fs/transfer.h"
+
+struct import {
+	struct engine_import *sink; /* NULL before the first byte and after the end */
+	uint64_t fed;
+	int failed; /* errno of a failure, repeated by every later write and close */
+	pid_t opener;
+	bool truncated;	  /* beside: what was there goes */
+	bool loaded;	  /* something was committed */
+	int64_t start_ns; /* of the first byte */
+	char mode[16];	  /* that it was opened in */
+};
+
+static bool is_beside(const struct handle *h)
+{
+	return node_row(h->node) == &reserved_beside;
+}
+
+static bool is_script(const struct handle *h)
+{
+	return !is_beside(h) && node_row(h->node)->place == PLACE_DATA;
+}
+
+/* Into im->mode. */
+static int choose_mode(
+	struct handle *h, const struct transfer_place *p, bool append, struct err *err)
+{
+	struct import *im = h->state;
+	struct engine_info info;
+	const char *mode = is_script(h) ? "run" : NULL;
+	if (is_beside(h)) {
+		int rc = engine_stat(p->where.engine, &p->path, 0, &info, err);
+		if (rc < 0 && rc != -ENOENT) {
+			return rc;
+		}
+		err_clear(err);
+		mode = rc < 0 ? "create" : im->truncated ? "replace" : append ? "append" : "";
+	}
+	snprintf(
+		im->mode, sizeof(im->mode), "%s", mode != NULL ? mode : node_name(h->node->parent));
+	return im->mode[0] != '\0' ? 0
+				   : err_set(err, EINVAL,
+					     "%s is written whole (>) or appended to (>>), not "
+					     "changed in the middle",
+					     node_name(h->node));
+}
+
+/* ".sql", "import replace Track.csv", "import append jsonl" */
+static void print_what(struct handle *h, struct buf *out)
+{
+	const struct import *im = h->state;
+	buf_printf(out, is_script(h) ? "%s%s" : "import %s %s", is_script(h) ? "" : im->mode,
+		node_name(h->node));
+}
+
+/* The directory whose events it is in; of one made or changed by the file beside it,
+ * also that one's own. */
+static void print_dir(struct handle *h, bool child, struct buf *out)
+{
+	node_text(&h->m->nodes, node_anchor(h->node), out);
+	if (child) {
+		const char *name = node_name(h->node);
+		buf_printf(out, "/%.*s", (int)(strrchr(name, '.') - name), name);
+	}
+}
+
+static int import_start(struct handle *h, bool append, struct err *err)
+{
+	struct import *im = h->state;
+	CLEANUP(transfer_place_free) struct transfer_place p;
+	CLEANUP(buf_free) struct buf what = BUF_INIT;
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	int rc = transfer_place(h->m, h->node, &p, err);
+	rc = rc == 0 ? choose_mode(h, &p, append, err) : rc;
+	if (rc < 0) {
+		return rc;
+	}
+	im->start_ns = monotonic_ns();
+	rc = engine_import_open(p.where.engine, &p.path, im->mode, p.format, &im->sink, err);
+	if (rc == 0) {
+		print_what(h, &what);
+		buf_puts(&what, ": started");
+		print_dir(h, false, &dir);
+		side_event(&h->m->side, buf_cstr(&dir), buf_cstr(&what));
+	}
+	return rc;
+}
+
+void import_tell(struct mount *m, const char *dir, const char *what, int rc, const struct err *err,
+	const struct buf *report)
+{
+	CLEANUP(buf_free) struct buf line = BUF_INIT;
+	struct slice text = buf_slice(report);
+	control_results_add(&m->results, dir, slice_of(what), rc == 0 ? "done" : err->msg, text);
+	buf_printf(&line, "%s: ", what);
+	if (text.n > 0) {
+		const char *end = memchr(text.p, '\n', text.n);
+		buf_append(&line, text.p, end != NULL ? (size_t)(end - text.p) : text.n);
+	} else if (rc == 0) {
+		buf_puts(&line, "done");
+	}
+	if (rc < 0) {
+		buf_printf(&line, "%s%s", text.n > 0 ? "; " : "failed: ", err->msg);
+	}
+	side_event(&m->side, dir, buf_cstr(&line));
+}
+
+static void import_record(struct handle *h, int rc, const struct err *err, struct buf *report)
+{
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(buf_free) struct buf what = BUF_INIT;
+	print_dir(h, false, &dir);
+	print_what(h, &what);
+	import_tell(h->m, buf_cstr(&dir), buf_cstr(&what), rc, err, report);
+	if (is_script(h)) {
+		/* What reading the script's name gives. */
+		buf_printf(&dir, "/%s", node_name(h->node));
+		control_results_add(&h->m->results, buf_cstr(&dir), buf_slice(&what),
+			rc == 0 ? "done" : err->msg, buf_slice(report));
+	} else if (is_beside(h) && rc == 0) {
+		CLEANUP(buf_free) struct buf own = BUF_INIT;
+		print_dir(h, true, &own);
+		import_tell(h->m, buf_cstr(&own), buf_cstr(&what), rc, err, report);
+	}
+}
+
+static int import_fail(struct handle *h, int rc, const struct err *err)
+{
+	struct import *im = h->state;
+	CLEANUP(buf_free) struct buf none = BUF_INIT;
+	im->failed = -rc;
+	if (im->sink != NULL) {
+		engine_import_abort(im->sink);
+		im->sink = NULL;
+		import_record(h, rc, err, &none);
+	}
+	return rc;
+}
+
+static int import_write(
+	struct handle *h, struct slice data, off_t off, bool append, struct err *err)
+{
+	struct import *im = h->state;
+	if (im->failed != 0) {
+		err->code = im->failed;
+		return -im->failed;
+	}
+	if (!append && (uint64_t)off != im->fed) {
+		err_set(err, ESPIPE,
+			"%s is written from front to back: at byte %llu, expected %llu",
+			node_name(h->node), (unsigned long long)off, (unsigned long long)im->fed);
+		return import_fail(h, -ESPIPE, err);
+	}
+	loop_yield();
+	int rc = im->sink == NULL ? import_start(h, append, err) : 0;
+	rc = rc == 0 ? engine_import_feed(im->sink, data, err) : rc;
+	im->fed += data.n;
+	return rc == 0 ? 0 : import_fail(h, rc, err);
+}
+
+static int import_truncate(struct handle *h, off_t size, struct err *err)
+{
+	struct import *im = h->state;
+	im->truncated = im->truncated || (size == 0 && im->fed == 0);
+	return im->fed == 0 || (uint64_t)size == im->fed
+		       ? 0
+		       : err_set(err, ESPIPE, "%s is written from front to back",
+				 node_name(h->node));
+}
+
+static int import_flush(struct handle *h, pid_t pid, struct err *err)
+{
+	struct import *im = h->state;
+	CLEANUP(buf_free) struct buf report = BUF_INIT;
+	if (im->failed != 0) {
+		err->code = im->failed;
+		return -im->failed;
+	}
+	/* `{ cat a; cat b; } > .import/...`: the opener's close is the end. */
+	if (im->sink == NULL || (pid != 0 && !handle_same_process(pid, im->opener))) {
+		return 0;
+	}
+	loop_yield();
+	int rc = engine_import_finish(im->sink, &report, err);
+	im->sink = NULL;
+	im->failed = -rc;
+	im->fed = 0;
+	im->loaded = im->loaded || rc == 0;
+	im->truncated = false;
+	h->m->nodes.changes++;
+	import_record(h, rc, err, &report);
+	/* A directory that was made shows in the one above. */
+	notify_list_now(h->m->notify, node_anchor(h->node));
+	notify_drain(h->m->notify);
+	return rc;
+}
+
+static int import_size(struct handle *h, uint64_t *out, struct err *err)
+{
+	const struct import *im = h->state;
+	(void)err;
+	*out = im != NULL ? im->fed : 0;
+	return 0;
+}
+
+static int import_sync(struct handle *h, struct err *err)
+{
+	return import_flush(h, 0, err);
+}
+
+static void import_finish(struct handle *h)
+{
+	struct import *im = h->state;
+	struct err err = {0};
+	if (im == NULL) {
+		return;
+	}
+	if (im->sink != NULL && import_flush(h, 0, &err) < 0) {
+		report_error(h->m, h->uid, "import", h->node, NULL, &err);
+	} else if (is_beside(h) && im->truncated && !im->loaded && im->failed == 0) {
+		err_set(&err, EINVAL,
+			"closed without any content: nothing was made, and what is there is as it "
+			"was");
+		report_error(h->m, h->uid, "close", h->node, NULL, &err);
+	}
+	free(im);
+}
+
+static const struct handle_ops import_ops = {
+	.write = import_write,
+	.truncate = import_truncate,
+	.flush = import_flush,
+	.sync = import_sync,
+	.size = import_size,
+	.finish = import_finish,
+};
+
+static int open_written(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	int rc = tree_writable(m, n, err);
+	struct handle *h = rc == 0 ? handle_new(m, n, &import_ops, err) : NULL;
+	if (h == NULL) {
+		return -err->code;
+	}
+	struct import *im = calloc(1, sizeof(*im));
+	if (im == NULL) {
+		handle_free(h);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	h->state = im;
+	im->opener = who->pid;
+	im->truncated = (flags & (O_TRUNC | O_CREAT)) != 0;
+	h->uid = who->uid;
+	mode->direct = true;
+	*out = h;
+	return 0;
+}
+
+static bool only_reads(int flags)
+{
+	return (flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC);
+}
+
+int handle_open_import(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	if (only_reads(flags)) {
+		return err_set(err, EACCES, "%s is only written: cp FILE here; .export is read",
+			node_name(n));
+	}
+	return open_written(m, n, flags, who, out, mode, err);
+}
+
+int handle_open_beside(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	return only_reads(flags) ? handle_open_export(m, n, flags, who, out, mode, err)
+				 : open_written(m, n, flags, who, out, mode, err);
+}
+
+int handle_open_script(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	return only_reads(flags) ? handle_open_text(m, n, flags, who, out, mode, err)
+				 : open_written(m, n, flags, who, out, mode, err);
+}
+
+int text_script(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	(void)reader;
+	node_text(&m->nodes, n, &path);
+	control_results_last(&m->results, buf_cstr(&path), out);
+	if (out->n == 0) {
+		buf_printf(out,
+			"Nothing was run here lately. What is written to %s runs as one "
+			"transaction.\n",
+			node_name(n));
+	}
+	return buf_check(out, err);
+}
