@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "engines/store/checksum_vfs.h"
+
 static const char *const siblings[] = {"", "-wal", "-shm", "-journal"};
 
 static int sync_path(const char *path, int flags, const char *label, struct err *err)
@@ -153,7 +155,8 @@ int store_create(struct store *s, const struct store_config *config, struct err 
 	sqlite3 *db = NULL;
 	rc = db_open(&spec, &db, err);
 	if (rc == 0) {
-		rc = fill(db, config, s->label, err);
+		rc = checksum_reserve(db, err);
+		rc = rc != 0 ? rc : fill(db, config, s->label, err);
 		sqlite3_close(db);
 	}
 	if (rc == 0) {

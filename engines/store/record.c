@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engines/store/checksum.h"
+
 #define AT_CHECKSUM 56
 #define KEEP_BYTES  ((size_t)4 << 20)
 
@@ -14,33 +16,21 @@ struct sum {
 	uint64_t a, b;
 };
 
-static uint64_t rotate(uint64_t x, unsigned n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= UINT64_C(0xff51afd7ed558ccd);
-	x ^= x >> 29;
-	x *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return x ^ x >> 32;
-}
-
 /* `n` is a multiple of 8. */
 static struct sum checksum(const unsigned char *p, size_t n)
 {
 	struct sum s = {UINT64_C(0x9e3779b97f4a7c15) ^ n, UINT64_C(0xc2b2ae3d27d4eb4f) + n};
 	size_t i = 0;
 	for (; i + 16 <= n; i += 16) {
-		s.a = rotate((s.a ^ get_u64(p + i)) * UINT64_C(0x9fb21c651e98df25), 29);
-		s.b = rotate((s.b ^ get_u64(p + i + 8)) * UINT64_C(0xd6e8feb86659fd93), 31);
+		s.a = checksum_rotate((s.a ^ get_u64(p + i)) * UINT64_C(0x9fb21c651e98df25), 29);
+		s.b = checksum_rotate(
+			(s.b ^ get_u64(p + i + 8)) * UINT64_C(0xd6e8feb86659fd93), 31);
 	}
 	if (i < n) {
-		s.a = rotate((s.a ^ get_u64(p + i)) * UINT64_C(0x9fb21c651e98df25), 29);
+		s.a = checksum_rotate((s.a ^ get_u64(p + i)) * UINT64_C(0x9fb21c651e98df25), 29);
 	}
-	return (struct sum){mix(s.a + rotate(s.b, 17)), mix(s.b ^ rotate(s.a, 41))};
+	return (struct sum){checksum_mix(s.a + checksum_rotate(s.b, 17)),
+		checksum_mix(s.b ^ checksum_rotate(s.a, 41))};
 }
 
 /* ---- records ---- */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engines/store/checksum_vfs.h"
 #include "engines/store/store_impl.h"
 
 #define POOL_MAX 8
@@ -92,7 +93,7 @@ static int reader_create(struct replica *r, struct replica_reader **out, struct 
 	reader->r = r;
 	struct db_spec spec = {
 		.path = r->path,
-		.vfs = sqlite3_vfs_find("unix-none") != NULL ? "unix-none" : NULL,
+		.vfs = checksum_vfs(sqlite3_vfs_find("unix-none") != NULL ? "unix-none" : NULL),
 		.label = r->label,
 		.flags = SQLITE_OPEN_READONLY,
 	};

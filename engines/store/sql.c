@@ -58,14 +58,16 @@ int store_sql_error(sqlite3 *db, const char *what, struct err *err)
 	int code = sqlite3_extended_errcode(db) & 0xff;
 	int e = errno_of(db, code);
 	bool io = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
-	int sys = io ? sqlite3_system_errno(db) : 0;
+	bool sum = sqlite3_extended_errcode(db) == SQLITE_IOERR_DATA;
+	int sys = io && !sum ? sqlite3_system_errno(db) : 0;
 	const char *file = about_file(code) ? sqlite3_db_filename(db, "main") : NULL;
 	bool named = file != NULL && file[0] != '\0';
 
 	return err_set(err, e, "%s%s%s%s%s%s%s%s", what != NULL ? what : "",
-		what != NULL ? ": " : "", sqlite3_errmsg(db), sys != 0 ? " (" : "",
-		sys != 0 ? strerror(sys) : "", sys != 0 ? ")" : "", named ? ", file " : "",
-		named ? file : "");
+		what != NULL ? ": " : "",
+		sum ? "a page is damaged: it is not what was written" : sqlite3_errmsg(db),
+		sys != 0 ? " (" : "", sys != 0 ? strerror(sys) : "", sys != 0 ? ")" : "",
+		named ? ", file " : "", named ? file : "");
 }
 
 int store_step(sqlite3_stmt *stmt, struct err *err)

@@ -19,7 +19,7 @@ static char *copy_text(const char *text)
  * transaction, and the log's index lies in memory: no system call for a lock
  * (they were 4 to 8 a transaction). Whoever made another VFS the default, a
  * test or an odd platform, means it. */
-static const char *default_vfs(void)
+const char *store_usual_vfs(void)
 {
 	const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 	bool usual = vfs != NULL && strcmp(vfs->zName, "unix") == 0;
@@ -49,7 +49,7 @@ static struct store *store_alloc(const struct store_config *config)
 	}
 	s->path = copy_text(config->path);
 	s->label = copy_text(config->label != NULL ? config->label : config->path);
-	s->vfs = copy_text(config->vfs != NULL ? config->vfs : default_vfs());
+	s->vfs = copy_text(config->vfs != NULL ? config->vfs : store_usual_vfs());
 	s->sql = config->sql;
 	s->n_sql = config->n_sql;
 	s->slot_free = config->slot_free;

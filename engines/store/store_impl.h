@@ -209,6 +209,8 @@ int64_t clock_monotonic(void);
 
 /* After a failed call on `db`: remembers it if it was the files that failed. */
 void store_note(struct store *s, sqlite3 *db);
+/* The VFS of a store whose config names none. */
+const char *store_usual_vfs(void);
 
 /* ---- check.c ---- */
 

@@ -57,6 +57,34 @@ void wal_pages_close(struct wal_pages *w)
 	w->fd = -1;
 }
 
+/* The sums are chained: where those of `frame` begin is what the one before it
+ * ends with. 1; 0: the file ends before it. */
+static int sum_before(struct wal_pages *w, uint32_t frame, uint32_t sum[2], struct err *err)
+{
+	unsigned char h[FRAME_HEADER];
+	memcpy(sum, w->sum, sizeof(w->sum));
+	if (frame == 1) {
+		return 1;
+	}
+	uint64_t at = HEADER + (uint64_t)(frame - 2) * (FRAME_HEADER + w->page_size);
+	ssize_t got = w->disk->read(w->fd, h, sizeof(h), at);
+	if (got < 0) {
+		return disk_error((int)got, w->path, "cannot be read", err);
+	}
+	sum[0] = get_be32(h + 16);
+	sum[1] = get_be32(h + 20);
+	return got == FRAME_HEADER;
+}
+
+/* Whether w->frame has the checksum it should; goes on to its sums. */
+static bool frame_holds(const struct wal_pages *w, uint32_t sum[2])
+{
+	const unsigned char *h = (const unsigned char *)w->frame.p;
+	add_sum(w, h, 8, sum);
+	add_sum(w, h + FRAME_HEADER, w->page_size, sum);
+	return get_be32(h + 16) == sum[0] && get_be32(h + 20) == sum[1];
+}
+
 /* The frame, from 1, in w->frame. 1; 0: the file ends, or begins anew, before it. */
 static int read_frame(struct wal_pages *w, uint32_t frame, struct err *err)
 {
@@ -74,14 +102,16 @@ static int read_frame(struct wal_pages *w, uint32_t frame, struct err *err)
 int wal_pages_add(
 	struct wal_pages *w, uint32_t first, uint32_t last, struct page_set *set, struct err *err)
 {
-	for (uint32_t frame = first; frame <= last; frame++) {
-		int rc = read_frame(w, frame, err);
+	uint32_t sum[2];
+	int rc = sum_before(w, first, sum, err);
+	for (uint32_t frame = first; rc >= 0 && frame <= last; frame++) {
+		rc = rc == 0 ? 0 : read_frame(w, frame, err);
 		if (rc < 0) {
 			return rc;
 		}
 		const unsigned char *h = (const unsigned char *)w->frame.p;
 		uint32_t db_pages = rc == 1 ? get_be32(h + 4) : 0;
-		if (rc == 0 || (frame == last && db_pages == 0) ||
+		if (rc == 0 || !frame_holds(w, sum) || (frame == last && db_pages == 0) ||
 			(set->n > 0 && set->page_size != w->page_size)) {
 			return err_set(err, EIO, "%s: frame %u is not that of the commit", w->path,
 				(unsigned)frame);
@@ -94,7 +124,7 @@ int wal_pages_add(
 		memcpy(page, h + FRAME_HEADER, w->page_size);
 		set->db_pages = db_pages != 0 ? db_pages : set->db_pages;
 	}
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 int wal_pages_end(struct wal_pages *w, uint32_t *out, struct err *err)
@@ -107,9 +137,7 @@ int wal_pages_end(struct wal_pages *w, uint32_t *out, struct err *err)
 			return rc;
 		}
 		const unsigned char *h = (const unsigned char *)w->frame.p;
-		add_sum(w, h, 8, sum);
-		add_sum(w, h + FRAME_HEADER, w->page_size, sum);
-		if (get_be32(h) == 0 || get_be32(h + 16) != sum[0] || get_be32(h + 20) != sum[1]) {
+		if (get_be32(h) == 0 || !frame_holds(w, sum)) {
 			return 0;
 		}
 		if (get_be32(h + 4) != 0) {

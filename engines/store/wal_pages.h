@@ -26,7 +26,8 @@ int wal_pages_open(
 void wal_pages_close(struct wal_pages *w);
 
 /* Adds the pages of the frames first to last, later images replacing earlier
- * ones; `last` ends a commit. EIO: these are no frames of this log. */
+ * ones; `last` ends a commit. EIO: these are no frames of this log, or damaged: garbage
+ * that came into it since the commit must not reach the standby. */
 int wal_pages_add(
 	struct wal_pages *w, uint32_t first, uint32_t last, struct page_set *set, struct err *err);
 

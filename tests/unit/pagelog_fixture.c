@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engines/store/checksum_vfs.h"
+
 void log_fixture_start(
 	struct log_fixture *x, const struct disk_ops *disk, const char *vfs, bool standby)
 {
@@ -14,7 +16,7 @@ void log_fixture_start(
 	snprintf(x->base_dir, sizeof(x->base_dir), "%s/bases", x->f.dir);
 	snprintf(x->replica_path, sizeof(x->replica_path), "%s/replica.db", x->f.dir);
 	snprintf(x->built_path, sizeof(x->built_path), "%s/built.db", x->f.dir);
-	x->f.config.vfs = vfs;
+	x->f.config.vfs = checksum_vfs(vfs);
 	x->config = (struct pagelog_config){
 		.dir = x->log_dir,
 		.standby = standby ? x->standby_dir : NULL,
@@ -54,6 +56,7 @@ void log_fixture_end(struct log_fixture *x)
 int64_t log_fixture_query(const char *path, const char *sql)
 {
 	struct fixture copy = {0};
+	ck_ok(checksum_verify_file(path, NULL, NEW_ERR));
 	fixture_init(&copy, STORE_SYNC_CLOSE);
 	copy.config.path = path;
 	copy.config.create = false;

@@ -19,7 +19,7 @@ struct log_fixture {
 	char built_path[128]; /* for base_build() */
 };
 
-/* Opens log and store; `disk`, `vfs`: NULL for the real ones. */
+/* Opens log and store, with checksums; `disk`, `vfs`: NULL for the real ones. */
 void log_fixture_start(
 	struct log_fixture *x, const struct disk_ops *disk, const char *vfs, bool standby);
 /* pagelog_open, pagelog_recover, store_open. */
@@ -27,8 +27,8 @@ void log_fixture_open(struct log_fixture *x);
 void log_fixture_close(struct log_fixture *x);
 /* Closes and removes all. */
 void log_fixture_end(struct log_fixture *x);
-/* One number from a file that must be a sound database: an integrity check, a
- * read-only store_open, and the statement. */
+/* One number from a file that must be a sound database: its checksums, an
+ * integrity check, a read-only store_open, and the statement. */
 int64_t log_fixture_query(const char *path, const char *sql);
 
 #endif

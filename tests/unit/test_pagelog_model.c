@@ -19,6 +19,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/log.h"
+#include "engines/store/checksum_vfs.h"
 #include "tests/unit/fault_disk.h"
 #include "tests/unit/fault_vfs.h"
 #include "tests/unit/pagelog_fixture.h"
@@ -187,6 +188,7 @@ static void check_path(const char *path, const int64_t *wanted, const char *what
 {
 	sqlite3 *db;
 	int64_t found[KEYS];
+	model_assert(checksum_verify_file(path, NULL, NEW_ERR) == 0);
 	model_assert(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
 	read_file(db, found);
 	sqlite3_close(db);
@@ -336,6 +338,7 @@ static void check_replica(void)
 	}
 	read_file(replica_reader_db(reader), found);
 	uint64_t sequence = replica_reader_sequence(reader);
+	model_assert(checksum_verify_file(x.replica_path, NULL, NEW_ERR) == 0);
 	replica_read_end(reader);
 	if (sequence > 0) {
 		check_values(found, commit_at(sequence)->value, "replica");
@@ -513,6 +516,7 @@ static void lose_power(void)
 	disarm();
 	m.crashes++;
 	unlink(x.built_path);
+	model_assert(checksum_failures() == 0); /* of what was only lost, nothing is damaged */
 }
 
 /* After this, all is as the model says. */
@@ -624,6 +628,9 @@ START_TEST(test_random_crashes_leave_what_the_model_says)
 	}
 	replica_close(replica);
 	fault_disk_settle();
+	log_fixture_close(&x);
+	ck_ok(checksum_verify_file(x.f.path, NULL, NEW_ERR));
+	model_assert(checksum_failures() == 0);
 	log_fixture_end(&x);
 	free(m.commits);
 	printf("%u rounds, %d commits: %u crashes, %u failures told, %u points built, %u applies, "
