@@ -164,7 +164,8 @@ static void value_of(const struct rds_column *col, sqlite3_value *old, struct sl
 	int before = old != NULL ? sqlite3_value_type(old) : SQLITE_NULL;
 	bool number = before == SQLITE_INTEGER || before == SQLITE_FLOAT;
 	struct slice line = without_newline(text);
-	if ((holds_numbers(col->affinity) || number) && number_value(line, out)) {
+	if ((number || (holds_numbers(col->affinity) && before != SQLITE_TEXT)) &&
+		number_value(line, out)) {
 		return;
 	}
 	if (holds_numbers(col->affinity) && before != SQLITE_BLOB) {

@@ -75,8 +75,8 @@ static bool to_real(struct rds_value *v, const struct buf *bytes)
 		struct slice text = text_of(v, bytes);
 		if (rds_integer_parse(text, &i) && exact_real(i)) {
 			r = (double)i;
-		} else if (!rds_real_parse(text, &r)) {
-			return false;
+		} else if (!rds_real_parse(text, &r) || isinf(r)) {
+			return false; /* to SQLite 'Inf' is a text */
 		}
 	} else if (v->type == SQLITE_INTEGER && exact_real(i)) {
 		r = (double)i;
