@@ -9,6 +9,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/reply.h"
+#include "fs/reserved.h"
 
 struct scratch {
 	struct side_file *file;
@@ -60,11 +61,23 @@ static int put_text(
 	return rc;
 }
 
+/* Saved queries are not drafts: durable when close returns. */
+static bool is_query(struct handle *h)
+{
+	LOCKED(&h->m->nodes.lock);
+	return reserved_place_of(h->node->parent) == PLACE_QUERY;
+}
+
 static int scratch_flush(struct handle *h, pid_t pid, struct err *err)
 {
 	struct scratch *x = h->state;
 	struct side *s = &h->m->side;
 	(void)pid;
+	if (x->written && is_query(h)) {
+		x->written = false;
+		h->m->nodes.changes++; /* its results show something else */
+		return side_sync(s, x->file, err);
+	}
 	if (!x->written || !became_item(h)) {
 		return 0;
 	}

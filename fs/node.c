@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "engines/common/cleanup.h"
+#include "fs/reserved.h"
 
 #define ROOT_INO    1
 #define BUCKETS_MIN 1024
@@ -730,10 +731,40 @@ struct node *node_place(struct nodes *t, struct node *n, struct buf *name)
 	return n->parent;
 }
 
+/* As append_text(), but steps into views are left out. */
+static void append_home(struct node *n, struct buf *out)
+{
+	if (n->parent == NULL) {
+		return;
+	}
+	if (n->owns_engine && n->parent->type == NODE_RESERVED) {
+		append_home(n->parent->parent, out);
+		return;
+	}
+	append_home(n->parent, out);
+	buf_putc(out, '/');
+	buf_puts(out, node_name(n));
+}
+
+static void append_side_dir(struct node *dir, struct buf *out)
+{
+	if (dir->type == NODE_RESERVED && node_row(dir)->inside == PLACE_QUERY) {
+		append_home(dir, out);
+	} else {
+		append_text(node_anchor(dir), out);
+	}
+}
+
+void node_side_dir(struct nodes *t, struct node *dir, struct buf *out)
+{
+	LOCKED(&t->lock);
+	append_side_dir(dir, out);
+}
+
 void node_side_place(struct nodes *t, struct node *n, struct buf *dir, struct buf *name)
 {
 	LOCKED(&t->lock);
-	append_text(node_anchor(n), dir);
+	append_side_dir(n->parent, dir);
 	buf_puts(name, node_name(n));
 }
 

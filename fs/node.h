@@ -174,6 +174,9 @@ void node_path_free(struct node_path *p);
 /* Where the node stands now: its directory, referenced (NULL: it is the root), and
  * its name, appended. A rename may free both the moment the lock is gone. */
 struct node *node_place(struct nodes *t, struct node *n, struct buf *name);
+/* The directory that side files in this one are kept for (side.h): its own text; of
+ * .rejected that of the directory above; of .query the same in every view. */
+void node_side_dir(struct nodes *t, struct node *dir, struct buf *out);
 /* Of a side file: the text of the directory it is kept for, and its name. */
 void node_side_place(struct nodes *t, struct node *n, struct buf *dir, struct buf *name);
 /* Whether the kernel is to keep nothing of it, since what it shows changes without a

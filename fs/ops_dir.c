@@ -348,11 +348,12 @@ static int list_side(struct filler *f, struct err *err)
 	CLEANUP(buf_free) struct buf names = BUF_INIT;
 	struct node *n = f->l->node;
 	enum reserved_place place = reserved_place_of(n);
-	if ((place != PLACE_DATA && place != PLACE_REJECTED) || engine_fixed(n->engine)) {
+	if (place != PLACE_QUERY &&
+		((place != PLACE_DATA && place != PLACE_REJECTED) || engine_fixed(n->engine))) {
 		return 0;
 	}
-	node_text(&f->m->nodes, node_anchor(n), &dir);
-	int rc = side_list(&f->m->side, place == PLACE_DATA ? SIDE_SCRATCH : SIDE_REJECTED,
+	node_side_dir(&f->m->nodes, n, &dir);
+	int rc = side_list(&f->m->side, place == PLACE_REJECTED ? SIDE_REJECTED : SIDE_SCRATCH,
 		buf_cstr(&dir), &names, NULL, err);
 	for (size_t i = 0; rc == 0 && i < names.n && !f->stop;) {
 		const char *name = names.p + i;

@@ -23,6 +23,11 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 	case NODE_KEY: return handle_open_item(m, node, flags, false, who, out, mode, err);
 	case NODE_SIDE: {
 		struct side_how how = {.flags = flags, .uid = who->uid};
+		bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+		int rc = writes && node_row(node) == NULL ? tree_writable(m, node, err) : 0;
+		if (rc < 0) {
+			return rc;
+		}
 		return handle_open_side(m, node, &how, out, mode, err);
 	}
 	case NODE_RESERVED:

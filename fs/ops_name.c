@@ -113,6 +113,17 @@ static int remove_container(struct mount *m, struct node *dir, const char *name,
 	return rc;
 }
 
+/* Saved queries of a container that is gone must not turn up in a later one. */
+static void drop_side(struct mount *m, struct node *dir, const char *name)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	if (reserved_place_of(dir) == PLACE_DATA) {
+		node_text(&m->nodes, dir, &path);
+		buf_printf(&path, "/%s", name);
+		side_drop_dir(&m->side, buf_cstr(&path));
+	}
+}
+
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
@@ -130,6 +141,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	rc = rc == 0 ? remove_container(m, dir, name, &f, &err) : rc;
 	if (rc == 0) {
 		forget_name(m, dir, name);
+		drop_side(m, dir, name);
 	}
 	reply_done(req, "rmdir", dir, name, rc, &err);
 }
@@ -178,10 +190,17 @@ static int remove_file(struct mount *m, struct node *dir, const char *name,
 			"it",
 			name);
 	}
+	if (f->spec.row == &reserved_result) {
+		return err_set(err, EPERM, "%s is the result of a query: remove that", name);
+	}
 	if (f->spec.type == NODE_RESERVED) {
 		return err_set(err, EPERM, "%s belongs to the mount", name);
 	}
-	node_text(&m->nodes, node_anchor(dir), &path);
+	int rc = f->spec.row == NULL ? tree_writable(m, dir, err) : 0;
+	if (rc < 0) {
+		return rc;
+	}
+	node_side_dir(&m->nodes, dir, &path);
 	return side_unlink(&m->side, f->spec.row != NULL ? SIDE_REJECTED : SIDE_SCRATCH,
 		buf_cstr(&path), name, err);
 }

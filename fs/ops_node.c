@@ -183,6 +183,10 @@ static int set_side(
 	if (node_row(n) != NULL) {
 		return err_set(err, EPERM, "a refused text is kept as it was");
 	}
+	int rc = tree_writable(m, n, err);
+	if (rc < 0) {
+		return rc;
+	}
 	node_side_place(&m->nodes, n, &dir, &name);
 	set_time(attr, to_set, t);
 	return side_set(&m->side, buf_cstr(&dir), buf_cstr(&name),

@@ -49,6 +49,12 @@ static bool there_script(const struct reserved *row, const struct reserved_scope
 	return there_writable(row, s) && s->level != NULL && s->level->script != NULL;
 }
 
+static bool there_query(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return s->level != NULL && s->level->query != NULL;
+}
+
 static bool there_import_format(const struct reserved *row, const struct reserved_scope *s)
 {
 	return s->level != NULL && in_list(s->level->import_formats, row->name);
@@ -110,6 +116,8 @@ const struct reserved reserved_table[] = {
 	FILE_ROW(".help", PLACE_DATA, 0444, NULL, text_help, NULL, NULL, "this text"),
 	DIR_ROW(".import", PLACE_DATA, PLACE_IMPORT, there_import,
 		"loads a file in one transaction: cp FILE .import/append|upsert|replace/<format>"),
+	DIR_ROW(".query", PLACE_DATA, PLACE_QUERY, there_query,
+		"saved queries, and their results by name"),
 	DIR_ROW(".rejected", PLACE_DATA, PLACE_REJECTED, there_writable,
 		"the texts that were refused here, as they were written"),
 	VIEWS_ROW(".replicas", ENGINE_HAS_REPLICAS, ENGINE_VIEW_REPLICA,
@@ -181,9 +189,8 @@ const struct reserved *reserved_next(
 
 bool reserved_known(const char *name)
 {
-	static const char *const more[] = {".ttl", ".index", ".query", ".by", ".where", ".order",
-		".columns", ".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream",
-		NULL};
+	static const char *const more[] = {".ttl", ".index", ".by", ".where", ".order", ".columns",
+		".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream", NULL};
 	if (in_list(more, name)) {
 		return true;
 	}

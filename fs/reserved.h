@@ -10,6 +10,7 @@ enum reserved_place {
 	PLACE_DATA,	   /* any directory of an engine */
 	PLACE_DBMOUNT,	   /* /.dbmount */
 	PLACE_VIEWS,	   /* .snapshots, .replicas, .at: children are views (fs/view.h) */
+	PLACE_QUERY,	   /* .query: texts and results (fs/query.h) */
 	PLACE_REJECTED,	   /* .rejected: its children are side files */
 	PLACE_IMPORT,	   /* .import: the modes */
 	PLACE_IMPORT_MODE, /* .import/append: the formats */

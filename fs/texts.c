@@ -67,6 +67,19 @@ static void help_beside(const struct engine_level *level, struct buf *out)
 		      "NAME,\n  writing one makes it: cp FILE NAME.FORMAT\n");
 }
 
+static void help_query(const struct engine_level *level, struct buf *out)
+{
+	const struct engine_query_names *q = level->query;
+	if (q == NULL) {
+		return;
+	}
+	buf_printf(out, "\nWrite a query to .query/NAME%s, read its result (not listed):\n",
+		q->text_suffix);
+	for (unsigned i = 0; i < q->n_results; i++) {
+		buf_printf(out, "  .query/NAME%-8s %s\n", q->results[i].suffix, q->results[i].help);
+	}
+}
+
 int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
@@ -94,6 +107,7 @@ int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, st
 	}
 	help_forms(&level, out);
 	help_beside(&level, out);
+	help_query(&level, out);
 	buf_puts(out, "\nNot listed, reached by name:\n");
 	help_reserved(&scope, PLACE_DATA, out);
 	if (level.features & ENGINE_HAS_CONTROL) {

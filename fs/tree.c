@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/reserved.h"
+#include "fs/query.h"
 #include "fs/transfer.h"
 #include "fs/view.h"
 
@@ -54,6 +55,8 @@ static int find_reserved(struct mount *m, struct node *dir, const char *name,
 	}
 	f->spec = (struct node_spec){.type = NODE_RESERVED,
 		.row = row,
+		/* In a view it shows what is written elsewhere. */
+		.uncached = row->inside == PLACE_QUERY,
 		.kind = reserved_is_dir(row) ? ENGINE_DIR : ENGINE_FILE};
 	return 0;
 }
@@ -77,7 +80,7 @@ static int find_side(struct mount *m, struct node *dir, const char *name, enum s
 	struct tree_found *f, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	node_text(&m->nodes, node_anchor(dir), &path);
+	node_side_dir(&m->nodes, dir, &path);
 	f->spec = (struct node_spec){.type = NODE_SIDE, .kind = ENGINE_FILE, .row = node_row(dir)};
 	return side_stat(&m->side, kind, buf_cstr(&path), name, &f->st, err);
 }
@@ -196,6 +199,7 @@ static int find_anywhere(
 	switch (reserved_place_of(dir)) {
 	case PLACE_DATA: return find_in_data(m, dir, name, f, err);
 	case PLACE_VIEWS: return view_find(m, dir, name, f, err);
+	case PLACE_QUERY: return query_find(m, dir, name, f, err);
 	case PLACE_REJECTED: return find_side(m, dir, name, SIDE_REJECTED, f, err);
 	case PLACE_ROOT:
 		rc = find_service(m, name, f, err);
@@ -300,6 +304,10 @@ int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_
 	if (strlen(name) > NAME_MAX_BYTES) {
 		return err_set(
 			err, ENAMETOOLONG, "the name is longer than %d bytes", NAME_MAX_BYTES);
+	}
+	if (reserved_place_of(dir) == PLACE_QUERY && !dir_wanted) {
+		*what = TREE_SCRATCH;
+		return query_check_name(m, dir, name, err);
 	}
 	if (reserved_place_of(dir) != PLACE_DATA) {
 		return err_set(err, EPERM, "nothing can be made here: see .help");

@@ -245,4 +245,91 @@ test_a_script_that_fails_changes_nothing() {
 	fails ls "$B/.replicas/r1/.run"
 }
 
+# ------------------------------------------------------------------ queries
+
+test_a_saved_query_has_results_by_name() {
+	box q1 'a={"n": 1}' 'b={"n": 2}'
+	local q=$B/.query
+	put "$q/all.q" keys
+	check_eq "texts are listed, results not" "all.q" "$(names_in "$q" | xargs)"
+	check_eq "txt" "a b" "$(xargs <"$q/all.txt")"
+	check_eq "json" '["a","b"]' "$(jq -c . "$q/all.json")"
+	check_eq "size" "$(stat -c %s "$q/all.txt")" "$(wc -c <"$q/all.txt")"
+	put "$B/c.json" '{}'
+	check_eq "never stale" "a b c" "$(xargs <"$q/all.txt")"
+	put "$q/all.q" count
+	check_eq "of the text of the moment" 3 "$(cat "$q/all.txt")"
+	fails cat "$q/none.txt"
+	check_has "help" "$(cat "$B/.help")" '\.query/NAME\.txt'
+	check_eq "not in the data" "a.json b.json c.json" "$(names_in "$B" | xargs)"
+}
+
+test_a_query_that_is_wrong_says_so_when_its_result_is_opened() {
+	box q2
+	put "$B/.query/bad.q" kyes
+	check_eq "errno" EINVAL "$(py errno open "$B/.query/bad.txt")"
+	check_has "sentence" "$(errors_of "$B")" "\.query/bad.txt EINVAL: line 1, column 1: 'keys' or"
+	fails touch "$B/.query/bad.json" "$B/.query/new.txt"
+	check_has "sentence" "$(errors_of "$B")" 'new.txt would be a result, which is read: the query is new.q'
+	fails mkdir "$B/.query/sub"
+}
+
+test_saved_queries_stay_and_go() {
+	box q3 'a={"n": 1}'
+	local q=$B/.query
+	put "$q/one.q" keys
+	cd "$WORK"
+	remount
+	check_eq "after a remount" a "$(cat "$q/one.txt")"
+	put "$q/killed.q" count
+	kill_daemon
+	start_mount
+	check_eq "after a crash" count "$(cat "$q/killed.q")"
+	mv "$q/one.q" "$q/two.q"
+	fails cat "$q/one.txt"
+	check_eq "renamed" a "$(cat "$q/two.txt")"
+	fails rm "$q/two.txt"
+	rm "$q/two.q" "$q/killed.q"
+	fails cat "$q/two.txt"
+	check_eq "nothing left" "" "$(names_in "$q")"
+	put "$q/gone.q" keys
+	mv "$B" "$TOY/q3b"
+	check_eq "moved along" keys "$(cat "$TOY/q3b/.query/gone.q")"
+	rm "$TOY/q3b"/*.json
+	rmdir "$TOY/q3b"
+	mkdir "$TOY/q3b"
+	check_eq "gone with it" "" "$(names_in "$TOY/q3b/.query")"
+}
+
+test_editors_work_on_saved_queries() {
+	need vim
+	box q4 'a={"n": 1}'
+	put "$B/.query/e.q" kyes
+	timeout 20 vim -es -u NONE -c '%s/kyes/keys/' -c wq "$B/.query/e.q" </dev/null
+	check_eq "result" a "$(cat "$B/.query/e.txt")"
+	sed -i s/keys/count/ "$B/.query/e.q"
+	check_eq "result" 1 "$(cat "$B/.query/e.txt")"
+	check_eq "nothing left behind" "e.q" "$(names_in "$B/.query" | xargs)"
+}
+
+test_views_run_the_saved_queries_of_what_they_are_of() {
+	box q5 'a={"n": 1}'
+	mkdir "$B/.snapshots/s1" "$B/.replicas/r1"
+	put "$B/b.json" '{}'
+	put "$B/.query/k.q" keys
+	local s=$B/.snapshots/s1/.query r=$B/.replicas/r1/.query
+	check_eq "listed" k.q "$(names_in "$s")"
+	check_eq "over the snapshot" a "$(xargs <"$s/k.txt")"
+	check_eq "over the replica" "a b" "$(xargs <"$r/k.txt")"
+	put "$B/.query/k.q" count
+	check_eq "the text of now" 1 "$(cat "$s/k.txt")"
+	check_eq "the text" count "$(cat "$s/k.q")"
+	fails touch "$s/new.q" "$r/new.q"
+	fails rm -f "$s/k.q"
+	check_eq "errno" EROFS "$(py errno write "$s/k.q" keys)"
+	put "$B/.query/bad.q" nonsense
+	fails cat "$s/bad.txt"
+	check_has "sentence" "$(errors_of "$B/.snapshots/s1")" 'bad.txt EINVAL'
+}
+
 run_tests "$@"
