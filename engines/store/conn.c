@@ -21,6 +21,7 @@ static const char *const own_sql[OWN_COUNT] = {
 	[OWN_SAVEPOINT] = "SAVEPOINT store_write",
 	[OWN_RELEASE] = "RELEASE store_write",
 	[OWN_UNDO] = "ROLLBACK TO store_write",
+	[OWN_COMPACT] = "VACUUM",
 	[OWN_META] = "UPDATE _dbmount_store SET clean = ?1, version = ?2, time = ?3 WHERE id = 1",
 };
 

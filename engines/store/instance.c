@@ -199,6 +199,17 @@ int instance_sync(struct instance *i, struct err *err)
 	return use_current(i, use_sync, NULL, err);
 }
 
+static int use_compact(struct primary *p, void *arg, struct err *err)
+{
+	(void)arg;
+	return store_compact(p->store, err);
+}
+
+int instance_compact(struct instance *i, struct err *err)
+{
+	return use_current(i, use_compact, NULL, err);
+}
+
 struct copy_call {
 	const char *path;
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
@@ -336,6 +347,7 @@ int instance_open(const struct instance_config *config, struct instance **out, s
 		rc = open_copies(i, err);
 	}
 	if (rc == 0) {
+		backup_look(i);
 		rc = worker_start(i, err);
 	}
 	if (rc == 0) {
@@ -433,6 +445,7 @@ void instance_status(struct instance *i, struct instance_status *out)
 	LOCKED(&i->lock);
 	out->failing_over = i->failing_over;
 	out->failure = i->failure;
+	out->last_backup_ns = i->last_backup_ns;
 	out->n_failovers = i->n_failovers;
 	out->last_failover_ns = i->last_failover_ns;
 }

@@ -169,6 +169,13 @@ void replicas_mend(struct instance *i);
 /* The sequence above which the log must stay; UINT64_MAX: no replica needs it. */
 uint64_t replicas_hold(struct instance *i);
 
+/* ---- instance_backup.c ---- */
+
+/* Makes a backup if one is due, removes what need not be kept. */
+void backup_step(struct instance *i);
+/* Notes when the newest was made. */
+void backup_look(struct instance *i);
+
 /* ---- instance_worker.c ---- */
 
 int worker_start(struct instance *i, struct err *err);
@@ -220,6 +227,7 @@ struct instance {
 	bool failing_over;	 /* shown */
 	struct err failure;	 /* why none serves */
 	int64_t retry_at;	 /* not before: looking again whether one can */
+	int64_t last_backup_ns;
 	unsigned n_failovers;
 	int64_t last_failover_ns;
 
@@ -234,8 +242,10 @@ struct instance {
 	pthread_t monitor;
 	bool worker_runs;
 	bool monitor_runs;
-	int64_t build_at; /* the worker's: no standby is built before */
+	int64_t build_at; /* under work, as the rest: no standby is built before */
 	unsigned n_build_failures;
+	int64_t backup_at;
+	int64_t prune_at;
 };
 
 int64_t instance_clock(void); /* CLOCK_MONOTONIC */
@@ -248,6 +258,8 @@ void instance_leave(struct instance *i, struct primary *p);
 /* Called without a count by whoever saw `p` fail: with a standby another one is
  * current, or none, when it returns. */
 void instance_trouble(struct instance *i, struct primary *p);
+/* Rewrites the database without its free pages. */
+int instance_compact(struct instance *i, struct err *err);
 unsigned instance_zone_of_primary(struct instance *i);
 /* Closes those that were current and are not used any more. */
 void instance_bury(struct instance *i);

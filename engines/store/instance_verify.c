@@ -9,13 +9,12 @@
 #include "engines/store/instance_impl.h"
 #include "engines/store/wal_pages.h"
 
+#define RESERVED 20 /* in the header of the file */
+
 /* What SQLite changes in the first page without a commit of ours, and what
- * apply_record() does: journal mode, change counter, version; and a checksum over
- * them at the end of the page. */
-static void mask_header(unsigned char *page, uint32_t page_size)
+ * apply_record() does: journal mode, change counter, version. */
+static void mask_header(unsigned char *page)
 {
-	unsigned char reserved = page[20];
-	memset(page + page_size - reserved, 0, reserved);
 	memset(page + 18, 0, 2);
 	memset(page + 24, 0, 8);
 	memset(page + 92, 0, 8);
@@ -25,6 +24,7 @@ struct compare {
 	const struct disk_ops *disk;
 	const char *path;
 	int fd;
+	unsigned char reserved; /* bytes at a page's end: checksums, in the file only */
 	unsigned char *ours;
 	unsigned char *theirs;
 };
@@ -43,10 +43,11 @@ static int compare_page(
 	}
 	memcpy(c->theirs, record_page(r, n), r->page_size);
 	if (number == 1) {
-		mask_header(c->ours, r->page_size);
-		mask_header(c->theirs, r->page_size);
+		mask_header(c->ours);
+		mask_header(c->theirs);
 	}
-	if (got == (ssize_t)r->page_size && memcmp(c->ours, c->theirs, r->page_size) == 0) {
+	if (got == (ssize_t)r->page_size &&
+		memcmp(c->ours, c->theirs, r->page_size - c->reserved) == 0) {
 		return 0;
 	}
 	return err_set(err, EIO, "%s is not the database its log ends with, but an older one%s",
@@ -108,7 +109,9 @@ int verify_end(struct primary *p, const char *database, struct err *err)
 	if (c.fd < 0) {
 		return disk_error(c.fd, database, "cannot be opened", err);
 	}
-	rc = compare_last(p, &c, err);
+	ssize_t got = c.disk->read(c.fd, &c.reserved, 1, RESERVED);
+	rc = got < 0 ? disk_error((int)got, database, "cannot be read", err)
+		     : compare_last(p, &c, err);
 	c.disk->close(c.fd);
 	return rc;
 }

@@ -84,6 +84,7 @@ static void step(struct instance *i)
 	}
 	if (serves(i)) {
 		mend_replicas(i);
+		backup_step(i);
 	}
 	event_tell(i);
 }

@@ -187,6 +187,10 @@ bool store_is_current(struct store *s, uint64_t key, uint64_t sequence);
 int store_copy(struct store *s, const char *path,
 	void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct err *err);
 
+/* Rewrites the database without its free pages (VACUUM), as one commit; others
+ * wait. */
+int store_compact(struct store *s, struct err *err);
+
 /* ---- helpers over SQLite ---- */
 
 /* SQLite's result code of the last call on `db`, as err (message copied now):

@@ -37,6 +37,7 @@ enum own_stmt {
 	OWN_RELEASE,
 	OWN_UNDO,
 	OWN_META,
+	OWN_COMPACT,
 	OWN_COUNT,
 };
 
@@ -93,7 +94,8 @@ struct write_request {
 	struct write_request *next;
 	const uint64_t *keys;
 	unsigned n_keys;
-	store_fn *fn; /* NULL: no write but a whole checkpoint */
+	store_fn *fn; /* NULL: no write but a whole checkpoint, or */
+	bool compact;
 	void *arg;
 	struct err *err;
 	pthread_cond_t answered;

@@ -267,11 +267,23 @@ static void run_write(struct store_txn *t, struct write_request *req)
 	}
 }
 
+/* It commits by itself. */
+static int compact(struct store_txn *t, struct err *err)
+{
+	int rc = t->session ? 0 : session_begin(t, err);
+	t->hook_frames = 0;
+	if (rc == 0) {
+		rc = conn_run(&t->conn, OWN_COMPACT, err);
+	}
+	return rc == 0 && t->hook_frames > 0 ? announce(t, err) : rc;
+}
+
 static void run_request(struct store_txn *t, struct write_request *req)
 {
 	if (req->fn == NULL) {
 		writer_commit(t);
-		queue_answer(t->s, req, wal_checkpoint_all(t, req->err));
+		queue_answer(t->s, req,
+			req->compact ? compact(t, req->err) : wal_checkpoint_all(t, req->err));
 	} else {
 		run_write(t, req);
 	}
@@ -384,6 +396,16 @@ int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn
 		.arg = arg,
 		.err = err != NULL ? err : &unasked,
 	};
+	return queue_submit(s, &req);
+}
+
+int store_compact(struct store *s, struct err *err)
+{
+	struct err unasked = {0};
+	if (s->read_only) {
+		return err_set(err, EROFS, "%s is read-only", s->label);
+	}
+	struct write_request req = {.compact = true, .err = err != NULL ? err : &unasked};
 	return queue_submit(s, &req);
 }
 

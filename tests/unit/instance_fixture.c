@@ -189,6 +189,28 @@ int64_t instance_count(struct instance *i)
 	return instance_get(i, NULL, NEW_ERR);
 }
 
+static int replica_fn(sqlite3 *db, uint64_t sequence, void *arg, struct err *err)
+{
+	struct get *g = arg;
+	sqlite3_stmt *stmt = NULL;
+	(void)sequence;
+	if (sqlite3_prepare_v2(db, sql[FX_GET], -1, &stmt, NULL) != SQLITE_OK) {
+		return store_sql_error(db, NULL, err);
+	}
+	store_bind_slice(stmt, 1, slice_of(g->key));
+	int rc = store_step(stmt, err);
+	g->value = rc == 1 ? sqlite3_column_int64(stmt, 0) : -1;
+	sqlite3_finalize(stmt);
+	return rc < 0 ? rc : 0;
+}
+
+int64_t instance_replica_get(
+	struct instance *i, const char *replica, const char *key, struct err *err)
+{
+	struct get g = {key, -1};
+	return instance_replica_read(i, replica, replica_fn, &g, err) == 0 ? g.value : -2;
+}
+
 /* ---- waiting ---- */
 
 double seconds_now(void)
