@@ -25,6 +25,7 @@
 #define DBMOUNT_ENGINE_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdint.h>
 
 #include "engines/common/buf.h"
@@ -100,6 +101,10 @@ struct engine_level {
 	const struct engine_query_names *query; /* NULL: no .query/ */
 	const char *help; /* paragraphs for .help, before the commands; may be NULL */
 };
+
+/* In place of a form: keys are all that is asked for. Of the infos only `kind` counts,
+ * and what would cost something to find out is left 0. */
+#define ENGINE_NAMES UINT_MAX
 
 /* Called for each child, in the engine's key order. Non-zero ends the listing,
  * which then succeeds. */
@@ -185,7 +190,8 @@ struct engine_ops {
 	/* Mandatory. Children of a directory behind the child `after` (NULL: from the
 	 * first), whether or not `after` still exists; complete, each once, in a fixed
 	 * order, while others write. Stops when emit says so; needs not give all in
-	 * one call's transaction. ENOENT, ENOTDIR. */
+	 * one call's transaction. `form` (whose sizes are told) may be ENGINE_NAMES.
+	 * ENOENT, ENOTDIR. */
 	int (*list)(void *ctx, const struct epath *path, const struct slice *after, unsigned form,
 		engine_emit *emit, void *arg, struct err *err);
 	/* Mandatory where keys can be long. The key of the child with this name_hash().

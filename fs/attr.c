@@ -79,18 +79,15 @@ static void set_timeout(
 	out->timeout = lasting && changes == m->nodes.changes ? TIMEOUT_FOREVER : 0;
 }
 
-void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info, uint64_t changes,
-	struct attr *out)
+/* The node is told which version the kernel knows. Under nodes.lock. */
+static void settle(struct mount *m, struct node *n, const struct engine_info *info,
+	uint64_t changes, struct attr *out)
 {
-	bool dir = n->kind == ENGINE_DIR;
-	int64_t mtime = dir ? dir_mtime(m, n, info->mtime_ns) : info->mtime_ns;
-	fill(m, n, dir ? 0777 : 0666, dir ? 0 : info->size, mtime, out);
-	LOCKED(&m->nodes.lock);
 	const struct node_cache *c = &n->more->cache;
 	/* While handles with other content are open, the size of the inode is a
 	 * matter of who asks: the kernel must ask each time. */
 	bool mixed = n->n_writers > 0 || c->n_direct > 0 || n->more->n_pending > 0;
-	out->frozen = !dir && node_frozen(n, info->version);
+	out->frozen = n->kind == ENGINE_FILE && node_frozen(n, info->version);
 	out->uncached = node_uncached(n);
 	bool lasting = !mixed && !out->frozen && is_listed_form(n) && !out->uncached;
 	set_timeout(m, n, lasting, changes, out);
@@ -100,6 +97,23 @@ void attr_of_info(struct mount *m, struct node *n, const struct engine_info *inf
 		n->attr_version = c->open_version;
 		set_size(&out->st, c->open_size);
 	}
+}
+
+void attr_of_listed(struct mount *m, struct node *n, const struct engine_info *info,
+	uint64_t changes, struct attr *out)
+{
+	fill(m, n, 0666, info->size, info->mtime_ns, out);
+	settle(m, n, info, changes, out);
+}
+
+void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info, uint64_t changes,
+	struct attr *out)
+{
+	bool dir = n->kind == ENGINE_DIR;
+	int64_t mtime = dir ? dir_mtime(m, n, info->mtime_ns) : info->mtime_ns;
+	fill(m, n, dir ? 0777 : 0666, dir ? 0 : info->size, mtime, out);
+	LOCKED(&m->nodes.lock);
+	settle(m, n, info, changes, out);
 }
 
 static void attr_of_side(

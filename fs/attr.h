@@ -25,6 +25,9 @@ void attr_entry(
 	struct mount *m, struct node *n, const struct attr *a, struct fuse_entry_param *out);
 /* Through an open handle: its own size. */
 int attr_of_handle(struct handle *h, struct attr *out, struct err *err);
+/* attr_of_info() of a file, under nodes.lock. */
+void attr_of_listed(struct mount *m, struct node *n, const struct engine_info *info,
+	uint64_t changes, struct attr *out);
 /* Of what an engine told; `changes`: nodes.changes before it was asked. */
 void attr_of_info(struct mount *m, struct node *n, const struct engine_info *info, uint64_t changes,
 	struct attr *out);

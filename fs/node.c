@@ -188,16 +188,16 @@ static bool key_apart(struct slice name, struct slice key)
 	return key.n > name.n || (key.n > 0 && memcmp(name.p, key.p, key.n) != 0);
 }
 
-static size_t text_size(struct slice name, struct slice key)
+static size_t text_size(struct slice name, struct slice key, bool apart)
 {
-	return name.n + 1 + (key_apart(name, key) ? key.n : 0);
+	return name.n + 1 + (apart ? key.n : 0);
 }
 
-static void write_text(char *text, struct slice name, struct slice key)
+static void write_text(char *text, struct slice name, struct slice key, bool apart)
 {
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
-	if (key_apart(name, key)) {
+	if (apart) {
 		memcpy(text + name.n + 1, key.p, key.n);
 	}
 }
@@ -220,7 +220,8 @@ static void set_kind(struct node *n, const struct node_spec *spec)
 static struct node *node_new(
 	struct node *parent, struct slice name, uint64_t hash, const struct node_spec *spec)
 {
-	size_t size = offsetof(struct node, text) + text_size(name, spec->key);
+	bool apart = key_apart(name, spec->key);
+	size_t size = offsetof(struct node, text) + text_size(name, spec->key, apart);
 	struct node *n = malloc(size < sizeof(*n) ? sizeof(*n) : size);
 	if (n == NULL) {
 		return NULL;
@@ -229,13 +230,13 @@ static struct node *node_new(
 		.more = (struct node_more *)&nothing_more,
 		.parent = parent,
 		.ino = parent != NULL ? node_child_ino(parent, hash) : ROOT_INO,
-		.key_apart = key_apart(name, spec->key),
+		.key_apart = apart,
 		.members = spec->members,
 		.uncached = spec->uncached || spec->members || (parent != NULL && parent->uncached),
 		.engine = spec->engine != NULL ? spec->engine
 					       : (parent != NULL ? parent->engine : NULL),
 	};
-	write_text(n->text, name, spec->key);
+	write_text(n->text, name, spec->key, apart);
 	set_kind(n, spec);
 	if (spec->row != NULL) {
 		if (node_more(n) == NULL) {
@@ -539,9 +540,10 @@ static void forget_content(struct node *n)
 /* The text of a name to come, and room for it in the node. NULL: no memory. */
 static char *new_text(struct node *n, struct slice name, struct slice key)
 {
-	char *text = node_more(n) != NULL ? malloc(text_size(name, key)) : NULL;
+	bool apart = key_apart(name, key);
+	char *text = node_more(n) != NULL ? malloc(text_size(name, key, apart)) : NULL;
 	if (text != NULL) {
-		write_text(text, name, key);
+		write_text(text, name, key, apart);
 	}
 	return text;
 }

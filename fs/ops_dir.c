@@ -18,13 +18,17 @@
  * only the first reply does, but for one entry in it: whoever stats what it reads
  * (ls -l, find -size) must look that one up by name, and then every later reply
  * is full; whoever does not (ls -f) gets entries that say "no attributes"
- * (nodeid 0) and cost nothing. */
+ * (nodeid 0) and cost nothing; then the engine is asked for names alone.
+ *
+ * The nodes of the entries that have attributes are made when the page is written
+ * and the engine has been left: all under one lock. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engines/common/cleanup.h"
 #include "fs/attr.h"
+#include "fs/dirpage.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
@@ -46,15 +50,23 @@ struct place {
 
 struct mark {
 	uint64_t cookie;
-	uint64_t ordinal;
-	enum phase phase;
-	size_t at; /* in keys */
-	size_t n;
+	uint32_t at; /* in keys */
+	uint32_t n : 28;
+	uint32_t phase : 4;
+};
+
+/* An entry that is to have attributes. */
+struct wanted {
+	size_t at; /* in the reply */
+	uint64_t hash;
+	struct engine_info info;
+	uint32_t key_at; /* in the page's keys */
+	uint32_t key_n;
 };
 
 /* Where each entry of one reply stood. */
 struct page {
-	struct buf marks; /* of struct mark */
+	struct buf marks; /* of struct mark, the last one `place` in what is to come */
 	struct buf keys;
 };
 
@@ -65,24 +77,24 @@ struct listing {
 	uint64_t cookie; /* of the entry `place` is behind; 0 at the start */
 	struct page pages[PAGES_KEPT];
 	unsigned page;		 /* the one being filled */
+	struct buf wanted;	 /* of struct wanted: those of that page */
 	uint64_t lookups_before; /* node.child_lookups when it was opened */
 	bool full;		 /* few enough children, or somebody who stats them */
 };
 
-/* One reply being filled, or (buf NULL) a search for `wanted`. */
+/* One reply being filled, or (reply.p NULL) a search for `wanted`. */
 struct filler {
 	struct mount *m;
-	fuse_req_t req;
 	struct listing *l;
 	struct engine_level level;
+	struct dirpage reply;
 	struct buf name; /* of the entry being added */
-	char *buf;
-	size_t size;
-	size_t used;
-	bool plus;
+	struct buf last; /* of a search: the key of the entry before */
 	bool full;
 	bool probe; /* full, but for PROBE_ENTRY */
 	bool stop;
+	bool moved;	  /* entries were given since `place` was set */
+	bool failed;	  /* memory ran out */
 	uint64_t changes; /* nodes.changes before the engine was asked */
 	uint32_t wanted;
 	uint64_t wanted_ordinal; /* stop there when the hash is not found; 0: search */
@@ -93,126 +105,179 @@ static struct listing *listing_of(const struct fuse_file_info *fi)
 	return (struct listing *)(uintptr_t)fi->fh;
 }
 
-static uint32_t name_hash32(const char *name, size_t n)
-{
-	uint32_t h = 2166136261u;
-	for (size_t i = 0; i < n; i++) {
-		h = (h ^ (unsigned char)name[i]) * 16777619u;
-	}
-	return h;
-}
-
 /* 31 bits of ordinal: the offset stays positive. */
-static uint64_t make_cookie(uint64_t ordinal, uint32_t hash)
+static uint64_t make_cookie(uint64_t ordinal, uint64_t hash)
 {
-	return ((ordinal & 0x7fffffff) << 32) | hash;
-}
-
-static void keep_mark(struct listing *l, uint64_t cookie)
-{
-	struct page *p = &l->pages[l->page];
-	struct mark mark = {.cookie = cookie,
-		.ordinal = l->place.ordinal,
-		.phase = l->place.phase,
-		.at = p->keys.n,
-		.n = l->place.key.n};
-	buf_append(&p->marks, &mark, sizeof(mark));
-	buf_append_slice(&p->keys, buf_slice(&l->place.key));
-}
-
-static void advance(struct listing *l, struct slice key, uint32_t hash)
-{
-	buf_clear(&l->place.key);
-	buf_append_slice(&l->place.key, key);
-	l->place.begun = true;
-	l->place.ordinal++;
-	l->cookie = make_cookie(l->place.ordinal, hash);
+	return ((ordinal & 0x7fffffff) << 32) | (uint32_t)hash;
 }
 
 /* ---- one entry ---- */
 
 struct entry {
-	const char *name;
-	size_t name_len;
+	struct slice name;
 	struct slice key;		/* where to go on behind it */
-	const struct node_spec *spec;	/* NULL: "." and ".." */
-	const struct engine_info *info; /* of keys */
+	const struct engine_info *info; /* NULL: attributes are not given */
 	mode_t type;
+	bool dots;
 };
 
-static bool add_plain(struct filler *f, const struct entry *e, uint64_t cookie)
+static void keep_mark(struct filler *f, const struct entry *e, uint64_t cookie)
 {
-	struct stat st = {
-		.st_ino = node_child_ino(f->l->node, node_hash(slice_make(e->name, e->name_len))),
-		.st_mode = e->type};
-	if (e->spec == NULL) {
-		st.st_ino = f->l->node->ino;
-	}
-	size_t n = fuse_add_direntry(
-		f->req, f->buf + f->used, f->size - f->used, e->name, &st, (off_t)cookie);
-	if (n > f->size - f->used) {
+	struct page *p = &f->l->pages[f->l->page];
+	struct mark mark = {.cookie = cookie,
+		.phase = (unsigned)f->l->place.phase & 15,
+		.at = (uint32_t)p->keys.n,
+		.n = (uint32_t)e->key.n & 0xfffffff};
+	buf_append(&p->marks, &mark, sizeof(mark));
+	buf_append_slice(&p->keys, e->key);
+}
+
+static void want_attributes(struct filler *f, const struct entry *e, uint64_t hash, size_t at)
+{
+	struct wanted w = {.at = at,
+		.hash = hash,
+		.info = *e->info,
+		.key_at = (uint32_t)f->l->pages[f->l->page].keys.n,
+		.key_n = (uint32_t)e->key.n};
+	buf_append(&f->l->wanted, &w, sizeof(w));
+}
+
+static bool add_to_reply(struct filler *f, const struct entry *e, uint64_t hash, uint64_t cookie)
+{
+	const struct node *dir = f->l->node;
+	size_t at = f->reply.used;
+	struct dirpage_entry d = {.name = e->name,
+		.ino = e->dots ? dir->ino : node_child_ino(dir, hash),
+		.cookie = cookie,
+		.type = e->type};
+	struct page *p = &f->l->pages[f->l->page];
+	f->failed = !buf_reserve(&p->marks, p->marks.n + sizeof(struct mark)) ||
+		    !buf_reserve(&p->keys, p->keys.n + e->key.n);
+	if (f->failed || !dirpage_add(&f->reply, &d)) {
 		return false;
 	}
-	f->used += n;
+	if (e->info != NULL && (f->full || (f->probe && f->l->place.ordinal != PROBE_ENTRY))) {
+		want_attributes(f, e, hash, at);
+	}
+	keep_mark(f, e, cookie);
 	return true;
 }
 
-static bool make_full(struct filler *f, const struct entry *e, struct fuse_entry_param *p)
+static bool search_ends(struct filler *f, const struct entry *e, uint64_t hash)
 {
-	struct attr a;
-	struct node *n = node_get(&f->m->nodes, f->l->node, e->name, e->spec, true);
-	if (n == NULL) {
-		return false;
+	buf_clear(&f->last);
+	buf_append_slice(&f->last, e->key);
+	f->failed = f->last.failed;
+	if (f->failed) {
+		return true;
 	}
-	attr_of_info(f->m, n, e->info, f->changes, &a);
-	*p = (struct fuse_entry_param){
-		.ino = node_number(f->m, n),
-		.attr = a.st,
-		.attr_timeout = a.timeout,
-		.entry_timeout = a.frozen || a.uncached ? 0 : TIMEOUT_FOREVER,
-	};
-	return true;
-}
-
-static bool add_plus(struct filler *f, const struct entry *e, uint64_t cookie)
-{
-	size_t n = fuse_add_direntry_plus(f->req, NULL, 0, e->name, NULL, 0);
-	if (n > f->size - f->used) {
-		return false;
-	}
-	struct fuse_entry_param p = {0};
-	bool full = f->full || (f->probe && f->l->place.ordinal != PROBE_ENTRY);
-	if (!full || e->info == NULL || !make_full(f, e, &p)) {
-		p.attr.st_ino = e->spec == NULL
-					? f->l->node->ino
-					: node_child_ino(f->l->node,
-						  node_hash(slice_make(e->name, e->name_len)));
-		p.attr.st_mode = e->type;
-	}
-	fuse_add_direntry_plus(
-		f->req, f->buf + f->used, f->size - f->used, e->name, &p, (off_t)cookie);
-	f->used += n;
-	return true;
+	return f->wanted_ordinal > 0 ? f->l->place.ordinal + 1 >= f->wanted_ordinal
+				     : (uint32_t)hash == f->wanted;
 }
 
 /* True to go on. */
 static bool add(struct filler *f, const struct entry *e)
 {
-	uint32_t hash = name_hash32(e->name, e->name_len);
+	uint64_t hash = node_hash(e->name);
 	uint64_t cookie = make_cookie(f->l->place.ordinal + 1, hash);
-	if (f->buf == NULL) {
-		advance(f->l, e->key, hash);
-		f->stop = f->wanted_ordinal > 0 ? f->l->place.ordinal >= f->wanted_ordinal
-						: hash == f->wanted;
-		return !f->stop;
-	}
-	if (!(f->plus ? add_plus(f, e, cookie) : add_plain(f, e, cookie))) {
+	if (f->reply.p == NULL) {
+		f->stop = search_ends(f, e, hash);
+	} else if (!add_to_reply(f, e, hash, cookie)) {
 		f->stop = true;
 		return false;
 	}
-	advance(f->l, e->key, hash);
-	keep_mark(f->l, cookie);
-	return true;
+	f->moved = true;
+	f->l->place.ordinal++;
+	f->l->cookie = cookie;
+	return !f->stop;
+}
+
+/* Nothing below the lists of attributes is asked for. */
+static bool names_only(const struct filler *f)
+{
+	return !f->full && !f->probe;
+}
+
+/* The place is behind the last entry given. It is not moved with each: within a
+ * phase nobody looks at it. */
+static void settle_place(struct filler *f)
+{
+	struct place *p = &f->l->place;
+	if (!f->moved) {
+		return;
+	}
+	f->moved = false;
+	p->begun = true;
+	buf_clear(&p->key);
+	if (f->reply.p == NULL) {
+		buf_append_slice(&p->key, buf_slice(&f->last));
+		return;
+	}
+	const struct page *page = &f->l->pages[f->l->page];
+	struct mark mark;
+	memcpy(&mark, page->marks.p + page->marks.n - sizeof(mark), sizeof(mark));
+	buf_append(&p->key, page->keys.p + mark.at, mark.n);
+}
+
+/* ---- attributes ---- */
+
+static void fill_entry(
+	struct filler *f, const struct wanted *w, const struct node *n, const struct attr *a)
+{
+	/* Removed since the engine told of it, perhaps: then who told found no node. */
+	bool old = a->frozen || a->uncached || f->changes != f->m->nodes.changes;
+	struct dirpage_node node = {.number = node_number(f->m, n),
+		.st = a->st,
+		.attr_timeout = (uint64_t)a->timeout,
+		.entry_timeout = old ? 0 : (uint64_t)TIMEOUT_FOREVER};
+	dirpage_fill(&f->reply, w->at, &node);
+}
+
+static struct node *wanted_node(struct filler *f, const struct wanted *w)
+{
+	const struct page *page = &f->l->pages[f->l->page];
+	unsigned form = w->info.kind == ENGINE_FILE ? f->level.listed_form : 0;
+	struct node_spec spec = {.type = NODE_KEY,
+		.kind = w->info.kind,
+		.form = form,
+		.listed_form = form,
+		.key = slice_make(page->keys.p + w->key_at, w->key_n)};
+	return node_get_held(
+		&f->m->nodes, f->l->node, dirpage_name(&f->reply, w->at), w->hash, &spec);
+}
+
+/* True: it is a directory, whose attributes are found without the lock. */
+static bool give_file(struct filler *f, struct wanted *w, struct node **n)
+{
+	struct attr a;
+	*n = wanted_node(f, w);
+	if (*n == NULL || w->info.kind == ENGINE_DIR) {
+		return *n != NULL;
+	}
+	attr_of_listed(f->m, *n, &w->info, f->changes, &a);
+	fill_entry(f, w, *n, &a);
+	return false;
+}
+
+/* An entry that gets no node, as memory is short, stays one without attributes. */
+static void give_attributes(struct filler *f)
+{
+	struct wanted *w = (struct wanted *)(void *)f->l->wanted.p;
+	struct wanted *end = w + f->l->wanted.n / sizeof(*w);
+	while (w < end) {
+		struct node *dir = NULL;
+		bool found = false;
+		pthread_mutex_lock(&f->m->nodes.lock);
+		for (; w < end && !found; w++) {
+			found = give_file(f, w, &dir);
+		}
+		pthread_mutex_unlock(&f->m->nodes.lock);
+		if (found) {
+			struct attr a;
+			attr_of_info(f->m, dir, &w[-1].info, f->changes, &a);
+			fill_entry(f, &w[-1], dir, &a);
+		}
+	}
 }
 
 /* ---- phases ---- */
@@ -221,10 +286,8 @@ static void list_dots(struct filler *f)
 {
 	static const char *const dots[] = {".", ".."};
 	for (size_t i = f->l->place.begun ? f->l->place.key.n : 0; i < 2 && !f->stop; i++) {
-		struct entry e = {.name = dots[i],
-			.name_len = i + 1,
-			.key = slice_make(dots[i], i + 1),
-			.type = S_IFDIR};
+		struct slice name = slice_make(dots[i], i + 1);
+		struct entry e = {.name = name, .key = name, .type = S_IFDIR, .dots = true};
 		add(f, &e);
 	}
 }
@@ -246,12 +309,8 @@ static void list_services(struct filler *f)
 	for (unsigned i = 0; i < f->m->n_services && !f->stop; i++) {
 		struct engine *s = f->m->services[i];
 		const char *name = engine_service(s);
-		struct node_spec spec = {
-			.type = NODE_KEY, .kind = ENGINE_DIR, .engine = s, .own_engine = true};
-		struct entry e = {.name = name,
-			.name_len = strlen(name),
+		struct entry e = {.name = slice_of(name),
 			.key = slice_make(name, strlen(name) + 1),
-			.spec = &spec,
 			.type = S_IFDIR};
 		if (f->l->node->type == NODE_ROOT && behind(&f->l->place, name)) {
 			add(f, &e);
@@ -268,11 +327,8 @@ static void list_rows(struct filler *f)
 	const struct reserved *r;
 	while (!f->stop && (r = reserved_next(place, after, &scope)) != NULL) {
 		const char *name = reserved_name(r, &scope);
-		struct node_spec spec = {.type = NODE_RESERVED, .row = r};
-		struct entry e = {.name = name,
-			.name_len = strlen(name),
+		struct entry e = {.name = slice_of(name),
 			.key = slice_make(name, strlen(name) + 1),
-			.spec = &spec,
 			.type = reserved_is_dir(r) ? S_IFDIR : S_IFREG};
 		if (row_listed(f, name)) {
 			add(f, &e);
@@ -288,15 +344,12 @@ static int emit_key(void *arg, struct slice key, const struct engine_info *info)
 	unsigned form = dir ? 0 : f->level.listed_form;
 	buf_clear(&f->name);
 	name_print(key, dir ? &NAME_RULES_DIR : &f->level.names, form, &f->name);
-	struct node_spec spec = {.type = NODE_KEY,
-		.kind = info->kind,
-		.form = form,
-		.listed_form = form,
-		.key = key};
-	struct entry e = {.name = buf_cstr(&f->name),
-		.name_len = f->name.n,
+	if (f->name.failed) {
+		f->failed = true;
+		return 1;
+	}
+	struct entry e = {.name = buf_slice(&f->name),
 		.key = key,
-		.spec = &spec,
 		.info = info,
 		.type = dir ? S_IFDIR : S_IFREG};
 	return add(f, &e) ? 0 : 1;
@@ -306,15 +359,14 @@ static int emit_view(void *arg, struct slice key, const struct engine_info *info
 {
 	struct filler *f = arg;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
-	struct node_spec spec = {.type = NODE_KEY, .kind = ENGINE_DIR};
 	(void)info;
 	name_print(key, &NAME_RULES_DIR, 0, &name);
+	if (name.failed) {
+		f->failed = true;
+		return 1;
+	}
 	/* Without attributes: the view is opened when somebody goes there. */
-	struct entry e = {.name = buf_cstr(&name),
-		.name_len = name.n,
-		.key = key,
-		.spec = &spec,
-		.type = S_IFDIR};
+	struct entry e = {.name = buf_slice(&name), .key = key, .type = S_IFDIR};
 	return add(f, &e) ? 0 : 1;
 }
 
@@ -327,14 +379,11 @@ static int list_keys(struct filler *f, struct err *err)
 		return 0;
 	}
 	int rc = node_path(&f->m->nodes, l->node, &where, err);
-	/* advance() overwrites place.key while the engine still reads `after`. */
-	CLEANUP(buf_free) struct buf copy = BUF_INIT;
-	buf_append_slice(&copy, buf_slice(&l->place.key));
-	struct slice after = buf_slice(&copy);
+	struct slice after = buf_slice(&l->place.key);
 	const struct slice *from = l->place.begun ? &after : NULL;
 	if (rc == 0 && place == PLACE_DATA) {
-		rc = engine_list(
-			where.engine, &where.path, from, f->level.listed_form, emit_key, f, err);
+		rc = engine_list(where.engine, &where.path, from,
+			names_only(f) ? ENGINE_NAMES : f->level.listed_form, emit_key, f, err);
 	} else if (rc == 0) {
 		rc = engine_view_list(
 			where.engine, &where.path, view_kind(l->node), from, emit_view, f, err);
@@ -358,11 +407,7 @@ static int list_side(struct filler *f, struct err *err)
 	for (size_t i = 0; rc == 0 && i < names.n && !f->stop;) {
 		const char *name = names.p + i;
 		size_t len = strlen(name);
-		struct node_spec spec = {.type = NODE_SIDE};
-		struct entry e = {.name = name,
-			.name_len = len,
-			.key = slice_make(name, len + 1),
-			.spec = &spec};
+		struct entry e = {.name = slice_make(name, len), .key = slice_make(name, len + 1)};
 		if (behind(&f->l->place, name)) {
 			add(f, &e);
 		}
@@ -395,8 +440,9 @@ static int list_on(struct filler *f, struct err *err)
 	}
 	while (p->phase != PHASE_END && !f->stop) {
 		int rc = list_phase(f, err);
-		if (rc < 0) {
-			return rc;
+		settle_place(f);
+		if (rc < 0 || f->failed || p->key.failed) {
+			return rc < 0 ? rc : err_set(err, ENOMEM, "out of memory");
 		}
 		if (!f->stop) {
 			p->phase++;
@@ -430,7 +476,7 @@ static bool restore_mark(struct listing *l, uint64_t cookie)
 			}
 			l->place.phase = mark.phase;
 			l->place.begun = true;
-			l->place.ordinal = mark.ordinal;
+			l->place.ordinal = cookie >> 32;
 			l->cookie = cookie;
 			buf_clear(&l->place.key);
 			buf_append(&l->place.key, p->keys.p + mark.at, mark.n);
@@ -451,6 +497,7 @@ static int search(struct mount *m, struct listing *l, uint64_t cookie, struct er
 		rc = list_on(&f, err);
 	}
 	buf_free(&f.name);
+	buf_free(&f.last);
 	l->cookie = cookie;
 	return rc;
 }
@@ -470,6 +517,7 @@ static void next_page(struct listing *l)
 	l->page = (l->page + 1) % PAGES_KEPT;
 	buf_clear(&l->pages[l->page].marks);
 	buf_clear(&l->pages[l->page].keys);
+	buf_clear(&l->wanted);
 }
 
 static bool wants_attributes(struct listing *l)
@@ -485,7 +533,7 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 	struct err err = {0};
 	LOCKED(&l->lock);
 	int rc = buf == NULL ? -ENOMEM : go_to(m, l, (uint64_t)off, &err);
-	struct filler f = {.m = m, .req = req, .l = l, .buf = buf, .size = size, .plus = plus};
+	struct filler f = {.m = m, .l = l, .reply = {.p = buf, .size = size, .plus = plus}};
 	l->node->kept = true;
 	if (rc == 0) {
 		f.changes = m->nodes.changes;
@@ -494,16 +542,17 @@ static void reply_listing(fuse_req_t req, size_t size, off_t off, struct listing
 		next_page(l);
 		rc = list_on(&f, &err);
 		buf_free(&f.name);
+		give_attributes(&f);
 	}
 	l->node->kept = true; /* who told of a change meanwhile told too early for this page */
-	if (rc == -ENOENT && f.used == 0) {
+	if (rc == -ENOENT && f.reply.used == 0) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		fuse_reply_buf(req, NULL, 0); /* removed meanwhile: it lists nothing */
-	} else if (rc < 0 && f.used == 0) {
+	} else if (rc < 0 && f.reply.used == 0) {
 		reply_done(req, "readdir", l->node, NULL, rc, &err);
 	} else {
 		/* What was given out counts with the kernel: a failure comes next time. */
-		fuse_reply_buf(req, f.buf, f.used);
+		fuse_reply_buf(req, f.reply.p, f.reply.used);
 	}
 }
 
@@ -580,6 +629,7 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		buf_free(&l->pages[i].keys);
 	}
 	buf_free(&l->place.key);
+	buf_free(&l->wanted);
 	pthread_mutex_destroy(&l->lock);
 	node_unref(&m->nodes, l->node);
 	free(l);

@@ -105,8 +105,10 @@ static bool must_escape(unsigned char c, size_t at)
  * are nothing else, and a listing prints each. */
 static size_t plain_run(const unsigned char *p, size_t n)
 {
+	/* 32 bytes a word; '%' is 37 and '/' 47, DEL 127. */
+	static const uint32_t plain[8] = {0, 0xffff7fdf, 0xffffffff, 0x7fffffff};
 	size_t i = 0;
-	while (i < n && p[i] > 0x1f && p[i] < 0x7f && p[i] != '%' && p[i] != '/') {
+	while (i < n && (plain[p[i] >> 5] >> (p[i] & 31) & 1) != 0) {
 		i++;
 	}
 	return i;
@@ -339,9 +341,44 @@ static size_t print_full(
 	return at;
 }
 
+static bool ends_in_longer(struct slice name, const struct name_rules *rules, size_t own)
+{
+	for (unsigned i = 0; i < rules->n; i++) {
+		struct slice s = slice_of(rules->suffixes[i]);
+		if (s.n > own && ends_in(name, s)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Nearly all names: the key as it is and the suffix, in one go. False: not that
+ * simple, and nothing was appended. */
+static bool print_plain(
+	struct slice key, struct slice suffix, const struct name_rules *rules, struct buf *out)
+{
+	size_t n = key.n + suffix.n;
+	if (key.n == 0 || n > NAME_MAX_BYTES || key.p[0] == '.' ||
+		plain_run((const unsigned char *)key.p, key.n) < key.n ||
+		!buf_reserve(out, out->n + n)) {
+		return false;
+	}
+	char *p = out->p + out->n;
+	memcpy(p, key.p, key.n);
+	memcpy(p + key.n, suffix.p, suffix.n);
+	if (rules->n > 1 && ends_in_longer(slice_make(p, n), rules, suffix.n)) {
+		return false;
+	}
+	out->n += n;
+	return true;
+}
+
 void name_print(struct slice key, const struct name_rules *rules, unsigned form, struct buf *out)
 {
 	struct slice suffix = slice_of(rules->suffixes[form]);
+	if (print_plain(key, suffix, rules, out)) {
+		return;
+	}
 	size_t at = print_full(key, rules, form, out);
 	if (!out->failed && out->n - at > NAME_MAX_BYTES) {
 		out->n -= suffix.n;

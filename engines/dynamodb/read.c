@@ -246,9 +246,9 @@ struct listing {
 static int emit_table(void *arg, const struct ddb_table_def *def, struct err *err)
 {
 	const struct listing *l = arg;
-	struct engine_info info;
+	struct engine_info info = {.kind = ENGINE_DIR};
 
-	int rc = ddb_table_info(l->db, def, &info, err);
+	int rc = l->form == ENGINE_NAMES ? 0 : ddb_table_info(l->db, def, &info, err);
 	return rc < 0 ? rc : l->emit(l->arg, slice_of(def->name), &info) != 0;
 }
 
@@ -274,31 +274,51 @@ static int list_only(
 	return rc;
 }
 
+/* Which key the children of a directory bear. */
+static const struct ddb_key_def *child_key(const struct listing *l, enum ddb_kind kind)
+{
+	const struct ddb_key_schema *schema = &l->table->schema;
+	return kind == DDB_ITEM && schema->has_range ? &schema->range : &schema->hash;
+}
+
+static void row_info(
+	sqlite3_stmt *stmt, enum ddb_kind kind, const struct listing *l, struct engine_info *out)
+{
+	if (kind == DDB_PART) {
+		struct ddb_children children = part_row(stmt);
+		dir_info(&children, out);
+	} else {
+		struct ddb_stored stored = stored_row(stmt);
+		ddb_stored_info(&stored, l->table, l->form, out);
+	}
+}
+
+/* The rows hold what row_info() takes and then the key, or with ENGINE_NAMES the
+ * key alone. Most keys are text as they are stored and are handed on in place. */
 static int emit_rows(
 	sqlite3_stmt *stmt, enum ddb_kind kind, const struct listing *l, struct err *err)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
-	const struct ddb_key_schema *schema = &l->table->schema;
-	bool range = kind == DDB_ITEM && schema->has_range;
-	struct engine_info info;
+	const struct ddb_key_def *key = child_key(l, kind);
+	bool names = l->form == ENGINE_NAMES;
+	struct engine_info info = {.kind = kind == DDB_PART ? ENGINE_DIR : ENGINE_FILE};
 	int rc;
 
 	while ((rc = store_step(stmt, err)) == 1) {
-		buf_clear(&text);
-		ddb_key_text(
-			range ? &schema->range : &schema->hash, store_column_slice(stmt, 4), &text);
-		rc = buf_check(&text, err);
-		if (rc < 0) {
-			return rc;
+		struct slice shown = store_column_slice(stmt, names ? 0 : 4);
+		if (key->type != DDB_S) {
+			buf_clear(&text);
+			ddb_key_text(key, shown, &text);
+			rc = buf_check(&text, err);
+			if (rc < 0) {
+				return rc;
+			}
+			shown = buf_slice(&text);
 		}
-		if (kind == DDB_PART) {
-			struct ddb_children children = part_row(stmt);
-			dir_info(&children, &info);
-		} else {
-			struct ddb_stored stored = stored_row(stmt);
-			ddb_stored_info(&stored, l->table, l->form, &info);
+		if (!names) {
+			row_info(stmt, kind, l, &info);
 		}
-		if (l->emit(l->arg, buf_slice(&text), &info) != 0) {
+		if (l->emit(l->arg, shown, &info) != 0) {
 			return 0;
 		}
 	}
@@ -311,7 +331,8 @@ static int list_parts(
 	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(p->table, STORE_ALL_KEYS, PART_LIST, &r, &stmt, err);
+	int rc = begin(p->table, STORE_ALL_KEYS, l->form == ENGINE_NAMES ? PART_NAMES : PART_LIST,
+		&r, &stmt, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -335,7 +356,7 @@ static int list_items(const struct epath *path, const struct ddb_place *p, struc
 	if (rc != 1) {
 		return rc < 0 ? rc : ddb_no_path(path, err);
 	}
-	STMT stmt = store_reader_stmt(r, ITEM_LIST, err);
+	STMT stmt = store_reader_stmt(r, l->form == ENGINE_NAMES ? ITEM_NAMES : ITEM_LIST, err);
 	if (stmt == NULL) {
 		return -err->code;
 	}

@@ -42,6 +42,7 @@ static const char *const table_sql[N_TABLE_SQL] = {
 	[PART_REKEY] = "UPDATE parts SET pk = ?2, hash = ?3, mtime = ?4 WHERE id = ?1",
 	[PART_TOUCH] = "UPDATE parts SET mtime = ?2 WHERE pk = ?1",
 	[PART_LIST] = PART_COLUMNS "WHERE pk > ?1 ORDER BY pk",
+	[PART_NAMES] = "SELECT pk FROM parts WHERE pk > ?1 ORDER BY pk",
 	[PART_HASHED] = "SELECT pk FROM parts WHERE hash = ?1",
 	[PART_LEFT] = "SELECT 1 FROM parts WHERE n = 0 AND kept <> ?1 AND pk <> x'' LIMIT 1",
 	[PART_PURGE] = "DELETE FROM parts WHERE n = 0 AND kept <> ?1 AND pk <> x''",
@@ -59,6 +60,7 @@ static const char *const table_sql[N_TABLE_SQL] = {
 		      " JOIN docs d ON d.id = i.doc_id WHERE p.pk = ?1 AND i.sk = ?2",
 	[ITEM_LIST] = "SELECT " STAT_COLUMNS ", i.sk FROM items i WHERE i.part = ?1 AND i.sk > ?2"
 		      " ORDER BY i.sk",
+	[ITEM_NAMES] = "SELECT sk FROM items WHERE part = ?1 AND sk > ?2 ORDER BY sk",
 	[ITEM_NEXT] = "SELECT " STAT_COLUMNS ", i.bytes, i.doc_id, i.sk FROM items i"
 		      " WHERE i.part = ?1 AND i.sk > ?2 ORDER BY i.sk LIMIT 1",
 	[ITEM_HASHED] = "SELECT sk FROM items WHERE part = " THE_PART " AND hash = ?2",

@@ -88,6 +88,38 @@ START_TEST(test_stat_list_and_read_agree_in_every_form)
 }
 END_TEST
 
+static void check_names(const struct epath *path, const struct slice *after)
+{
+	struct listing whole = {0};
+	struct listing names = {0};
+	list(ground.e, path, after, 0, &whole);
+	list(ground.e, path, after, ENGINE_NAMES, &names);
+	ck_assert_uint_eq(names.n, whole.n);
+	for (size_t i = 0; i < names.n; i++) {
+		ck_assert(slice_equal(buf_slice(&names.keys[i]), buf_slice(&whole.keys[i])));
+		ck_assert_int_eq(names.infos[i].kind, whole.infos[i].kind);
+	}
+	listing_free(&whole);
+	listing_free(&names);
+}
+
+START_TEST(test_names_alone_are_the_same_names)
+{
+	GROUND;
+	char key[32];
+	for (unsigned n = 0; n < 20; n++) {
+		struct epath p = at(numbered("k", n, key));
+		put(&p, n);
+	}
+	for (unsigned d = 0; d < ground.profile->depth; d++) {
+		struct epath p = up_to(&ground.parent, d);
+		check_names(&p, NULL);
+	}
+	struct slice after = slice_of(numbered("k", 7, key));
+	check_names(&ground.parent, &after);
+}
+END_TEST
+
 START_TEST(test_reading_what_is_no_file)
 {
 	GROUND;
@@ -293,6 +325,7 @@ TCase *conform_read(void)
 	ADD(t, test_levels_describe_themselves);
 	ADD(t, test_stat_of_what_is_and_is_not);
 	ADD(t, test_stat_list_and_read_agree_in_every_form);
+	ADD(t, test_names_alone_are_the_same_names);
 	ADD(t, test_reading_what_is_no_file);
 	ADD(t, test_listing_what_is_no_directory);
 	ADD(t, test_containers_are_listed);

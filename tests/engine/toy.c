@@ -180,8 +180,10 @@ static int toy_list(void *ctx, const struct epath *path, const struct slice *aft
 		i++;
 	}
 	for (; i < b->n; i++) {
-		struct engine_info info;
-		toy_item_info(&b->items[i], form, &info);
+		struct engine_info info = {.kind = ENGINE_FILE};
+		if (form != ENGINE_NAMES) {
+			toy_item_info(&b->items[i], form, &info);
+		}
 		if (emit(arg, buf_slice(&b->items[i].key), &info) != 0) {
 			break;
 		}
