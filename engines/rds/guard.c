@@ -97,6 +97,10 @@ static int authorize(
 
 	(void)database;
 	(void)by;
+	if (action == SQLITE_DROP_TABLE && !is_hidden(a)) {
+		/* Rows that go with their table are not told one by one. */
+		rds_stamps_whole(g->conn, a);
+	}
 	if (g->internal) {
 		return SQLITE_OK;
 	}
@@ -134,12 +138,12 @@ void rds_guard_statement(struct rds_guard *g)
 	g->end_ms = now_ms() + g->limit_ms;
 }
 
-void rds_guard_begin(struct rds_guard *g, sqlite3 *db, unsigned limit_ms)
+void rds_guard_begin(struct rds_guard *g, struct rds_conn *c, unsigned limit_ms)
 {
-	*g = (struct rds_guard){.db = db, .limit_ms = limit_ms};
+	*g = (struct rds_guard){.db = c->db, .conn = c, .limit_ms = limit_ms};
 	rds_guard_statement(g);
-	sqlite3_set_authorizer(db, authorize, g);
-	sqlite3_progress_handler(db, STEPS, tick, g);
+	sqlite3_set_authorizer(c->db, authorize, g);
+	sqlite3_progress_handler(c->db, STEPS, tick, g);
 }
 
 void rds_guard_end(struct rds_guard *g)

@@ -49,7 +49,7 @@ static int run(struct rds_conn *c, void *arg, struct err *err)
 {
 	const struct run *r = arg;
 
-	return rds_script_run(c->db, r->script->text, &r->script->options, r->report, err);
+	return rds_script_run(c, r->script->text, &r->script->options, r->report, err);
 }
 
 int rds_script_finish(

@@ -505,9 +505,10 @@ static void print_report(struct run *r, struct buf *report)
 	}
 }
 
-int rds_script_run(sqlite3 *db, struct spill *text, const struct rds_script_options *options,
+int rds_script_run(struct rds_conn *c, struct spill *text, const struct rds_script_options *options,
 	struct buf *report, struct err *err)
 {
+	sqlite3 *db = c->db;
 	struct run r = {.db = db, .options = options};
 
 	sql_reader_init(&r.reader, text, SQL_UNKNOWN);
@@ -517,7 +518,7 @@ int rds_script_run(sqlite3 *db, struct spill *text, const struct rds_script_opti
 	if (options->create) {
 		enforce_foreign_keys(&r, false);
 	}
-	rds_guard_begin(&r.guard, db, STATEMENT_LIMIT_MS);
+	rds_guard_begin(&r.guard, c, STATEMENT_LIMIT_MS);
 	int rc = each_statement(&r, err);
 	rc = rc < 0 ? rc : complete(&r, err);
 	buf_clear(report);

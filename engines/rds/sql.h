@@ -26,6 +26,7 @@
  * there, and what would reach beyond the transaction or the instance is refused. */
 struct rds_guard {
 	sqlite3 *db;
+	struct rds_conn *conn;
 	bool internal;	/* let everything through for a moment: our own statements */
 	char why[256];	/* of the last refusal; "" none */
 	int64_t end_ms; /* of the monotonic clock: when a statement is stopped */
@@ -33,7 +34,7 @@ struct rds_guard {
 };
 
 /* `limit_ms`: for each statement, 0 none. `g` stays where it is until rds_guard_end(). */
-void rds_guard_begin(struct rds_guard *g, sqlite3 *db, unsigned limit_ms);
+void rds_guard_begin(struct rds_guard *g, struct rds_conn *c, unsigned limit_ms);
 void rds_guard_statement(struct rds_guard *g); /* time starts anew */
 void rds_guard_end(struct rds_guard *g);
 /* SQLite's failure of a user's SQL as err: EINVAL (what the SQL says, constraints
@@ -88,7 +89,7 @@ struct rds_script_options {
 
 /* Runs the text's statements, inside a write of which they are all; the report says what
  * was done and shows results. EINVAL names line and column of the statement; ETIMEDOUT. */
-int rds_script_run(sqlite3 *db, struct spill *text, const struct rds_script_options *options,
+int rds_script_run(struct rds_conn *c, struct spill *text, const struct rds_script_options *options,
 	struct buf *report, struct err *err);
 
 /* As import_open .. import_abort of a script. */
@@ -100,5 +101,42 @@ int rds_script_feed(struct rds_script *s, struct slice text, struct err *err);
 int rds_script_finish(
 	struct rds_script *s, struct rds_source *source, struct buf *report, struct err *err);
 void rds_script_abort(struct rds_script *s); /* NULL is fine */
+
+/* ---- dump.c, export_table.c ---- */
+
+extern const char *const rds_export_formats[];	 /* of a table: csv tsv json jsonl sql */
+extern const char *const rds_import_formats[];	 /* of a table: csv tsv json jsonl */
+extern const char *const rds_database_formats[]; /* of an instance: sql */
+
+/* A table or view, or with an empty name the whole instance (format sql only), as one
+ * text; then rds_stream_read(), rds_stream_close(). ENOENT, EINVAL (format).
+ *
+ * sql   loads into an empty instance and gives the very same text again
+ * csv   RFC 4180 with a header and lines that end in LF. NULL is nothing, the empty text
+ *       is ""; a blob is base64
+ * tsv   the same by tabs: \t \n \r \\ within values, \N is NULL
+ * json, jsonl   rows as in files, an array or a line each */
+int rds_export_open(struct rds_source *source, const char *tmp, struct slice table,
+	const char *format, struct rds_stream **out, uint64_t *size, struct err *err);
+/* Within a read: the dump of a table (or all, when empty). */
+int rds_dump(struct rds_conn *c, struct slice table, struct rds_out *out, struct err *err);
+/* Within a read: all of a table in csv, tsv, json or jsonl. */
+int rds_export_table(struct rds_conn *c, const struct rds_table *t, const char *format,
+	struct rds_out *out, struct err *err);
+/* SELECT of all columns of the table, in order of storage; behind them the rowid if `rowid`. */
+sqlite3_stmt *rds_scan(struct rds_conn *c, const struct rds_table *t, bool rowid, struct err *err);
+
+/* ---- query.c ---- */
+
+extern const struct engine_query_names rds_query_names;
+
+/* One SELECT (or VALUES, WITH, EXPLAIN, a telling PRAGMA), its result in a form of
+ * rds_query_names. EINVAL with line and column, ETIMEDOUT. */
+int rds_query_open(struct rds_source *source, const char *tmp, struct slice text, unsigned form,
+	struct rds_stream **out, uint64_t *size, struct err *err);
+
+/* text_table.c: a value in csv or tsv. */
+void rds_separated_print(sqlite3_stmt *stmt, int column, bool tabs, struct buf *out);
+void rds_separated_text(struct slice text, bool tabs, struct buf *out);
 
 #endif
