@@ -306,6 +306,9 @@ START_TEST(test_a_key_that_cannot_be)
 	GROUND;
 	struct buf key = BUF_INIT;
 	struct engine_info info;
+	if (ground.profile->too_long_key == 0) {
+		return;
+	}
 	long_key(&key, ground.profile->too_long_key, 'x');
 	struct epath p = at_slice(buf_slice(&key));
 	FAILS(engine_stat(ground.e, &p, 0, &info, fresh()), ENOENT);

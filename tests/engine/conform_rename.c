@@ -127,8 +127,10 @@ START_TEST(test_rename_to_where_it_cannot_be)
 	while (key.n < ground.profile->too_long_key) {
 		buf_putc(&key, 'x');
 	}
-	struct epath bad = at_slice(buf_slice(&key));
-	FAILS(engine_rename(ground.e, &p, &bad, 0, fresh()), EINVAL);
+	if (key.n > 0) {
+		struct epath bad = at_slice(buf_slice(&key));
+		FAILS(engine_rename(ground.e, &p, &bad, 0, fresh()), EINVAL);
+	}
 	ck_assert_uint_eq(stat_of(&p).version, x.version);
 }
 END_TEST

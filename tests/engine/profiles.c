@@ -1,6 +1,7 @@
 #include "tests/engine/profiles.h"
 
 #include "engines/dynamodb/dynamodb.h"
+#include "engines/rds/rds.h"
 #include "tests/engine/toy.h"
 
 /* Texts of many lengths, so that sizes differ. */
@@ -22,6 +23,36 @@ static int make_hash_only(struct engine *e, const struct epath *path, struct err
 	int r = engine_command(e, &root, buf_slice(&line), &out, err);
 	buf_free(&line);
 	buf_free(&out);
+	return r;
+}
+
+static void row_document(unsigned n, struct buf *out)
+{
+	buf_printf(
+		out, "{\"n\": %u, \"pad\": \"%.*s\"}", n, (int)(n % 23), "abcdefghijklmnopqrstuvw");
+}
+
+/* An instance; a table with a text as key. */
+static int make_rds(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct epath instance = {1, {path->key[0]}};
+	struct engine_import *i = NULL;
+	struct buf sql = BUF_INIT;
+	struct buf report = BUF_INIT;
+	if (path->depth == 1) {
+		return engine_mkdir(e, path, err);
+	}
+	buf_printf(&sql,
+		"CREATE TABLE \"%.*s\"(k TEXT PRIMARY KEY NOT NULL,"
+		" n INTEGER NOT NULL, pad TEXT);",
+		(int)path->key[1].n, path->key[1].p);
+	int r = engine_import_open(e, &instance, "run", "sql", &i, err);
+	if (r == 0) {
+		r = engine_import_feed(i, buf_slice(&sql), err);
+		r = r == 0 ? engine_import_finish(i, &report, err) : r;
+	}
+	buf_free(&sql);
+	buf_free(&report);
 	return r;
 }
 
@@ -65,6 +96,23 @@ const struct profile profiles[] = {
 		.long_key = 2000,
 		.too_long_key = 2049,
 		.dir_key = "Fresh",
+		.on_sqlite = true,
+	},
+	{
+		.name = "rds/sqlite",
+		.ops = &rds_sqlite_ops,
+		.depth = 3,
+		.container = {"shop", "Things"},
+		.beside = {"shop2", "Others"},
+		.implied = 3,
+		.make = make_rds,
+		.document = row_document,
+		.invalid = "{\"n\": 1, oops",
+		.unfinished = "{\"n\": 1, ",
+		.other_key = "{\"k\": \"zzz\", \"n\": 5}",
+		.keys = string_keys,
+		.long_key = 1000,
+		.dir_key = "fresh",
 		.on_sqlite = true,
 	},
 	{

@@ -25,7 +25,7 @@ struct profile {
 	const char *other_key;	 /* valid, but bears the key "zzz"; NULL: items bear none */
 	const char *const *keys; /* all sorts that are valid, NULL-ended */
 	size_t long_key;	 /* bytes of a valid key with a hashed name */
-	size_t too_long_key;	 /* bytes of one that is refused */
+	size_t too_long_key;	 /* bytes of one that is refused; 0: none is */
 	const char *dir_key;	 /* a valid name of a new directory at depth 1 */
 	bool on_sqlite;
 	/* Of a service that has them: a query of all items in `container` whose result

@@ -1,0 +1,384 @@
+/* RDS: opening and closing the service, its directory, what it tells the daemon. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "engines/common/log.h"
+#include "engines/rds/lifecycle.h"
+
+/* ---- telling ---- */
+
+void rds_changed(struct rds_service *s, const struct epath *path)
+{
+	if (s->host.changed != NULL) {
+		s->host.changed(s->host.arg, rds_sqlite_ops.service, path);
+	}
+}
+
+static void event_at(const struct rds_service *s, const struct epath *path, unsigned id,
+	const char *category, const char *fmt, va_list ap)
+{
+	char text[1024];
+	int n = id != 0 ? snprintf(text, sizeof(text), "RDS-EVENT-%04u %s: ", id, category)
+			: snprintf(text, sizeof(text), "%s: ", category);
+
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	if (s->host.event != NULL) {
+		s->host.event(s->host.arg, rds_sqlite_ops.service, path, text);
+	}
+}
+
+void rds_event(struct rds_instance *i, unsigned id, const char *category, const char *fmt, ...)
+{
+	char name[RDS_NAME_MAX + 1];
+	va_list ap;
+
+	rds_name(i, name);
+	struct epath path = {.depth = 1, .key = {slice_of(name)}};
+	va_start(ap, fmt);
+	event_at(i->service, &path, id, category, fmt, ap);
+	va_end(ap);
+}
+
+void rds_event_service(
+	struct rds_service *s, unsigned id, const char *category, const char *fmt, ...)
+{
+	static const struct epath the_service;
+	va_list ap;
+
+	va_start(ap, fmt);
+	event_at(s, &the_service, id, category, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- files ---- */
+
+void rds_file_path(const struct rds_service *s, char kind, uint64_t id, struct buf *out)
+{
+	buf_printf(
+		out, "%s/%c%llu%s", s->dir, kind, (unsigned long long)id, kind == 'i' ? "" : ".db");
+	buf_cstr(out);
+}
+
+void rds_file_remove(const struct rds_service *s, char kind, uint64_t id)
+{
+	static const char *const siblings[] = {"", "-wal", "-shm", "-journal", ".part"};
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	size_t n;
+
+	rds_file_path(s, kind, id, &path);
+	n = path.n;
+	for (size_t k = 0; k < sizeof(siblings) / sizeof(siblings[0]); k++) {
+		path.n = n;
+		buf_puts(&path, siblings[k]);
+		if (unlink(buf_cstr(&path)) < 0 && errno != ENOENT) {
+			log_warn("rds: cannot remove %s: %s", buf_cstr(&path), strerror(errno));
+		}
+	}
+}
+
+/* "i12", "s3.db", "p4.db-wal": ours; false for anything else. */
+static bool file_parse(const char *name, char *kind, uint64_t *id)
+{
+	char *end;
+
+	if (strchr("isp", name[0]) == NULL || name[1] < '1' || name[1] > '9') {
+		return false;
+	}
+	*kind = name[0];
+	*id = strtoull(name + 1, &end, 10);
+	return name[0] == 'i' ? *end == '\0' : strncmp(end, ".db", 3) == 0;
+}
+
+/* Calls for each name of ours in the directory, missing is fine. Non-zero stops and is
+ * returned. */
+typedef int file_fn(
+	struct rds_service *s, const char *name, char kind, uint64_t id, struct err *err);
+
+static int each_file(struct rds_service *s, const char *path, file_fn *fn, struct err *err)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	char kind;
+	uint64_t id;
+	int rc = 0;
+
+	if (dir == NULL) {
+		return errno == ENOENT ? 0 : err_errno(err, "%s", path);
+	}
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		if (file_parse(entry->d_name, &kind, &id)) {
+			rc = fn(s, entry->d_name, kind, id, err);
+		}
+	}
+	closedir(dir);
+	return rc;
+}
+
+/* A file without a row is what a crash left of a step that did not happen, or of a
+ * removal that did. */
+static int remove_orphan(
+	struct rds_service *s, const char *name, char kind, uint64_t id, struct err *err)
+{
+	struct err why = {0};
+
+	(void)err;
+	if (rds_catalog_has(s, kind, id)) {
+		return 0;
+	}
+	log_info("rds: removing %s, left over by a crash", name);
+	if (kind == 'i') {
+		struct rds_config config = {0};
+		rds_config_init(&config, s, id, name);
+		if (instance_destroy(&config.config, &why) < 0) {
+			log_warn("rds: %s: %s", name, why.msg);
+		}
+	} else if (unlinkat(s->dir_fd, name, 0) < 0) {
+		log_warn("rds: cannot remove %s: %s", name, strerror(errno));
+	}
+	return 0;
+}
+
+static int refuse_file(
+	struct rds_service *s, const char *name, char kind, uint64_t id, struct err *err)
+{
+	(void)kind;
+	(void)id;
+	return err_set(err, EIO,
+		"%s holds %s but no catalog.db, which names the instances: nothing was changed; "
+		"put "
+		"catalog.db back, or move the files away",
+		s->dir, name);
+}
+
+/* Without this a lost catalog would be made anew, empty, and every instance removed
+ * as left over. */
+static int check_catalog(struct rds_service *s, struct err *err)
+{
+	struct stat st;
+
+	return fstatat(s->dir_fd, "catalog.db", &st, 0) == 0
+		       ? 0
+		       : each_file(s, s->dir, refuse_file, err);
+}
+
+static void empty_tmp(struct rds_service *s)
+{
+	int fd = openat(s->dir_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+
+	if (dir == NULL) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+			unlinkat(dirfd(dir), entry->d_name, 0);
+		}
+	}
+	closedir(dir);
+}
+
+/* A zone that is gone, or whose disk is, must not keep the others from being served: the
+ * store deals with that. */
+static void clean_zones(struct rds_service *s)
+{
+	struct err why = {0};
+
+	for (unsigned z = 0; z < INSTANCE_ZONES; z++) {
+		if (each_file(s, s->zone_dir[z], remove_orphan, &why) < 0) {
+			log_warn("rds: %s", why.msg);
+		}
+	}
+}
+
+static int make_tmp(struct rds_service *s, struct err *err)
+{
+	if (s->catalog == NULL) {
+		return 0;
+	}
+	if (mkdirat(s->dir_fd, "tmp", 0700) < 0 && errno != EEXIST) {
+		return err_errno(err, "%s/tmp", s->dir);
+	}
+	empty_tmp(s);
+	return 0;
+}
+
+static int clean(struct rds_service *s, struct err *err)
+{
+	if (s->catalog == NULL) {
+		return 0;
+	}
+	clean_zones(s);
+	return each_file(s, s->dir, remove_orphan, err);
+}
+
+/* ---- settings ---- */
+
+static int attach(struct rds_service *s, const char *name, const char *file, struct err *err)
+{
+	int rc = rds_check_name("DBInstanceIdentifier", slice_of(name), RDS_NAME_MAX, err);
+
+	if (rc == 0 && file[0] != '/') {
+		rc = err_set(
+			err, EINVAL, "rds.%s=%s: the whole path, from /, is expected", name, file);
+	}
+	return rc < 0 ? rc : rds_instances_attach(s, name, file, err);
+}
+
+static int take_setting(struct rds_service *s, const struct engine_setting *set, struct err *err)
+{
+	static const char *const zones[INSTANCE_ZONES] = {"az.a", "az.b"};
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+
+	for (unsigned z = 0; z < INSTANCE_ZONES; z++) {
+		if (strcmp(set->key, zones[z]) == 0) {
+			/* Other services have folders of their own in the zone. */
+			buf_printf(&path, "%s/rds", set->value);
+			free(s->zone_dir[z]);
+			s->zone_dir[z] = strdup(buf_cstr(&path));
+			return 0;
+		}
+	}
+	if (strncmp(set->key, "rds.", 4) == 0) {
+		return attach(s, set->key + 4, set->value, err);
+	}
+	return err_set(
+		err, EINVAL, "rds has no setting '%s'; it knows az.a, az.b and rds.NAME", set->key);
+}
+
+static int default_zones(struct rds_service *s, struct err *err)
+{
+	for (unsigned z = 0; z < INSTANCE_ZONES; z++) {
+		CLEANUP(buf_free) struct buf path = BUF_INIT;
+		buf_printf(&path, "%s/az-%c", s->dir, 'a' + (int)z);
+		if (s->zone_dir[z] == NULL) {
+			s->zone_dir[z] = strdup(buf_cstr(&path));
+		}
+		if (s->zone_dir[z] == NULL || path.failed) {
+			return err_set(err, ENOMEM, "out of memory");
+		}
+	}
+	return 0;
+}
+
+static int take_settings(struct rds_service *s, const struct engine_config *config, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < config->n_settings; i++) {
+		rc = take_setting(s, &config->settings[i], err);
+	}
+	return rc < 0 ? rc : default_zones(s, err);
+}
+
+/* ---- open, close ---- */
+
+static struct rds_service *service_new(const struct engine_config *config)
+{
+	struct rds_service *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		return NULL;
+	}
+	TAILQ_INIT(&s->instances);
+	TAILQ_INIT(&s->past);
+	pthread_mutex_init(&s->ddl, NULL);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->past_lock, NULL);
+	pthread_cond_init(&s->idle, NULL);
+	s->dir_fd = -1;
+	s->sync = config->sync;
+	s->read_only = config->read_only;
+	s->host = config->host;
+	return s;
+}
+
+static void service_close(struct rds_service *s)
+{
+	rds_keeper_stop(s);
+	rds_past_expire(s, true);
+	rds_instances_close(s);
+	store_close(s->catalog);
+	pthread_cond_destroy(&s->idle);
+	pthread_mutex_destroy(&s->past_lock);
+	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->ddl);
+	cleanup_close(&s->dir_fd);
+	for (unsigned z = 0; z < INSTANCE_ZONES; z++) {
+		free(s->zone_dir[z]);
+	}
+	free(s->tmp);
+	free(s->dir);
+	free(s);
+}
+
+static int service_open(struct rds_service *s, const struct engine_config *config, struct err *err)
+{
+	s->dir = strdup(config->dir);
+	s->dir_fd = open(config->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir == NULL || s->dir_fd < 0) {
+		return err_errno(err, "%s", config->dir);
+	}
+	if (asprintf(&s->tmp, "%s/tmp", s->dir) < 0) {
+		s->tmp = NULL;
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = check_catalog(s, err);
+	rc = rc < 0 ? rc : rds_catalog_open(s, err);
+	rc = rc < 0 ? rc : rds_instances_load(s, err);
+	rc = rc < 0 ? rc : take_settings(s, config, err);
+	rc = rc < 0 ? rc : make_tmp(s, err);
+	rc = rc < 0 ? rc : rds_recover(s, err);
+	rc = rc < 0 ? rc : clean(s, err);
+	return rc < 0 ? rc : rds_keeper_start(s, err);
+}
+
+int rds_sqlite_open(const struct engine_config *config, void **ctx, struct err *err)
+{
+	struct rds *rds = calloc(1, sizeof(*rds));
+	struct rds_service *s = service_new(config);
+
+	if (rds == NULL || s == NULL) {
+		free(rds);
+		free(s);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = service_open(s, config, err);
+	if (rc < 0) {
+		service_close(s);
+		free(rds);
+		return rc;
+	}
+	rds->service = s;
+	*ctx = rds;
+	return 0;
+}
+
+static void view_close(struct rds *rds)
+{
+	struct rds_view *v = rds->view;
+
+	rds_source_close(v->source);
+	if (v->past != NULL) {
+		rds_past_put(rds->service, v->past);
+	}
+	rds_put(v->instance);
+	free(v);
+}
+
+void rds_sqlite_close(void *ctx)
+{
+	struct rds *rds = ctx;
+
+	if (rds->view != NULL) {
+		view_close(rds);
+	} else {
+		service_close(rds->service);
+	}
+	free(rds);
+}

@@ -1,0 +1,147 @@
+/* Texts in and out: scripts, dumps, tables as files, queries, schema texts. Which
+ * path and format mean which of sql.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engines/rds/lifecycle.h"
+#include "engines/rds/sql.h"
+
+/* ---- in ---- */
+
+/* What is being loaded: a script for an instance, or for one that it makes. */
+struct sink {
+	struct rds *rds;
+	char name[RDS_NAME_MAX + 1];
+	bool create;
+	struct rds_script *script;
+};
+
+static void sink_free(struct sink *k)
+{
+	rds_script_abort(k->script);
+	free(k);
+}
+
+/* Early, so that nobody writes a long dump for nothing. */
+static int check_new(struct rds *rds, struct slice name, struct err *err)
+{
+	RDS_INSTANCE other = NULL;
+	struct err why = {0};
+
+	int rc = rds_check_name("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
+	if (rc == 0 && rds_find_any(rds->service, name, &other, &why) == 0) {
+		rc = err_set(err, EEXIST,
+			"DBInstanceAlreadyExists: DB instance already exists: %.*s", (int)name.n,
+			name.p);
+	}
+	return rc;
+}
+
+static int check_there(struct rds *rds, const struct epath *path, struct err *err)
+{
+	RDS_PLACE p = {0};
+
+	return rds_place(rds, path, &p, err);
+}
+
+static int check_target(
+	struct rds *rds, const struct epath *path, const char *mode, struct err *err)
+{
+	if (strcmp(mode, "create") == 0) {
+		return check_new(rds, path->key[0], err);
+	}
+	if (strcmp(mode, "replace") == 0) {
+		return err_set(err, EEXIST,
+			"DBInstanceAlreadyExists: a dump makes a new instance, it replaces none: "
+			"mv "
+			"%.*s away first, or append (>>) to run the script in it",
+			(int)path->key[0].n, path->key[0].p);
+	}
+	return check_there(rds, path, err);
+}
+
+static int open_script(
+	struct rds *rds, const struct epath *path, const char *mode, void **out, struct err *err)
+{
+	struct rds_script_options options = {
+		.tmp = rds->service->tmp, .create = strcmp(mode, "create") == 0};
+	struct sink *k = calloc(1, sizeof(*k));
+
+	if (k == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	k->rds = rds;
+	k->create = options.create;
+	int rc = check_target(rds, path, mode, err);
+	rc = rc < 0 ? rc : rds_script_open(&options, &k->script, err);
+	if (rc < 0) {
+		sink_free(k);
+		return rc;
+	}
+	snprintf(k->name, sizeof(k->name), "%.*s", (int)path->key[0].n, path->key[0].p);
+	*out = k;
+	return 0;
+}
+
+int rds_sqlite_import_open(void *ctx, const struct epath *path, const char *mode,
+	const char *format, void **sink, struct err *err)
+{
+	if (path->depth == 1 && strcmp(format, "sql") == 0) {
+		return open_script(ctx, path, mode, sink, err);
+	}
+	return err_set(err, ENOTSUP, "%s cannot be loaded here", format);
+}
+
+int rds_sqlite_import_feed(void *sink, struct slice text, struct err *err)
+{
+	struct sink *k = sink;
+
+	return rds_script_feed(k->script, text, err);
+}
+
+static int run_script(struct sink *k, struct buf *report, struct err *err)
+{
+	struct epath path = {.depth = 1, .key = {slice_of(k->name)}};
+	struct rds_script *script = k->script;
+	RDS_PLACE p = {0};
+
+	int rc = rds_place(k->rds, &path, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	k->script = NULL;
+	return rds_script_finish(script, p.rows, report, err);
+}
+
+static int make_instance(struct sink *k, struct buf *report, struct err *err)
+{
+	struct rds_script *script = k->script;
+	struct rds_instance *draft = NULL;
+	struct rds_source *rows;
+
+	int rc = rds_draft_begin(k->rds->service, slice_of(k->name), &draft, &rows, err);
+	if (rc < 0) {
+		return rc;
+	}
+	k->script = NULL;
+	rc = rds_script_finish(script, rows, report, err);
+	if (rc < 0) {
+		rds_draft_drop(draft);
+		return rc;
+	}
+	return rds_draft_keep(draft, err);
+}
+
+int rds_sqlite_import_finish(void *sink, struct buf *report, struct err *err)
+{
+	struct sink *k = sink;
+	int rc = k->create ? make_instance(k, report, err) : run_script(k, report, err);
+
+	sink_free(k);
+	return rc;
+}
+
+void rds_sqlite_import_abort(void *sink)
+{
+	sink_free(sink);
+}

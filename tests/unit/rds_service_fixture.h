@@ -1,0 +1,214 @@
+/* What the tests of RDS as a service share: an engine over a directory of its own, its
+ * events, and commands in few words. Each test program includes it once. */
+#ifndef DBMOUNT_TEST_RDS_SERVICE_FIXTURE_H
+#define DBMOUNT_TEST_RDS_SERVICE_FIXTURE_H
+
+#include <check.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engines/rds/lifecycle.h"
+
+static char site[64];
+static struct engine *engine;
+static struct err err;
+static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct buf events; /* under events_lock: "PATH: TEXT" a line */
+static unsigned n_changed;
+
+static struct epath path_of(const char *const *keys, unsigned n)
+{
+	struct epath p = {.depth = n};
+	for (unsigned i = 0; i < n; i++) {
+		p.key[i] = slice_of(keys[i]);
+	}
+	return p;
+}
+
+#define PATH(...)                                                                                  \
+	(&(struct epath[]){path_of((const char *const[]){__VA_ARGS__},                             \
+		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))}[0])
+#define ROOT (&(struct epath){0})
+
+/* The call must succeed, and say why when it does not. */
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		err_clear(&err);                                                                   \
+		int ok_rc = (call);                                                                \
+		ck_assert_msg(ok_rc == 0, "%s: %d %s", #call, ok_rc, err.msg);                     \
+	} while (0)
+
+/* The call must fail with this errno and say this. */
+#define FAILS(errno_, text, call)                                                                  \
+	do {                                                                                       \
+		err_clear(&err);                                                                   \
+		int ok_rc = (call);                                                                \
+		ck_assert_msg(ok_rc == -(errno_), "%s: %d %s", #call, ok_rc, err.msg);             \
+		ck_assert_msg(strstr(err.msg, text) != NULL, "%s", err.msg);                       \
+	} while (0)
+
+static void on_event(void *arg, const char *service, const struct epath *path, const char *text)
+{
+	(void)arg;
+	(void)service;
+	LOCKED(&events_lock);
+	buf_printf(&events, "%.*s: %s\n", path->depth > 0 ? (int)path->key[0].n : 0,
+		path->depth > 0 ? path->key[0].p : "", text);
+}
+
+static void on_change(void *arg, const char *service, const struct epath *path)
+{
+	(void)arg;
+	(void)service;
+	(void)path;
+	LOCKED(&events_lock);
+	n_changed++;
+}
+
+static int open_engine(bool read_only)
+{
+	struct engine_config config = {
+		.dir = site,
+		.sync = STORE_SYNC_CLOSE,
+		.read_only = read_only,
+		.host = {on_change, on_event, NULL},
+	};
+	return engine_open(&rds_sqlite_ops, &config, &engine, &err);
+}
+
+static void engine_up(void)
+{
+	OK(open_engine(false));
+}
+
+static void engine_down(void)
+{
+	engine_unref(engine);
+	engine = NULL;
+}
+
+__attribute__((unused)) static void engine_again(void)
+{
+	engine_down();
+	engine_up();
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void make_site(void)
+{
+	snprintf(site, sizeof(site), "/tmp/dbmount-rds-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(site));
+}
+
+__attribute__((unused)) static void setup(void)
+{
+	make_site();
+	engine_up();
+}
+
+static void teardown(void)
+{
+	engine_down();
+	nftw(site, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	buf_free(&events);
+}
+
+static int command(const struct epath *path, const char *line)
+{
+	struct buf out = BUF_INIT;
+	int rc = engine_command(engine, path, slice_of(line), &out, &err);
+	buf_free(&out);
+	return rc;
+}
+
+static bool event_says(const char *text)
+{
+	LOCKED(&events_lock);
+	return strstr(buf_cstr(&events), text) != NULL;
+}
+
+__attribute__((unused)) static void expect_event(const char *text)
+{
+	LOCKED(&events_lock);
+	ck_assert_msg(strstr(buf_cstr(&events), text) != NULL, "no '%s' in:\n%s", text,
+		buf_cstr(&events));
+}
+
+static int add_name(void *arg, struct slice key, const struct engine_info *info)
+{
+	struct buf *names = arg;
+	(void)info;
+	buf_append_slice(names, key);
+	buf_putc(names, ' ');
+	return 0;
+}
+
+static void expect_names(const char *what, struct buf *names, const char *expected)
+{
+	ck_assert_msg(strcmp(buf_cstr(names), expected) == 0, "%s: '%s' instead of '%s'", what,
+		buf_cstr(names), expected);
+	buf_free(names);
+}
+
+/* The names below, each with a blank behind it. */
+static void expect_list_of(struct engine *e, const struct epath *path, const char *expected)
+{
+	struct buf names = BUF_INIT;
+	OK(engine_list(e, path, NULL, 0, add_name, &names, &err));
+	expect_names("list", &names, expected);
+}
+
+static void expect_list(const struct epath *path, const char *expected)
+{
+	expect_list_of(engine, path, expected);
+}
+
+__attribute__((unused)) static void expect_views(
+	const struct epath *path, enum engine_view_kind kind, const char *expected)
+{
+	struct buf names = BUF_INIT;
+	OK(engine_view_list(engine, path, kind, NULL, add_name, &names, &err));
+	expect_names("views", &names, expected);
+}
+
+static bool exists(const struct epath *path)
+{
+	struct engine_info info;
+	struct err why = {0};
+	int rc = engine_stat(engine, path, 0, &info, &why);
+	ck_assert_msg(rc == 0 || rc == -ENOENT, "%s", why.msg);
+	return rc == 0;
+}
+
+/* The member of `.status` as compact JSON. */
+__attribute__((unused)) static void expect_status(
+	const struct epath *path, const char *member, const char *expected)
+{
+	json_auto_t *status = json_object();
+	OK(engine_status(engine, path, status, &err));
+	char *text = json_dumps(
+		json_object_get(status, member), JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+	ck_assert_msg(text != NULL && strcmp(text, expected) == 0, "%s is %s instead of %s", member,
+		text != NULL ? text : "nothing", expected);
+	free(text);
+}
+
+static int run_suite(Suite *s)
+{
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
+
+#endif
