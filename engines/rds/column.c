@@ -239,7 +239,7 @@ int rds_column_write(struct rds_conn *c, struct slice table, struct slice key, s
 	CLEANUP(buf_free) struct buf bytes = BUF_INIT;
 	struct rds_value v;
 	struct engine_info info;
-	unsigned i;
+	unsigned i = 0;
 	int rc = load(c, table, key, column, &row, &i, err);
 	rc = rc != 0 ? rc : expect_column(&row, i, expect, err);
 	if (rc != 0) {
@@ -268,7 +268,7 @@ int rds_column_remove(struct rds_conn *c, struct slice table, struct slice key, 
 	CLEANUP(rds_stored_finish) struct rds_stored row = {0};
 	struct rds_value null = {.type = SQLITE_NULL};
 	struct engine_info info;
-	unsigned i;
+	unsigned i = 0;
 	int rc = load(c, table, key, column, &row, &i, err);
 	rc = rc != 0 ? rc : rds_stored_expect(&row, expect, err);
 	if (rc == 0 && sqlite3_value_type(row.values[i]) == SQLITE_NULL) {

@@ -12,7 +12,7 @@ static int key_columns(struct rds_conn *c, const char *table, int64_t id, const 
 		which);
 	sqlite3_stmt *stmt = rds_conn_stmt(c, buf_cstr(&sql), err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, id);
@@ -58,7 +58,7 @@ int rds_conn_foreign_keys(struct rds_conn *c, struct err *err)
 	}
 	sqlite3_stmt *stmt = rds_conn_stmt(c, "PRAGMA main.foreign_key_check", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	int rc = store_step(stmt, err);
 	if (rc > 0) {

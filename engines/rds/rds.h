@@ -109,8 +109,7 @@ extern const char rds_stamps_schema[];
  * The sources do it: rds_conn_begin(), rds_conn_finish(). */
 int rds_stamps_begin(struct rds_conn *c, struct rds_stamps **out, struct err *err);
 /* All of the table counts as changed in this write, and its rows are not noticed
- * one by one any more: what a load that replaces it asks for, and what must be said
- * when a table is dropped (a DROP is not noticed). Nothing without c->stamps. */
+ * one by one any more: what a load that replaces it asks for. Nothing without c->stamps. */
 void rds_stamps_whole(struct rds_conn *c, const char *table);
 int rds_stamps_end(struct rds_stamps *s, uint64_t version, int64_t now_ns, struct err *err);
 /* Tells the keys changed: for host.changed(), after the commit. Too many rows of a

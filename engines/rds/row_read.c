@@ -50,7 +50,7 @@ int rds_row_find(struct rds_conn *c, const struct rds_table *t, const struct rds
 	const char *sql = t->sql[k->null_row ? RDS_SQL_NULL_ROW : RDS_SQL_ROW];
 	sqlite3_stmt *stmt = rds_conn_stmt(c, sql, err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	int rc = bind_key(stmt, k, err);
 	rc = rc != 0 ? rc : store_step(stmt, err);
@@ -166,7 +166,7 @@ static int list_part(struct listing *l, const struct rds_table *t, enum rds_tabl
 	}
 	sqlite3_stmt *stmt = rds_conn_stmt(l->stamper->c, t->sql[which], err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	int rc = k != NULL ? bind_key(stmt, k, err) : 0;
 	return rc != 0 ? rc : list_rows(l, t, stmt, err);

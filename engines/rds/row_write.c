@@ -216,6 +216,7 @@ int rds_row_write(struct rds_conn *c, struct slice table, struct slice key, stru
 	err = err != NULL ? err : &own;
 	CLEANUP(finish) struct write w = {.c = c};
 	int rc = rds_stored_load(c, table, key, &w.row, err);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	return rc != 0 ? rc : put(&w, text, expect, out, err);
 }
 

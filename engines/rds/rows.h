@@ -7,6 +7,12 @@
 
 struct rds_schema;
 
+/* What err says went wrong, never 0. */
+static inline int rds_failed(const struct err *err)
+{
+	return err->code > 0 ? -err->code : -EIO;
+}
+
 /* ---- schema.c ---- */
 
 bool rds_hidden_table(const char *name);
@@ -20,6 +26,7 @@ const struct rds_table *rds_schema_table(const struct rds_schema *s, unsigned i)
 /* Another number when the table was made again or altered. */
 uint64_t rds_schema_identity(const struct rds_schema *s, unsigned i);
 int64_t rds_schema_number(const struct rds_schema *s); /* moves with every change */
+int rds_schema_read_number(struct rds_conn *c, int64_t *out, struct err *err); /* as it is now */
 /* Whether the hidden tables are there now. */
 int rds_stamped(struct rds_conn *c, bool *out, struct err *err);
 
@@ -113,6 +120,11 @@ struct rds_stamper {
 	uint64_t version;
 	int64_t mtime_ns;
 };
+
+/* A hidden view that is kept the last entry of the schema. Entries are numbered
+ * upwards, so a table that is dropped and made again in the same words, on the same
+ * page, has another number than before: it can be told from one that stayed. */
+#define RDS_STAMPS_LAST "CREATE VIEW IF NOT EXISTS _dbmount_last AS SELECT 1;"
 
 /* What is shown of a version stored in a stamp. */
 uint64_t rds_stamp_shown(uint64_t version);

@@ -1,6 +1,7 @@
 /* What tables a database has, read from its schema once and kept until it changes.
  *
  * The list of names is read at once, the columns of a table when it is asked for. */
+#include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -115,7 +116,7 @@ static int read_tables(struct rds_conn *c, struct rds_schema *s, struct err *err
 		"SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'"
 		" AND type <> 'shadow' ORDER BY CAST(name AS BLOB)",
 		err);
-	int rc = stmt != NULL ? 1 : -err->code;
+	int rc = stmt != NULL ? 1 : rds_failed(err);
 	while (rc > 0 && (rc = store_step(stmt, err)) > 0) {
 		const char *name = (const char *)sqlite3_column_text(stmt, 0);
 		if (name == NULL) {
@@ -163,7 +164,7 @@ static int read_identities(struct rds_conn *c, struct rds_schema *s, struct err 
 		" WHERE type IN ('table', 'view')",
 		err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	int rc;
 	while ((rc = store_step(stmt, err)) > 0) {
@@ -184,7 +185,7 @@ static int read_cookie(struct rds_conn *c, int64_t *out, struct err *err)
 {
 	sqlite3_stmt *stmt = rds_conn_stmt(c, "PRAGMA main.schema_version", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	int rc = store_step(stmt, err);
 	*out = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
@@ -218,7 +219,7 @@ static int schema_now(struct rds_conn *c, struct rds_schema **out, struct err *e
 	struct rds_schema **slot = rds_cache_schema(c->cache);
 	bool *checked = rds_cache_checked(c->cache);
 	if (*slot == NULL || c->writable || !*checked) {
-		int64_t cookie;
+		int64_t cookie = 0;
 		int rc = read_cookie(c, &cookie, err);
 		if (rc == 0 && (*slot == NULL || (*slot)->cookie != cookie)) {
 			rds_schema_free(*slot);
@@ -230,6 +231,7 @@ static int schema_now(struct rds_conn *c, struct rds_schema **out, struct err *e
 		}
 		*checked = true;
 	}
+	assert(*slot != NULL);
 	*out = *slot;
 	return 0;
 }
@@ -298,7 +300,7 @@ static int read_columns(struct rds_conn *c, struct rds_table *t, struct err *err
 		" FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
 		err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, t->name, -1, SQLITE_STATIC);
 	int rc;
@@ -448,6 +450,11 @@ const struct rds_table *rds_schema_table(const struct rds_schema *s, unsigned i)
 uint64_t rds_schema_identity(const struct rds_schema *s, unsigned i)
 {
 	return s->tables[i].identity;
+}
+
+int rds_schema_read_number(struct rds_conn *c, int64_t *out, struct err *err)
+{
+	return read_cookie(c, out, err);
 }
 
 int64_t rds_schema_number(const struct rds_schema *s)

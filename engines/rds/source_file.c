@@ -9,6 +9,7 @@
  * Changes of others are found by `PRAGMA data_version` on the writer's connection:
  * it moves with commits of all connections but its own, and readers of ours do
  * not commit. */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -178,11 +179,12 @@ static void give_reader(struct source_file *s, struct file_conn *f)
 static int file_read(struct rds_source *base, rds_fn *fn, void *arg, struct err *err)
 {
 	struct source_file *s = (struct source_file *)base;
-	struct file_conn *f;
+	struct file_conn *f = NULL;
 	int rc = take_reader(s, &f, err);
 	if (rc != 0) {
 		return rc;
 	}
+	assert(f != NULL);
 	f->conn.base_version = atomic_load(&s->version);
 	f->conn.base_mtime_ns = atomic_load(&s->mtime_ns);
 	rc = exec(f, "BEGIN", err);
@@ -231,7 +233,7 @@ static bool others_changed(void *arg)
 	struct source_file *s = arg;
 	{
 		LOCKED(&s->write_lock);
-		int64_t v;
+		int64_t v = 0;
 		struct err err = {0};
 		if (read_data_version(s->writer, &v, &err) != 0) {
 			log_debug("%s: %s", s->label, err.msg);

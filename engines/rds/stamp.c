@@ -15,7 +15,7 @@ const char rds_stamps_schema[] =
 	" version INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, list_mtime_ns INTEGER NOT NULL)"
 	" WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS _dbmount_row(tbl TEXT, key BLOB, version INTEGER NOT NULL,"
-	" mtime_ns INTEGER NOT NULL, PRIMARY KEY(tbl, key)) WITHOUT ROWID;"
+	" mtime_ns INTEGER NOT NULL, PRIMARY KEY(tbl, key)) WITHOUT ROWID;" RDS_STAMPS_LAST
 	"INSERT OR IGNORE INTO _dbmount_table SELECT '', 0, t, t"
 	" FROM (SELECT unixepoch() * 1000000000 AS t);";
 
@@ -32,7 +32,7 @@ static int find_base(struct rds_conn *c, const char *name, struct base_stamp *ou
 		"SELECT version, mtime_ns, list_mtime_ns FROM main._dbmount_table WHERE name = ?1",
 		err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	int rc = store_step(stmt, err);
@@ -50,7 +50,7 @@ static int any_rows(struct rds_conn *c, const char *table, bool *out, struct err
 	sqlite3_stmt *stmt =
 		rds_conn_stmt(c, "SELECT 1 FROM main._dbmount_row WHERE tbl = ?1 LIMIT 1", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	int rc = store_step(stmt, err);
@@ -104,7 +104,7 @@ static int find_row(
 	sqlite3_stmt *stmt = rds_conn_stmt(s->c,
 		"SELECT version, mtime_ns FROM main._dbmount_row WHERE tbl = ?1 AND key = ?2", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, s->t->name, -1, SQLITE_STATIC);
 	store_bind_slice(stmt, 2, key);

@@ -267,7 +267,7 @@ static int forget_rows(struct rds_conn *c, const char *table, struct err *err)
 {
 	sqlite3_stmt *stmt = rds_conn_stmt(c, "DELETE FROM main._dbmount_row WHERE tbl = ?1", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	return run(stmt, err);
@@ -281,7 +281,7 @@ static int set_base(
 		" VALUES(?1, ?2, ?3, ?3)",
 		err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (int64_t)version);
@@ -306,7 +306,7 @@ static int stamp_list(struct rds_conn *c, const char *table, int64_t now, struct
 		" ON CONFLICT(name) DO UPDATE SET list_mtime_ns = ?2",
 		err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, now);
@@ -318,7 +318,7 @@ static int forget_table(struct rds_conn *c, const char *table, struct err *err)
 	sqlite3_stmt *stmt =
 		rds_conn_stmt(c, "DELETE FROM main._dbmount_table WHERE name = ?1", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	int rc = run(stmt, err);
@@ -333,7 +333,7 @@ static int stamp_row(
 				    " VALUES(?1, ?2, ?3, ?4)";
 	sqlite3_stmt *stmt = rds_conn_stmt(s->c, sql, err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, rds_schema_table(s->schema, n->table)->name, -1, SQLITE_STATIC);
 	store_bind_slice(stmt, 2, note_key(s, n));
@@ -421,6 +421,50 @@ static int compare_schemas(struct rds_stamps *s, const struct rds_schema *now, u
 	return rc == 0 && s->schema_moved ? stamp_list(s->c, "", time, err) : rc;
 }
 
+/* See RDS_STAMPS_LAST. */
+static int keep_last(struct rds_conn *c, struct err *err)
+{
+	sqlite3_stmt *stmt = rds_conn_stmt(c,
+		"SELECT name = '_dbmount_last' FROM main.sqlite_schema ORDER BY rowid DESC LIMIT 1",
+		err);
+	if (stmt == NULL) {
+		return rds_failed(err);
+	}
+	int rc = store_step(stmt, err);
+	bool last = rc > 0 && sqlite3_column_int(stmt, 0) != 0;
+	sqlite3_reset(stmt);
+	if (rc < 0 || last) {
+		return rc < 0 ? rc : 0;
+	}
+	return sqlite3_exec(c->db, "DROP VIEW IF EXISTS main._dbmount_last;" RDS_STAMPS_LAST, NULL,
+		       NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : store_sql_error(c->db, c->label, err);
+}
+
+/* The schema as the write leaves it. What is cached may be from before a ROLLBACK TO
+ * within the write, after which numbers are given a second time. */
+static int last_schema(struct rds_stamps *s, struct rds_schema **out, bool *moved, struct err *err)
+{
+	int64_t number;
+	int rc = rds_schema_read_number(s->c, &number, err);
+	if (rc != 0) {
+		return rc;
+	}
+	*moved = number != rds_schema_number(s->schema);
+	if (*moved) {
+		rds_conn_forget(s->c);
+	}
+	rc = rds_schema_hold(s->c, out, err);
+	if (rc == 0 && *moved && rds_schema_stamped(*out)) {
+		rc = keep_last(s->c, err);
+		if (rc != 0) {
+			rds_schema_free(*out);
+		}
+	}
+	return rc;
+}
+
 int rds_stamps_end(struct rds_stamps *s, uint64_t version, int64_t now_ns, struct err *err)
 {
 	struct rds_schema *now;
@@ -429,11 +473,11 @@ int rds_stamps_end(struct rds_stamps *s, uint64_t version, int64_t now_ns, struc
 	if (s->failed) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	int rc = rds_schema_hold(s->c, &now, err);
+	bool moved;
+	int rc = last_schema(s, &now, &moved, err);
 	if (rc != 0) {
 		return rc;
 	}
-	bool moved = rds_schema_number(now) != rds_schema_number(s->schema);
 	if (rds_schema_stamped(now)) {
 		rc = moved ? compare_schemas(s, now, version, now_ns, err) : 0;
 		rc = rc != 0 ? rc : stamp_tables(s, version, now_ns, err);

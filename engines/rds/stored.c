@@ -171,7 +171,7 @@ int rds_stored_update(struct rds_conn *c, const struct rds_stored *s,
 	put_where(&sql, s->t, changes->n + 1);
 	sqlite3_stmt *stmt = prepare(c, &sql, err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	for (unsigned i = 0; i < changes->n; i++) {
 		rds_value_bind(stmt, (int)i + 1, &changes->values[i], bytes);
@@ -234,7 +234,7 @@ int rds_stored_insert(struct rds_conn *c, const struct rds_stored *s,
 	buf_puts(&sql, ")");
 	sqlite3_stmt *stmt = prepare(c, &sql, err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		bind_name(stmt, s, i);
@@ -253,7 +253,7 @@ int rds_stored_delete(struct rds_conn *c, const struct rds_stored *s, struct err
 	put_where(&sql, s->t, 1);
 	sqlite3_stmt *stmt = prepare(c, &sql, err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	bind_where(stmt, s, 1);
 	return run(c, s->t, stmt, err);
@@ -277,7 +277,7 @@ int rds_stored_rekey(struct rds_conn *c, const struct rds_stored *s, const struc
 	put_where(&sql, s->t, n + 1);
 	sqlite3_stmt *stmt = prepare(c, &sql, err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		bind_name(stmt, to, i);

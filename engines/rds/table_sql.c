@@ -36,7 +36,7 @@ static int pk_index(struct rds_conn *c, const struct rds_table *t, struct buf *o
 	sqlite3_stmt *stmt = rds_conn_stmt(
 		c, "SELECT name FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'", err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, t->name, -1, SQLITE_STATIC);
 	int rc = store_step(stmt, err);
@@ -69,7 +69,7 @@ static int read_parts(struct rds_conn *c, struct slice index, const struct rds_t
 		" AND cid >= 0 ORDER BY seqno",
 		err);
 	if (stmt == NULL) {
-		return -err->code;
+		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, index.p, (int)index.n, SQLITE_STATIC);
 	int rc;

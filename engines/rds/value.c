@@ -102,7 +102,7 @@ struct slice rds_value_slice(sqlite3_value *v)
 	/* The pointer first: asking for it may convert. */
 	const void *p = sqlite3_value_type(v) == SQLITE_TEXT ? (const void *)sqlite3_value_text(v)
 							     : sqlite3_value_blob(v);
-	return slice_make(p, (size_t)sqlite3_value_bytes(v));
+	return slice_make(p != NULL ? p : "", (size_t)sqlite3_value_bytes(v));
 }
 
 static struct slice bytes_of(const struct rds_value *v, const struct buf *bytes)

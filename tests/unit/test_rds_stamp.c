@@ -189,30 +189,40 @@ START_TEST(definitions_move_what_they_change)
 }
 END_TEST
 
-/* The last table made gets its very place in the schema back. */
-static int drop_and_make(struct rds_conn *c, void *arg, struct err *err)
-{
-	(void)arg;
-	rds_stamps_whole(c, "t");
-	return sqlite3_exec(c->db,
-		       "DROP TABLE t; CREATE TABLE t(id INTEGER PRIMARY KEY, v);"
-		       "INSERT INTO t VALUES(1, 1)",
-		       NULL, NULL, NULL) == SQLITE_OK
-		       ? 0
-		       : store_sql_error(c->db, NULL, err);
-}
-
 START_TEST(a_table_dropped_and_made_again_moves)
 {
 	fixture_open(&f,
-		"CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1, 1), (2, 2);",
+		"CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1, 1), (2, 2);"
+		"CREATE TABLE o(x); INSERT INTO o VALUES(1);",
 		true);
 	script("UPDATE t SET v = 3");
-	struct mark t = look("t", "1");
-	struct mark list = look_table("t");
-	ck_assert_int_eq(rds_source_write(f.source, drop_and_make, NULL, &f.err), 0);
-	check_moved("t", "1", t);
-	check_list_moved("t", &list, true);
+	for (int i = 0; i < 3; i++) {
+		struct mark t = look("t", "1");
+		struct mark o = look("o", "1");
+		struct mark list = look_table("t");
+		struct mark all = look_table("");
+		script("DROP TABLE t; CREATE TABLE t(id INTEGER PRIMARY KEY, v);"
+		       "INSERT INTO t VALUES(1, 1)");
+		check_moved("t", "1", t);
+		check_list_moved("t", &list, true);
+		check_stayed("o", "1", o);
+		check_list_moved("", &all, false);
+		/* nothing is left of the row 2 that was */
+		script("INSERT INTO t VALUES(2, 2)");
+		check_moved("t", "2", t);
+	}
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_savepoint_undone_leaves_no_stale_definition)
+{
+	fixture_open(
+		&f, "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1, 1);", true);
+	script("SAVEPOINT s; CREATE TABLE a(x); ROLLBACK TO s; CREATE TABLE b(x, y);"
+	       "INSERT INTO b VALUES(1, 2); RELEASE s");
+	check_row(&f, "b", "1", "{\n  \"x\": 1,\n  \"y\": 2\n}\n");
+	check_row(&f, "a", "1", "shop has no table a");
 	fixture_close(&f);
 }
 END_TEST
@@ -281,6 +291,7 @@ int main(void)
 	tcase_add_test(t, a_row_made_again_has_a_greater_version);
 	tcase_add_test(t, definitions_move_what_they_change);
 	tcase_add_test(t, a_table_dropped_and_made_again_moves);
+	tcase_add_test(t, a_savepoint_undone_leaves_no_stale_definition);
 	tcase_add_test(t, virtual_tables_and_columns_move_as_a_whole);
 	tcase_add_test(t, many_rows_are_told_as_their_table);
 	tcase_add_test(t, stamps_survive_a_restart_and_are_hidden);
