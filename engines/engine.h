@@ -141,8 +141,10 @@ enum engine_view_kind { ENGINE_VIEW_SNAPSHOT, ENGINE_VIEW_REPLICA, ENGINE_VIEW_T
 /* ------------------------------------------------------------------ the daemon */
 
 struct engine_host {
-	/* Content below `path` changed by something else than a call of the front on
-	 * that very path (a command, an import, expiry): caches must go. */
+	/* Content at or below `path` changed by something else than a call of the front
+	 * on that very path (a command, an import, expiry, a trigger): caches must go.
+	 * The path of an item is about that item alone, which is cheap. Told after the
+	 * commit and without locks that level() or stat() take: they may be asked. */
 	void (*changed)(void *arg, const char *service, const struct epath *path);
 	/* Adds a line to `.events` of that directory. The wrapper does this for commands. */
 	void (*event)(void *arg, const char *service, const struct epath *path, const char *text);

@@ -9,6 +9,7 @@
  * a small file's content is put into the cache along with the answer to OPEN, so
  * that no READ follows. */
 #include <errno.h>
+#include <limits.h>
 #include <time.h>
 
 #include "engines/common/cleanup.h"
@@ -221,13 +222,14 @@ void handle_unhold(struct mount *m, struct node *n)
 	node_unref(&m->nodes, n);
 }
 
-bool handle_tell_twins(
-	struct mount *m, struct node *dir, const struct node_path *where, unsigned form)
+/* All forms of the item at `path` but `form`, in `dir`. */
+static bool tell_forms(struct mount *m, struct engine *e, struct node *dir,
+	const struct epath *path, unsigned form)
 {
 	struct engine_level level;
 	struct err ignored = {0};
-	struct epath up = epath_parent(&where->path);
-	if (engine_level(where->engine, &up, &level, &ignored) < 0 || level.n_forms < 2) {
+	struct epath up = epath_parent(path);
+	if (engine_level(e, &up, &level, &ignored) < 0 || (level.n_forms < 2 && form == 0)) {
 		return false;
 	}
 	bool readers = false;
@@ -236,7 +238,7 @@ bool handle_tell_twins(
 		if (f == form) {
 			continue;
 		}
-		name_print(where->path.key[up.depth], &level.names, f, &name);
+		name_print(path->key[up.depth], &level.names, f, &name);
 		struct node *twin = node_peek(&m->nodes, dir, buf_cstr(&name));
 		if (twin != NULL) {
 			pthread_mutex_lock(&m->nodes.lock);
@@ -248,4 +250,15 @@ bool handle_tell_twins(
 		}
 	}
 	return readers;
+}
+
+bool handle_tell_twins(
+	struct mount *m, struct node *dir, const struct node_path *where, unsigned form)
+{
+	if (!dir->members) {
+		return tell_forms(m, where->engine, dir, &where->path, form);
+	}
+	/* A member: the item's own file shows it, too. */
+	struct epath item = epath_parent(&where->path);
+	return tell_forms(m, where->engine, dir->parent, &item, UINT_MAX);
 }

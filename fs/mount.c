@@ -74,16 +74,19 @@ static void tell_all(struct mount *m, const struct buf *found)
 	}
 }
 
-/* The node of a path of keys, if the kernel knows it; else its nearest known
- * directory above. Referenced. */
-static struct node *nearest_node(struct mount *m, const char *service, const struct epath *path)
+/* The node of a directory's path, if the kernel knows it (*exact); else its nearest
+ * known directory above. Referenced. */
+static struct node *nearest_node(
+	struct mount *m, const char *service, const struct epath *path, bool *exact)
 {
 	struct node *n = node_peek(&m->nodes, m->nodes.root, service);
+	*exact = true;
 	for (unsigned i = 0; n != NULL && i < path->depth; i++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		name_print(path->key[i], &NAME_RULES_DIR, 0, &name);
 		struct node *child = node_peek(&m->nodes, n, buf_cstr(&name));
 		if (child == NULL) {
+			*exact = false;
 			break;
 		}
 		node_unref(&m->nodes, n);
@@ -133,14 +136,61 @@ static void drop_gone(struct mount *m, const char *service, const struct epath *
 	}
 }
 
+/* The level of the directory that an item is in; false when `path` is no item's. */
+static bool is_item(
+	struct mount *m, const char *service, const struct epath *path, struct engine_level *level)
+{
+	struct engine *e = service_named(m, service);
+	struct err ignored = {0};
+	if (e == NULL || path->depth == 0) {
+		return false;
+	}
+	struct epath up = epath_parent(path);
+	return engine_level(e, &up, level, &ignored) == 0 && level->child == ENGINE_FILE;
+}
+
+/* One item changed, came or went. What shows its members is never cached. */
+static void tell_item(struct mount *m, const char *service, const struct epath *path,
+	const struct engine_level *level)
+{
+	struct epath up = epath_parent(path);
+	bool exact;
+	struct node *dir = nearest_node(m, service, &up, &exact);
+	for (unsigned form = 0; dir != NULL && exact && form < level->n_forms; form++) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		name_print(path->key[up.depth], &level->names, form, &name);
+		struct node *n = node_peek(&m->nodes, dir, buf_cstr(&name));
+		if (n != NULL) {
+			tell_one(m, n);
+			node_unref(&m->nodes, n);
+		}
+	}
+	if (dir != NULL && exact) {
+		notify_list_now(m->notify, dir);
+	}
+	node_unref(&m->nodes, dir);
+}
+
 static void tell_changed(struct mount *m, const char *service, const struct epath *path)
 {
 	CLEANUP(buf_free) struct buf found = BUF_INIT;
+	struct engine_level level;
+	bool exact;
 	/* What was asked of the engine before must not be told as lasting. */
 	m->nodes.changes++;
+	if (is_item(m, service, path, &level)) {
+		tell_item(m, service, path, &level);
+		return;
+	}
 	drop_gone(m, service, path);
-	struct node *top = nearest_node(m, service, path);
+	struct node *top = nearest_node(m, service, path, &exact);
 	if (top == NULL) {
+		return;
+	}
+	if (!exact) {
+		/* Nothing below is known; what lists it may list something else now. */
+		notify_node(m->notify, top);
+		node_unref(&m->nodes, top);
 		return;
 	}
 	nodes_below(&m->nodes, top, collect_node, &found);

@@ -51,6 +51,12 @@ static void help_forms(const struct engine_level *level, struct buf *out)
 		buf_printf(out, "  <key>%-10s %s%s\n", level->forms[i].suffix, level->forms[i].help,
 			i == level->listed_form ? "" : " (not listed)");
 	}
+	if (level->features & ENGINE_HAS_MEMBERS) {
+		buf_printf(out,
+			"<key>/ is a directory (not listed) of the members of the %s, each a "
+			"file.\n",
+			level->child_noun);
+	}
 	buf_puts(out, "In a name '/', control bytes, '%' and a leading dot are written as %XX.\n");
 }
 

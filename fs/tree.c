@@ -168,6 +168,32 @@ static int find_scratch(struct mount *m, struct node *dir, const char *name,
 	return rc;
 }
 
+/* The directory of an item's members: its key without a suffix. Whether it is there
+ * or not is never remembered, for the item may come and go. */
+static int find_members(const struct node_path *where, const struct engine_level *level,
+	const char *name, struct tree_found *f, struct err *err)
+{
+	static const struct engine_level bare = {.child = ENGINE_DIR};
+	struct tree_found members = {0};
+	int rc = key_of_name(where, &bare, name, &members, err);
+	if (rc == 0) {
+		struct epath item = epath_child(&where->path, members.spec.key);
+		rc = engine_stat(where->engine, &item, level->listed_form, &f->info, err);
+	}
+	if (rc == 0) {
+		f->info.kind = ENGINE_DIR;
+		buf_append_slice(&f->key, members.spec.key);
+		f->spec = (struct node_spec){.type = NODE_KEY,
+			.kind = ENGINE_DIR,
+			.members = true,
+			.key = buf_slice(&f->key)};
+		rc = buf_check(&f->key, err);
+	}
+	tree_found_free(&members);
+	f->scratch_name = false;
+	return rc;
+}
+
 static int find_in_data(
 	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
 {
@@ -186,6 +212,9 @@ static int find_in_data(
 		if (rc == -ENOENT && level.beside_formats != NULL) {
 			err_clear(err);
 			rc = beside_find(&where, &level, name, f, err);
+		} else if (rc == -ENOENT && !f->named && (level.features & ENGINE_HAS_MEMBERS)) {
+			err_clear(err);
+			rc = find_members(&where, &level, name, f, err);
 		}
 	}
 	return rc == -ENOENT ? find_scratch(m, dir, name, &level, f, err) : rc;
@@ -249,6 +278,22 @@ static int classify_dir(const struct node_path *where, const struct engine_level
 	return rc;
 }
 
+/* A key that a new item may have; but where names bear no suffix, what looks like an
+ * editor's file and is not there is that. */
+static int classify_key(const struct node_path *where, const struct engine_level *level,
+	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
+{
+	struct engine_info info;
+	struct err ignored = {0};
+	struct epath child = epath_child(&where->path, f->spec.key);
+	if (names_are_bare(level) && looks_scratch(name) &&
+		engine_stat(where->engine, &child, f->spec.form, &info, &ignored) == -ENOENT) {
+		*what = TREE_SCRATCH;
+		return 0;
+	}
+	return engine_check_key(where->engine, &child, err);
+}
+
 static int classify_file(const struct node_path *where, const struct engine_level *level,
 	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
 {
@@ -290,8 +335,7 @@ static int classify_file(const struct node_path *where, const struct engine_leve
 			level->child_noun);
 	}
 	if (rc == 0) {
-		struct epath child = epath_child(&where->path, f->spec.key);
-		rc = engine_check_key(where->engine, &child, err);
+		rc = classify_key(where, level, name, what, f, err);
 	}
 	return rc;
 }

@@ -97,9 +97,34 @@ static int run_fill(void *ctx, struct engine_call *call, struct err *err)
 	return 0;
 }
 
+/* Changes one item, as a trigger would. */
+static int run_touch(void *ctx, struct engine_call *call, struct err *err)
+{
+	struct toy *t = ctx;
+	struct toy_place at;
+	struct engine_info info;
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	struct slice key = slice_of(call->argv[1]);
+	buf_printf(&text, "{\n  \"n\": %s\n}\n", call->argv[2]);
+	int r = toy_refuse_replica(t, err);
+	if (r == 0) {
+		LOCKED(&t->lock);
+		r = toy_at_box(t, call->path, &at, err);
+		r = r == 0 ? toy_put(t, &t->tree.boxes[at.box], key, buf_slice(&text),
+				     ENGINE_VERSION_ANY, &info, 0, err)
+			   : r;
+	}
+	struct epath item = epath_child(call->path, key);
+	if (r == 0 && t->host.changed != NULL) {
+		t->host.changed(t->host.arg, "toy", &item);
+	}
+	return r;
+}
+
 const struct engine_command toy_commands[] = {
 	{"count", "", "how many items the box holds", 1 << 1, 0, 0, run_count},
 	{"fill", "N", "makes N items", 1 << 1, 1, 1, run_fill},
+	{"touch", "KEY N", "sets the item to N", 1 << 1, 2, 2, run_touch},
 	{NULL, NULL, NULL, 0, 0, 0, NULL},
 };
 

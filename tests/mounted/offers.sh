@@ -332,4 +332,78 @@ test_views_run_the_saved_queries_of_what_they_are_of() {
 	check_has "sentence" "$(errors_of "$B/.snapshots/s1")" 'bad.txt EINVAL'
 }
 
+# ------------------------------------------------------------------ members
+
+test_members_of_an_item_are_files_of_a_directory() {
+	box m1 '7={"Name": "Ada", "n": 1}'
+	check_eq "not listed" "7.json" "$(names_in "$B" | xargs)"
+	check_eq "members" "Name n" "$(names_in "$B/7" | xargs)"
+	check_eq "raw" "Ada" "$(cat "$B/7/Name")"
+	check_eq "size" 3 "$(stat -c %s "$B/7/Name")"
+	check_eq "kind" directory "$(stat -c %F "$B/7")"
+	fails ls "$B/8"
+	fails ls "$B/7/none"
+	fails mkdir "$B/8"
+	fails mkdir "$B/7/sub"
+	fails rmdir "$B/7"
+	fails mv -T "$B/7" "$B/8"
+	check_has "sentence" "$(errors_of "$B")" 'EOPNOTSUPP: 7 shows the members of an item'
+	check_has "help" "$(cat "$B/.help")" '<key>/ is a directory'
+}
+
+test_a_member_and_its_item_show_each_other_at_once() {
+	box m2 '7={"Name": "Ada", "n": 1}'
+	cat "$B/7.json" "$B/7/Name" "$B/7.line.json" >/dev/null
+	ls -l "$B" "$B/7" >/dev/null
+	printf 'Augusta Ada' >"$B/7/Name"
+	check_eq "in the item" "Augusta Ada" "$(jq -r .Name "$B/7.json")"
+	check_eq "in its other form" "Augusta Ada" "$(jq -r .Name "$B/7.line.json")"
+	check_eq "size" "$(stat -c %s "$B/7.json")" "$(wc -c <"$B/7.json")"
+	put "$B/7.json" '{"Name": "Grace"}'
+	check_eq "in the member" "Grace" "$(cat "$B/7/Name")"
+	check_eq "members" "Name" "$(names_in "$B/7" | xargs)"
+	echo 5 >"$B/7/n"
+	check_eq "a new one" 5 "$(jq .n "$B/7.json")"
+	rm "$B/7/n"
+	check_json "$B/7.json" '{"Name": "Grace"}'
+	rm "$B/7.json"
+	fails ls "$B/7"
+	put "$B/7.json" '{"x": "y"}'
+	check_eq "again" "y" "$(cat "$B/7/x")"
+}
+
+test_editors_work_on_members() {
+	need vim
+	box m3 '7={"Name": "Ada"}'
+	timeout 20 vim -es -u NONE -c 'set backup writebackup noeol nofixeol' -c '%s/Ada/Eve/' -c wq "$B/7/Name" </dev/null
+	check_eq "saved" '"Eve"' "$(jq -c '.Name | rtrimstr("\n")' "$B/7.json")"
+	sed -i s/Eve/Bob/ "$B/7/Name"
+	check_eq "saved" '"Bob"' "$(jq -c '.Name | rtrimstr("\n")' "$B/7.json")"
+	check_eq "one member" 1 "$(jq length "$B/7.json")"
+	rm -f "$B/7/Name~"
+	check_eq "nothing left" "Name" "$(names_in "$B/7" | xargs)"
+}
+
+test_members_in_views_are_read_only() {
+	box m4 '7={"Name": "Ada"}'
+	mkdir "$B/.snapshots/s1" "$B/.replicas/r1"
+	put "$B/7.json" '{"Name": "Eve"}'
+	check_eq "snapshot" Ada "$(cat "$B/.snapshots/s1/7/Name")"
+	check_eq "replica" Eve "$(cat "$B/.replicas/r1/7/Name")"
+	check_eq "errno" EROFS "$(py errno write "$B/.snapshots/s1/7/Name" x)"
+	check_eq "errno" EROFS "$(py errno write "$B/.replicas/r1/7/Name" x)"
+}
+
+test_a_change_told_of_one_item_shows() {
+	box m5 'a={"n": 1}' 'b={"n": 2}'
+	cat "$B"/*.json >/dev/null
+	ls -l "$B" >/dev/null
+	control "$B" "touch a 777777"
+	check_json "$B/a.json" '{"n":777777}'
+	check_eq "size" "$(stat -c %s "$B/a.json")" "$(wc -c <"$B/a.json")"
+	check_json "$B/b.json" '{"n": 2}'
+	control "$B" "touch c 3"
+	check_eq "listing" "a.json b.json c.json" "$(names_in "$B" | xargs)"
+}
+
 run_tests "$@"
