@@ -76,5 +76,13 @@ int position_open(
 		disk->close(fd);
 		return err_set(err, EIO, "%s is damaged: the replica must be made anew", path);
 	}
+	/* What was read need not be on the disk: the sync after it may have failed, or
+	 * the daemon was killed before it. A redo must not begin on such an intent. */
+	out->number++;
+	int rc = position_write(disk, fd, out);
+	if (rc != 0) {
+		disk->close(fd);
+		return disk_error(rc, path, "could not be written", err);
+	}
 	return fd;
 }

@@ -17,7 +17,8 @@ struct position {
 /* A new file, whole and durable, in place of any there is. */
 int position_create(
 	const struct disk_ops *disk, const char *path, const struct position *p, struct err *err);
-/* The descriptor, for the two below. ENOENT; EIO: neither slot is whole. */
+/* The descriptor, for the one below; what is read is durable. ENOENT; EIO: neither
+ * slot is whole. */
 int position_open(
 	const struct disk_ops *disk, const char *path, struct position *out, struct err *err);
 /* Durable when it returns. p->number must be one more than last time. */

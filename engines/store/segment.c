@@ -180,6 +180,14 @@ static int cut_tail(struct scan *c, bool newest, struct err *err)
 static int end_scan(struct segments *s, struct scan *c, bool *found, struct err *err)
 {
 	*found = c->offset > 0;
+	/* A record counts as durable from now on; the daemon may have been killed
+	 * before its sync. */
+	int rc = *found ? s->disk->sync(c->fd) : 0;
+	rc = rc == 0 && *found ? s->disk->sync_dir(s->dir) : rc;
+	if (rc != 0) {
+		s->disk->close(c->fd);
+		return disk_error(rc, c->name, "could not be made durable", err);
+	}
 	if (*found) {
 		s->fd = c->fd;
 		s->last = c->last;
@@ -187,7 +195,7 @@ static int end_scan(struct segments *s, struct scan *c, bool *found, struct err 
 		return 0;
 	}
 	s->disk->close(c->fd);
-	int rc = disk_remove(s->disk, c->name, err);
+	rc = disk_remove(s->disk, c->name, err);
 	if (rc == 0 && (rc = s->disk->sync_dir(s->dir)) != 0) {
 		disk_error(rc, s->dir, "could not be made durable", err);
 	}
