@@ -393,6 +393,7 @@ static void do_apply(void)
 	uint64_t target = rng() % 2 ? m.last : st.sequence + (uint64_t)rng() % 4;
 	int rc = replica_apply(replica, target, NEW_ERR);
 	if (rc == -ENODATA && gap_after(st.durable)) {
+		m.failures = m.failures || failed_once(); /* where it was to rest */
 		check_replica();
 		drop_replica();
 		return;
