@@ -326,6 +326,7 @@ static void close_copies(struct instance *i)
 	}
 	replicas_close(i);
 	replica_close(i->follower);
+	scrub_end(&i->standby_scrub);
 	while (i->old != NULL) {
 		struct primary *p = i->old;
 		i->old = p->next;

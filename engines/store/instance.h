@@ -73,6 +73,8 @@ struct instance_config {
 	unsigned n_sql;
 	void (*slot_free)(void *slot);
 	const struct disk_ops *disk; /* NULL: disk_system */
+	/* All pages of both zones are verified so long after the last time; 0: an hour. */
+	unsigned scrub_seconds;
 	/* Called from any thread, holding no lock of the instance. May be NULL. */
 	void (*event)(void *arg, enum instance_event what, const char *detail);
 	/* The content may have changed as a whole (never needed after failover: nothing

@@ -183,6 +183,7 @@ static int make_empty(const struct instance_config *config, const char *path, st
 		.n_sql = config->n_sql,
 		.create = true,
 		.sync = STORE_SYNC_CLOSE,
+		.vfs = checksum_vfs(NULL),
 	};
 	int rc = store_open(&store, &s, err);
 	if (rc == 0) {

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/store/checksum_vfs.h"
 #include "engines/store/disk.h"
 #include "engines/store/instance.h"
 
@@ -153,6 +154,19 @@ void watch_end(struct watch *w); /* NULL is fine */
 int monitor_start(struct instance *i, struct err *err);
 void monitor_stop(struct instance *i);
 
+/* ---- instance_scrub.c ---- */
+
+/* A pass over a database's pages, in steps. */
+struct scrub {
+	struct checksum_scan scan;
+	bool open;
+	int64_t next_at;
+	uint64_t failures; /* checksum_failures() when it was asked last */
+};
+/* EIO: a page is damaged. */
+int scrub_step(struct instance *i, struct scrub *s, unsigned zone, struct err *err);
+void scrub_end(struct scrub *s);
+
 /* ---- instance_replicas.c ---- */
 
 /* A replica of `p` as it is now, whole or missing after a crash; `dir`, on the same
@@ -242,7 +256,8 @@ struct instance {
 	pthread_t monitor;
 	bool worker_runs;
 	bool monitor_runs;
-	int64_t build_at; /* under work, as the rest: no standby is built before */
+	struct scrub standby_scrub; /* under change */
+	int64_t build_at;	    /* under work, as the rest: no standby is built before */
 	unsigned n_build_failures;
 	int64_t backup_at;
 	int64_t prune_at;

@@ -31,7 +31,8 @@ static const char *const names[WATCH_N] = {"", "log", "data.db", "data.db-wal"};
 struct watch {
 	struct watched file[WATCH_N];
 	int fd;	      /* the database */
-	int64_t size; /* as seen last; the monitor's */
+	int64_t size; /* as seen last; the monitor's, as the rest */
+	struct scrub scrub;
 };
 
 /* ---- beginning ---- */
@@ -81,6 +82,7 @@ void watch_end(struct watch *w)
 	if (w->fd >= 0) {
 		close(w->fd);
 	}
+	scrub_end(&w->scrub);
 	free(w);
 }
 
@@ -185,7 +187,7 @@ static int look(struct primary *p, struct err *err)
 	}
 	struct closer_look c = {.watch = w};
 	if (look_at_data(w, &c.why) == 0) {
-		return 0;
+		return scrub_step(p->i, &w->scrub, p->zone, err);
 	}
 	err_clear(&c.why);
 	rc = store_write(p->store, NULL, 0, look_closer, &c, err);
@@ -230,11 +232,14 @@ static int look_at_standby(struct instance *i, unsigned zone, struct err *err)
 		}
 	}
 	int rc = zone_mark(&i->config, zone, &mark);
-	LOCKED(&i->state_lock);
-	return rc == 0 && mark == i->state.mark[zone]
-		       ? 0
-		       : err_set(err, EIO, "the copy in zone %s was replaced",
-				 i->config.zone[zone].name);
+	{
+		LOCKED(&i->state_lock);
+		if (rc != 0 || mark != i->state.mark[zone]) {
+			return err_set(err, EIO, "the copy in zone %s was replaced",
+				i->config.zone[zone].name);
+		}
+	}
+	return scrub_step(i, &i->standby_scrub, zone, err);
 }
 
 /* Never in the way of a failover: then it is looked at next time. */
@@ -245,6 +250,9 @@ static void check_standby(struct instance *i)
 	}
 	struct primary *p = instance_peek(i);
 	struct err why = {0};
+	if (i->follower == NULL) {
+		scrub_end(&i->standby_scrub);
+	}
 	if (p != NULL && i->follower != NULL && standby_ready(i) &&
 		look_at_standby(i, 1 - p->zone, &why) != 0) {
 		struct err err = {0};

@@ -193,6 +193,7 @@ static int open_store(struct primary *p, const char *database, struct err *err)
 		.slot_free = c->slot_free,
 		.sync = STORE_SYNC_CLOSE,
 		.tap = {.committed = on_commit, .arg = p},
+		.vfs = checksum_vfs(NULL),
 	};
 	return store_open(&config, &p->store, err);
 }

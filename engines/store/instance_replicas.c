@@ -13,6 +13,7 @@
 #include "engines/common/log.h"
 #include "engines/store/instance_impl.h"
 #include "engines/store/position.h"
+#include "engines/store/store_impl.h"
 
 /* ---- files ---- */
 
@@ -313,7 +314,7 @@ static struct follower *take_broken(struct instance *i)
 	LOCKED(&i->replicas_lock);
 	for (struct follower *f = i->replicas; f != NULL; f = f->next) {
 		struct replica_status status = {.failure = f->failure};
-		if (f->r != NULL) {
+		if (f->r != NULL && f->failure.code == 0) {
 			replica_status(f->r, &status);
 		}
 		if (f->leaving || !is_beyond_help(status.failure.code)) {
@@ -602,9 +603,14 @@ static int begin_use(struct instance *i, const char *name, struct follower **out
 	return 0;
 }
 
-static void end_use(struct instance *i, struct follower *f)
+/* `why` (may be NULL): its files have failed. */
+static void end_use(struct instance *i, struct follower *f, const struct err *why)
 {
 	LOCKED(&i->replicas_lock);
+	if (why != NULL && f->failure.code == 0) {
+		f->failure = *why;
+		worker_kick(i);
+	}
 	if (--f->users == 0) {
 		pthread_cond_broadcast(&i->replicas_moved);
 	}
@@ -615,15 +621,20 @@ int instance_replica_read(
 {
 	struct follower *f;
 	struct replica_reader *reader;
+	struct err failure = {0};
 	int rc = begin_use(i, name, &f, err);
 	if (rc != 0) {
 		return rc;
 	}
 	rc = replica_read_begin(f->r, &reader, err);
 	if (rc == 0) {
-		rc = fn(replica_reader_db(reader), replica_reader_sequence(reader), arg, err);
+		sqlite3 *db = replica_reader_db(reader);
+		rc = fn(db, replica_reader_sequence(reader), arg, err);
+		if (rc != 0 && sql_files_failed(db)) {
+			store_sql_error(db, i->config.label, &failure);
+		}
 		replica_read_end(reader);
 	}
-	end_use(i, f);
+	end_use(i, f, failure.code != 0 ? &failure : NULL);
 	return rc;
 }

@@ -89,6 +89,7 @@ struct build {
 	unsigned zone;
 	uint64_t mark;
 	const struct disk_ops *disk;
+	int64_t began;
 };
 
 /* The database with its position: a replica that nobody has opened yet. */
@@ -210,8 +211,11 @@ static int attach(struct build *b, struct err *err)
 		pagelog_detach(b->from->log);
 		replica_close(i->follower);
 		i->follower = NULL;
+		return rc;
 	}
-	return rc;
+	event_post(i, INSTANCE_STANDBY_READY, "in zone %s, %.3f s", i->config.zone[b->zone].name,
+		(double)(instance_clock() - b->began) / (double)SECOND_NS);
+	return 0;
 }
 
 static int build_all(struct build *b, struct err *err)
@@ -237,9 +241,13 @@ static uint64_t next_mark(struct instance *i)
 
 int standby_build(struct instance *i, struct err *err)
 {
-	struct build b = {.i = i, .mark = next_mark(i), .disk = config_disk(&i->config)};
-	int64_t began = instance_clock();
-	int rc = instance_enter(i, began + INSTANCE_WAIT_NS, &b.from, err);
+	struct build b = {
+		.i = i,
+		.mark = next_mark(i),
+		.disk = config_disk(&i->config),
+		.began = instance_clock(),
+	};
+	int rc = instance_enter(i, b.began + INSTANCE_WAIT_NS, &b.from, err);
 	if (rc != 0) {
 		return rc;
 	}
@@ -248,10 +256,5 @@ int standby_build(struct instance *i, struct err *err)
 	event_tell(i);
 	rc = build_all(&b, err);
 	instance_leave(i, b.from);
-	if (rc == 0) {
-		event_post(i, INSTANCE_STANDBY_READY, "in zone %s, %.3f s",
-			i->config.zone[b.zone].name,
-			(double)(instance_clock() - began) / (double)SECOND_NS);
-	}
 	return rc;
 }

@@ -249,7 +249,7 @@ void store_abandon(struct store *s)
 
 /* ---- whether the files work ---- */
 
-static bool is_failure(sqlite3 *db)
+bool sql_files_failed(sqlite3 *db)
 {
 	int code = sqlite3_extended_errcode(db);
 	switch (code & 0xff) {
@@ -267,7 +267,7 @@ static bool is_failure(sqlite3 *db)
 
 void store_note(struct store *s, sqlite3 *db)
 {
-	if (!is_failure(db)) {
+	if (!sql_files_failed(db)) {
 		return;
 	}
 	LOCKED(&s->failure.lock);

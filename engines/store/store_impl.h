@@ -209,6 +209,9 @@ int64_t clock_monotonic(void);
 
 /* ---- store.c ---- */
 
+/* Whether the last call on `db` failed because of its files: an I/O error, damage,
+ * a file that is gone; no full disk, no shortage of something else. */
+bool sql_files_failed(sqlite3 *db);
 /* After a failed call on `db`: remembers it if it was the files that failed. */
 void store_note(struct store *s, sqlite3 *db);
 /* The VFS of a store whose config names none. */

@@ -177,6 +177,9 @@ void session_end(struct store_txn *t)
 {
 	struct err err = {0};
 	if (t->session) {
+		/* A new time each time, so that what a session leaves can be told from
+		 * what the one before it left. */
+		store_txn_time(t);
 		int rc = conn_run(&t->conn, OWN_BEGIN, &err);
 		if (rc == 0) {
 			rc = commit_with(t, true, t->version, t->time, &err);

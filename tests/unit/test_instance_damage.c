@@ -1,0 +1,281 @@
+/* Damage that failover alone does not answer: without a standby, at the standby, in
+ * pages nobody reads, while nobody serves, an old copy put back. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/instance_fixture.h"
+
+static struct instance_fixture x;
+
+static void start(bool multi_az)
+{
+	instance_fixture_init(&x);
+	x.settings.multi_az = multi_az;
+	x.config.scrub_seconds = 1;
+	ck_ok(instance_create(&x.config, &x.settings, NULL, NEW_ERR));
+	instance_fixture_open(&x);
+	ck_assert(!multi_az || wait_standby(x.i, 20));
+}
+
+static void end(void)
+{
+	instance_fixture_end(&x);
+}
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void run(const char *format, ...)
+{
+	char command[600];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* Rows whose pages are in the database, not in its log alone. */
+static void fill(int n)
+{
+	for (int k = 0; k < n; k++) {
+		char key[16];
+		snprintf(key, sizeof(key), "f%d", k);
+		ck_ok(instance_put(x.i, key, k, 3000, NEW_ERR));
+	}
+}
+
+/* Of 4096 bytes, from 1. */
+static void spoil_page(const char *path, unsigned number)
+{
+	char garbage[64];
+	int fd = open(path, O_WRONLY);
+	ck_assert_int_ge(fd, 0);
+	memset(garbage, 0xa5, sizeof(garbage));
+	ck_assert_int_eq(pwrite(fd, garbage, sizeof(garbage), (off_t)(number - 1) * 4096 + 1000),
+		sizeof(garbage));
+	close(fd);
+}
+
+static void wait_event(enum instance_event what, unsigned n)
+{
+	double end_at = seconds_now() + 20;
+	while (x.events[what] < n) {
+		ck_assert_msg(seconds_now() < end_at, "event %d did not come", (int)what);
+		usleep(2000);
+	}
+}
+
+static int failure_code(void)
+{
+	struct instance_status status;
+	instance_status(x.i, &status);
+	return status.failure.code;
+}
+
+START_TEST(test_without_standby_it_fails_and_serves_again_when_mended)
+{
+	char zone[200];
+	start(false);
+	snprintf(zone, sizeof(zone), "%s/i1", x.zone_dir[0]);
+	ck_ok(instance_put(x.i, "k", 1, 100, NEW_ERR));
+	run("mv '%s' '%s'", zone, in_own(&x, "away"));
+	wait_event(INSTANCE_FAILED, 1);
+	ck_assert_int_eq(failure_code(), EIO);
+	double began = seconds_now();
+	for (int n = 0; n < 100; n++) {
+		ck_assert_int_eq(instance_get(x.i, "k", NEW_ERR), -2);
+		ck_assert_int_eq(instance_put(x.i, "k", 2, 100, NEW_ERR), -EIO);
+	}
+	ck_assert(seconds_now() - began < 10);
+	run("mv '%s' '%s'", in_own(&x, "away"), zone);
+	double end_at = seconds_now() + 20;
+	while (instance_get(x.i, "k", NEW_ERR) != 1) {
+		ck_assert_msg(seconds_now() < end_at, "%s", fixture_err_text());
+		usleep(10000);
+	}
+	ck_ok(instance_put(x.i, "k", 3, 100, NEW_ERR));
+	ck_assert_int_eq(failure_code(), 0);
+}
+END_TEST
+
+START_TEST(test_a_spoilt_page_nobody_reads_is_found)
+{
+	start(true);
+	fill(60);
+	ck_ok(instance_restart(x.i, NEW_ERR));
+	spoil_page(in_zone(&x, 0, "data.db"), 20);
+	wait_event(INSTANCE_FAILOVER_COMPLETED, 1);
+	for (int k = 0; k < 60; k++) {
+		char key[16];
+		snprintf(key, sizeof(key), "f%d", k);
+		ck_assert_int_eq(instance_get(x.i, key, NEW_ERR), k);
+	}
+	ck_assert(wait_standby(x.i, 20));
+}
+END_TEST
+
+START_TEST(test_a_spoilt_page_that_is_read_is_answered_by_the_standby)
+{
+	start(true);
+	x.config.scrub_seconds = 1000;
+	fill(60);
+	instance_fixture_close(&x);
+	instance_fixture_open(&x);
+	ck_assert(wait_standby(x.i, 20));
+	for (unsigned page = 3; page < 30; page++) {
+		spoil_page(in_zone(&x, 0, "data.db"), page);
+	}
+	for (int k = 0; k < 60; k++) {
+		char key[16];
+		snprintf(key, sizeof(key), "f%d", k);
+		ck_assert_msg(
+			instance_get(x.i, key, NEW_ERR) == k, "%s: %s", key, fixture_err_text());
+	}
+	ck_assert_uint_eq(x.events[INSTANCE_FAILOVER_COMPLETED], 1);
+}
+END_TEST
+
+START_TEST(test_a_damaged_standby_is_built_anew)
+{
+	start(true);
+	fill(60);
+	spoil_page(in_zone(&x, 1, "data.db"), 10);
+	wait_event(INSTANCE_STANDBY_LOST, 1);
+	ck_assert(wait_standby(x.i, 20));
+	ck_assert_int_eq(unlink(in_zone(&x, 1, "data.db")), 0);
+	wait_event(INSTANCE_STANDBY_LOST, 2);
+	ck_assert(wait_standby(x.i, 20));
+	run("rm -rf '%s'", x.zone_dir[1]);
+	wait_event(INSTANCE_STANDBY_LOST, 3);
+	ck_ok(instance_put(x.i, "k", 7, 100, NEW_ERR));
+	ck_assert(wait_standby(x.i, 20));
+	ck_ok(instance_failover(x.i, "test", NEW_ERR));
+	ck_assert_int_eq(instance_get(x.i, "k", NEW_ERR), 7);
+	ck_assert_int_eq(instance_get(x.i, "f59", NEW_ERR), 59);
+	ck_assert_uint_eq(x.events[INSTANCE_FAILED], 0);
+}
+END_TEST
+
+START_TEST(test_a_damaged_replica_is_made_anew)
+{
+	start(false);
+	fill(60);
+	ck_ok(instance_replica_add(x.i, "r", NULL, INSTANCE_ZONES, 0, NEW_ERR));
+	for (unsigned page = 3; page < 50; page++) {
+		spoil_page(in_own(&x, "replicas/r.db"), page);
+	}
+	double end_at = seconds_now() + 20;
+	for (int k = 0; k < 60; k++) {
+		char key[16];
+		snprintf(key, sizeof(key), "f%d", k);
+		while (instance_replica_get(x.i, "r", key, NEW_ERR) != k) {
+			ck_assert_msg(seconds_now() < end_at, "%s", fixture_err_text());
+			usleep(5000);
+		}
+	}
+	ck_assert_uint_eq(x.events[INSTANCE_REPLICA_RESUMED], 1);
+	ck_assert_uint_eq(x.events[INSTANCE_FAILED], 0);
+}
+END_TEST
+
+/* ---- while it is closed ---- */
+
+START_TEST(test_opening_takes_the_zone_that_can_serve)
+{
+	static const char *const commands[] = {"rm data.db", "rm -rf *",
+		"head -c 5000 /dev/urandom >data.db", "rm mark", "truncate -s 4096 data.db"};
+	start(true);
+	fill(20);
+	for (unsigned n = 0; n < sizeof(commands) / sizeof(commands[0]); n++) {
+		struct instance_status status;
+		instance_status(x.i, &status);
+		unsigned from = status.settings.primary;
+		ck_ok(instance_put(x.i, "k", n, 100, NEW_ERR));
+		instance_fixture_close(&x);
+		run("cd '%s' && %s", in_zone(&x, from, ""), commands[n]);
+		instance_fixture_open(&x);
+		instance_status(x.i, &status);
+		ck_assert_uint_ne(status.settings.primary, from);
+		ck_assert_int_eq(instance_get(x.i, "k", NEW_ERR), n);
+		ck_assert_int_eq(instance_get(x.i, "f19", NEW_ERR), 19);
+		ck_assert(wait_standby(x.i, 20));
+	}
+}
+END_TEST
+
+START_TEST(test_a_zone_that_was_left_is_never_served)
+{
+	char kept[200];
+	char zone[200];
+	start(true);
+	ck_ok(instance_put(x.i, "k", 1, 100, NEW_ERR));
+	ck_ok(instance_failover(x.i, "test", NEW_ERR));
+	ck_assert(wait_standby(x.i, 20));
+	instance_fixture_close(&x);
+	snprintf(kept, sizeof(kept), "%s/kept", x.dir);
+	snprintf(zone, sizeof(zone), "%s/i1", x.zone_dir[0]);
+	run("cp -a '%s' '%s'", zone, kept);
+	/* The standby in zone a becomes primary, is left again, and then comes back old. */
+	instance_fixture_open(&x);
+	ck_ok(instance_failover(x.i, "test", NEW_ERR));
+	ck_ok(instance_put(x.i, "k", 2, 100, NEW_ERR));
+	ck_assert(wait_standby(x.i, 20));
+	ck_ok(instance_failover(x.i, "test", NEW_ERR));
+	ck_assert(wait_standby(x.i, 20));
+	ck_ok(instance_put(x.i, "k", 3, 100, NEW_ERR));
+	instance_fixture_close(&x);
+	run("rm -rf '%s'", zone);
+	run("cp -a '%s' '%s'", kept, zone);
+	instance_fixture_open(&x);
+	ck_assert_int_eq(instance_get(x.i, "k", NEW_ERR), 3);
+	ck_assert(wait_standby(x.i, 20));
+	ck_assert_uint_ge(x.events[INSTANCE_STANDBY_LOST], 1);
+	ck_ok(instance_failover(x.i, "test", NEW_ERR));
+	ck_assert_int_eq(instance_get(x.i, "k", NEW_ERR), 3);
+}
+END_TEST
+
+START_TEST(test_an_older_database_put_back_is_not_served)
+{
+	char kept[200];
+	start(false);
+	snprintf(kept, sizeof(kept), "%s/kept.db", x.dir);
+	ck_ok(instance_put(x.i, "k", 1, 100, NEW_ERR));
+	instance_fixture_close(&x);
+	run("cp '%s' '%s'", in_zone(&x, 0, "data.db"), kept);
+	instance_fixture_open(&x);
+	ck_ok(instance_put(x.i, "k", 2, 100, NEW_ERR));
+	instance_fixture_close(&x);
+	run("cp '%s' '%s'", kept, in_zone(&x, 0, "data.db"));
+	ck_assert_int_eq(instance_open(&x.config, &x.i, NEW_ERR), -EIO);
+	ck_assert_ptr_nonnull(strstr(fixture_err_text(), "older"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("instance_damage");
+	TCase *tc = tcase_create("damage");
+	tcase_set_timeout(tc, 120);
+	tcase_add_checked_fixture(tc, NULL, end);
+	tcase_add_test(tc, test_without_standby_it_fails_and_serves_again_when_mended);
+	tcase_add_test(tc, test_a_spoilt_page_nobody_reads_is_found);
+	tcase_add_test(tc, test_a_spoilt_page_that_is_read_is_answered_by_the_standby);
+	tcase_add_test(tc, test_a_damaged_standby_is_built_anew);
+	tcase_add_test(tc, test_a_damaged_replica_is_made_anew);
+	tcase_add_test(tc, test_opening_takes_the_zone_that_can_serve);
+	tcase_add_test(tc, test_a_zone_that_was_left_is_never_served);
+	tcase_add_test(tc, test_an_older_database_put_back_is_not_served);
+	suite_add_tcase(suite, tc);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
