@@ -472,6 +472,12 @@ int rds_sqlite_rename(void *ctx, const struct epath *from, const struct epath *t
 
 /* ---- transfer.c: members of engine_ops ---- */
 
+int rds_sqlite_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
+	void **stream, uint64_t *size, struct err *err);
+int rds_sqlite_export_open(void *ctx, const struct epath *path, const char *format, void **stream,
+	uint64_t *size, struct err *err);
+int rds_sqlite_export_read(void *stream, struct buf *out, struct err *err);
+void rds_sqlite_export_close(void *stream);
 int rds_sqlite_import_open(void *ctx, const struct epath *path, const char *mode,
 	const char *format, void **sink, struct err *err);
 int rds_sqlite_import_feed(void *sink, struct slice text, struct err *err);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "engines/rds/lifecycle.h"
+#include "engines/rds/sql.h"
 
 /* ---- levels ---- */
 
@@ -16,24 +17,22 @@ static const char *const column_suffixes[] = {""};
 static const struct name_rules column_names = {column_suffixes, 1};
 static const struct engine_form column_forms[] = {{"", "the column's value as it is"}};
 
-static const char *const instance_formats[] = {"sql", NULL};
 static void level_service(bool view, struct engine_level *out)
 {
 	out->noun = "service";
 	out->child_noun = "instance";
 	out->child = ENGINE_DIR;
 	out->names = NAME_RULES_DIR;
-	out->beside_formats = instance_formats;
+	out->beside_formats = rds_database_formats;
 	if (view) {
 		return;
 	}
-	out->features =
-		ENGINE_HAS_CONTROL | ENGINE_HAS_STATUS | ENGINE_HAS_SNAPSHOTS | ENGINE_HAS_MKDIR;
-	out->help =
-		"Each directory is a DB instance: a database of its own. mkdir creates an empty "
-		"one, 'cp dump.sql NAME.sql' one of a dump, rmdir removes one without tables, mv "
-		"renames. Reading NAME.sql dumps it. .snapshots/ holds the snapshots of all "
-		"instances, of those that are gone too: 'restore NAME as NEW' in .control.";
+	out->features = ENGINE_HAS_CONTROL | ENGINE_HAS_STATUS | ENGINE_HAS_SNAPSHOTS |
+			ENGINE_HAS_MKDIR;
+	out->help = "Each directory is a DB instance: a database of its own. mkdir creates an empty "
+		    "one, 'cp dump.sql NAME.sql' one of a dump, rmdir removes one without tables, mv "
+		    "renames. Reading NAME.sql dumps it. .snapshots/ holds the snapshots of all "
+		    "instances, of those that are gone too: 'restore NAME as NEW' in .control.";
 }
 
 static void level_instance(const struct rds_view *view, struct engine_level *out)
@@ -43,9 +42,12 @@ static void level_instance(const struct rds_view *view, struct engine_level *out
 	out->child = ENGINE_DIR;
 	out->names = NAME_RULES_DIR;
 	out->features = ENGINE_HAS_STATUS;
-	out->help =
-		"Each directory is a table or a view. SQL: write it to .sql, which runs it in one "
-		"transaction. mkdir creates a table with one column, id.";
+	out->beside_formats = rds_export_formats;
+	out->query = &rds_query_names;
+	out->help = "Each directory is a table or a view. SQL: write it to .sql, which runs it in one "
+		    "transaction, or to .query/NAME.sql and read .query/NAME.csv, .json or .txt. "
+		    "mkdir creates a table with one column, id. NAME.csv, .tsv, .json, .jsonl and .sql "
+		    "are a table as one file.";
 	if (view == NULL) {
 		out->features |= ENGINE_HAS_CONTROL | ENGINE_HAS_SNAPSHOTS | ENGINE_HAS_MKDIR |
 				 ENGINE_HAS_REPLICAS | ENGINE_HAS_TIMES;
@@ -53,9 +55,8 @@ static void level_instance(const struct rds_view *view, struct engine_level *out
 		out->script_help = "runs the SQL written to it, in one transaction";
 	} else if (view->kind == ENGINE_VIEW_REPLICA) {
 		out->features |= ENGINE_HAS_CONTROL;
-		out->help =
-			"A read replica: what the instance held a moment ago. It takes no writes; "
-			"'promote' in .control makes it an instance of its own.";
+		out->help = "A read replica: what the instance held a moment ago. It takes no writes; "
+			    "'promote' in .control makes it an instance of its own.";
 	}
 }
 
@@ -68,6 +69,7 @@ static void level_table(struct engine_level *out)
 	out->forms = row_forms;
 	out->n_forms = 1;
 	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_MEMBERS;
+	out->export_formats = rds_export_formats;
 	out->help = "Each file is a row, named by its primary key. What you save replaces the row; "
 		    "columns left out get their defaults. KEY/COLUMN, not listed, is one column's "
 		    "value as it is.";
@@ -81,9 +83,8 @@ static void level_row(struct engine_level *out)
 	out->names = column_names;
 	out->forms = column_forms;
 	out->n_forms = 1;
-	out->help =
-		"Each file is a column of the row, its bytes as they are; one that is NULL is not "
-		"there, and removing one makes it NULL.";
+	out->help = "Each file is a column of the row, its bytes as they are; one that is NULL is not "
+		    "there, and removing one makes it NULL.";
 }
 
 /* What lies below depends on nothing: a table need not be looked up. */
@@ -173,8 +174,8 @@ static int stat_fn(struct rds_conn *c, void *arg, struct err *err)
 }
 
 /* One that is stopped or damaged is there all the same: its .control can be reached. */
-static int stat_shut(
-	struct rds *rds, const struct epath *path, struct engine_info *out, struct err *err)
+static int stat_shut(struct rds *rds, const struct epath *path, struct engine_info *out,
+	struct err *err)
 {
 	RDS_INSTANCE i = NULL;
 	struct rds_def def;
@@ -459,11 +460,10 @@ int rds_is_empty(struct rds_instance *i, struct err *err)
 	rc = rds_source_read(rows, empty_fn, NULL, err);
 	rds_leave(i);
 	rc = rc < 0 ? rc : rds_replica_count(i, &n, err);
-	return rc < 0 || n == 0
-		       ? rc
-		       : err_set(err, EBUSY,
-				 "InvalidDBInstanceState: the DB instance has read replicas: "
-				 "remove or promote them first");
+	return rc < 0 || n == 0 ? rc
+				: err_set(err, EBUSY,
+					  "InvalidDBInstanceState: the DB instance has read replicas: "
+					  "remove or promote them first");
 }
 
 static int remove_instance(const struct rds *rds, struct slice name, struct err *err)
@@ -611,6 +611,10 @@ const struct engine_ops rds_sqlite_ops = {
 	.view_create = rds_sqlite_view_create,
 	.view_remove = rds_sqlite_view_remove,
 	.view_rename = rds_sqlite_view_rename,
+	.query_open = rds_sqlite_query_open,
+	.export_open = rds_sqlite_export_open,
+	.export_read = rds_sqlite_export_read,
+	.export_close = rds_sqlite_export_close,
 	.import_open = rds_sqlite_import_open,
 	.import_feed = rds_sqlite_import_feed,
 	.import_finish = rds_sqlite_import_finish,

@@ -6,6 +6,54 @@
 #include "engines/rds/lifecycle.h"
 #include "engines/rds/sql.h"
 
+/* ---- out ---- */
+
+/* Whole when it is opened: the place need not be held. */
+int rds_sqlite_export_open(void *ctx, const struct epath *path, const char *format, void **stream,
+	uint64_t *size, struct err *err)
+{
+	struct rds *rds = ctx;
+	struct rds_stream *s = NULL;
+	RDS_PLACE p = {0};
+
+	if (path->depth != 1 && path->depth != 2) {
+		return err_set(err, ENOTSUP, "an instance or a table is exported");
+	}
+	struct slice table = path->depth == 2 ? path->key[1] : (struct slice){0};
+	int rc = rds_place(rds, path, &p, err);
+	rc = rc < 0 ? rc
+		    : rds_export_open(p.rows, rds->service->tmp, table, format, &s, size, err);
+	if (rc == 0) {
+		*stream = s;
+	}
+	return rc;
+}
+
+int rds_sqlite_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
+	void **stream, uint64_t *size, struct err *err)
+{
+	struct rds *rds = ctx;
+	struct rds_stream *s = NULL;
+	RDS_PLACE p = {0};
+
+	int rc = rds_place(rds, path, &p, err);
+	rc = rc < 0 ? rc : rds_query_open(p.rows, rds->service->tmp, text, form, &s, size, err);
+	if (rc == 0) {
+		*stream = s;
+	}
+	return rc;
+}
+
+int rds_sqlite_export_read(void *stream, struct buf *out, struct err *err)
+{
+	return rds_stream_read(stream, out, err);
+}
+
+void rds_sqlite_export_close(void *stream)
+{
+	rds_stream_close(stream);
+}
+
 /* ---- in ---- */
 
 /* What is being loaded: a script for an instance, or for one that it makes. */
