@@ -139,4 +139,27 @@ int rds_query_open(struct rds_source *source, const char *tmp, struct slice text
 void rds_separated_print(sqlite3_stmt *stmt, int column, bool tabs, struct buf *out);
 void rds_separated_text(struct slice text, bool tabs, struct buf *out);
 
+/* ---- import.c ---- */
+
+/* Loads a table from csv, tsv, json or jsonl, in one write: all rows or none. csv and tsv
+ * begin with a header. Modes:
+ *
+ * append   a row whose key is there is a bad row
+ * upsert   it takes the columns that the text has; needs a primary key
+ * replace  so, columns that the text has not become their default, and rows that are
+ *          not in the text go
+ * create   the table is not there (EEXIST) and is made: its columns' types are those of
+ *          all their values; the first is the primary key when it is called so ("id",
+ *          "track_id", "TrackId"), never empty and different in each row
+ *
+ * The report says what was loaded, or which rows are bad and why (the first hundred). */
+struct rds_import;
+int rds_import_open(const char *tmp, struct slice table, const char *mode, const char *format,
+	struct rds_import **out, struct err *err);
+int rds_import_feed(struct rds_import *i, struct slice text, struct err *err);
+/* Frees `i` in any case. ENOENT, EEXIST, EINVAL. */
+int rds_import_finish(
+	struct rds_import *i, struct rds_source *source, struct buf *report, struct err *err);
+void rds_import_abort(struct rds_import *i); /* NULL is fine */
+
 #endif
