@@ -162,4 +162,15 @@ int rds_import_finish(
 	struct rds_import *i, struct rds_source *source, struct buf *report, struct err *err);
 void rds_import_abort(struct rds_import *i); /* NULL is fine */
 
+/* ---- schema_text.c: `.schema` ---- */
+
+/* Appends the statements that make the table, its indexes and triggers, as stored; of
+ * the whole instance when `table` is empty. Within a read or write. */
+int rds_schema_read(struct rds_conn *c, struct slice table, struct buf *out, struct err *err);
+/* Within a write: makes the table be as the text says, which is its CREATE TABLE (or
+ * VIEW) and the indexes and triggers it is to have. A table that is not there is made;
+ * one that is there is made anew with the rows it has. EINVAL, also when a column that
+ * holds data would go (.sql can say so). */
+int rds_schema_apply(struct rds_conn *c, const char *table, struct slice text, struct err *err);
+
 #endif
