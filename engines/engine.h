@@ -405,8 +405,8 @@ void engine_import_abort(struct engine_import *i); /* NULL is fine */
 int engine_sync(struct engine *e, const struct epath *path, struct err *err);
 uint64_t engine_bytes(struct engine *e);
 
-/* Calls, failures and time by member, as Prometheus text; views count with the
- * engine they were opened from. */
-void engine_metrics(struct engine *e, struct buf *out);
+/* Calls, failures and time by member, of n engines, as Prometheus text; views count
+ * with the engine they were opened from. */
+void engine_metrics(struct engine *const *e, unsigned n, struct buf *out);
 
 #endif

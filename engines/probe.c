@@ -110,14 +110,17 @@ int probe_end(const struct probe *p, int r, const struct err *err)
 	return r;
 }
 
-static void print_metric(const struct engine *e, const char *name, const char *help,
+static void print_metric(struct engine *const *e, unsigned n, const char *name, const char *help,
 	uint64_t (*value)(const struct counters *c, unsigned op), double scale, struct buf *out)
 {
 	buf_printf(out, "# HELP dbmount_engine_%s %s\n# TYPE dbmount_engine_%s counter\n", name,
 		help, name);
-	for (unsigned op = 0; op < PROBE_N; op++) {
-		buf_printf(out, "dbmount_engine_%s{service=\"%s\",call=\"%s\"} %.15g\n", name,
-			e->ops->service, probe_names[op], (double)value(e->counters, op) * scale);
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned op = 0; op < PROBE_N; op++) {
+			buf_printf(out, "dbmount_engine_%s{service=\"%s\",call=\"%s\"} %.15g\n",
+				name, e[i]->ops->service, probe_names[op],
+				(double)value(e[i]->counters, op) * scale);
+		}
 	}
 }
 
@@ -136,10 +139,10 @@ static uint64_t count_ns(const struct counters *c, unsigned op)
 	return atomic_load_explicit(&c->op[op].ns, memory_order_relaxed);
 }
 
-void engine_metrics(struct engine *e, struct buf *out)
+void engine_metrics(struct engine *const *e, unsigned n, struct buf *out)
 {
-	print_metric(e, "calls_total", "Calls of the engine.", count_calls, 1, out);
-	print_metric(e, "failures_total", "Calls that ended in an error, also an expected one.",
+	print_metric(e, n, "calls_total", "Calls of the engine.", count_calls, 1, out);
+	print_metric(e, n, "failures_total", "Calls that ended in an error, also an expected one.",
 		count_failures, 1, out);
-	print_metric(e, "seconds_total", "Time spent in calls.", count_ns, 1e-9, out);
+	print_metric(e, n, "seconds_total", "Time spent in calls.", count_ns, 1e-9, out);
 }

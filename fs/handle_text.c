@@ -43,9 +43,38 @@ int handle_open_text(struct mount *m, struct node *n, int flags, const struct fu
 
 /* ---- logs: files on disk that grow while they are read ---- */
 
+static void log_path(struct mount *m, struct node *n, struct buf *out)
+{
+	if (node_row(n)->place == PLACE_DBMOUNT) {
+		buf_puts(out, m->opts->log_file);
+		return;
+	}
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	node_text(&m->nodes, node_anchor(n), &dir);
+	side_events_path(&m->side, buf_cstr(&dir), out);
+}
+
+/* A log that was cut short (side.h), or is written anew since it was moved away, is
+ * another file now; whoever follows it goes on with that, as if it was truncated. */
+static void follow_log(struct handle *h)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	struct stat st;
+	if (h->fd < 0 || fstat(h->fd, &st) < 0 || st.st_nlink > 0) {
+		return;
+	}
+	log_path(h->m, h->node, &path);
+	int fd = open(buf_cstr(&path), O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		close(h->fd);
+		h->fd = fd;
+	}
+}
+
 static int log_read(
 	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
 {
+	follow_log(h);
 	if (h->fd < 0) {
 		return handle_read_content(h, off, n, out, tmp, err);
 	}
@@ -60,21 +89,11 @@ static int log_read(
 	return 0;
 }
 
-static void log_path(struct mount *m, struct node *n, struct buf *out)
-{
-	if (node_row(n)->place == PLACE_DBMOUNT) {
-		buf_puts(out, m->opts->log_file);
-		return;
-	}
-	CLEANUP(buf_free) struct buf dir = BUF_INIT;
-	node_text(&m->nodes, node_anchor(n), &dir);
-	side_events_path(&m->side, buf_cstr(&dir), out);
-}
-
 static int log_size(struct handle *h, uint64_t *out, struct err *err)
 {
 	struct stat st;
 	*out = 0;
+	follow_log(h);
 	if (h->fd >= 0 && fstat(h->fd, &st) < 0) {
 		return err_errno(err, "log");
 	}

@@ -416,7 +416,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 		loop_yield();
 	}
 	int rc = -EINVAL;
-	if (reserved_place_of(r.from.dir) == PLACE_VIEWS) {
+	if (reserved_place_of(r.from.dir) == PLACE_VIEWS && !(flags & RENAME_EXCHANGE)) {
 		rc = view_rename(m, r.from.dir, name, r.to.dir, newname, &err);
 	} else if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) == 0) {
 		rc = rename_checked(&r, &err);

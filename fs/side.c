@@ -113,6 +113,7 @@ static void init_lock(struct side *s)
 	pthread_condattr_init(&by_monotonic);
 	pthread_condattr_setclock(&by_monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->events_lock, NULL);
 	pthread_cond_init(&s->quiet, NULL);
 	pthread_cond_init(&s->wake, &by_monotonic);
 	pthread_condattr_destroy(&by_monotonic);
@@ -145,6 +146,7 @@ void side_finish(struct side *s)
 	side_dirs_finish(s);
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->quiet);
+	pthread_mutex_destroy(&s->events_lock);
 	pthread_mutex_destroy(&s->lock);
 	free(s->root);
 	s->root = NULL;
@@ -282,12 +284,54 @@ void side_touch(const char *path)
 	}
 }
 
+static bool copy_bytes(int from, int to)
+{
+	char chunk[65536];
+	ssize_t n;
+	while ((n = read(from, chunk, sizeof(chunk))) > 0) {
+		if (write(to, chunk, (size_t)n) != n) {
+			return false;
+		}
+	}
+	return n == 0;
+}
+
+/* Puts the reader behind the next newline. */
+static bool skip_line(int fd)
+{
+	char c;
+	ssize_t n;
+	while ((n = read(fd, &c, 1)) == 1 && c != '\n') {
+	}
+	return n >= 0;
+}
+
+/* The newer half, from the beginning of a line, takes the log's place: whoever has
+ * the old one open sees that it has no name any more (handle_text.c). */
+static void cut_events(const char *path, off_t size)
+{
+	CLEANUP(buf_free) struct buf fresh = BUF_INIT;
+	buf_printf(&fresh, "%s.new", path);
+	const char *name = buf_cstr(&fresh);
+	CLEANUP(cleanup_close) int from = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP(cleanup_close)
+	int to = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool copied = from >= 0 && to >= 0 && lseek(from, size / 2, SEEK_SET) >= 0 &&
+		      skip_line(from) && copy_bytes(from, to);
+	if (!copied || rename(name, path) < 0) {
+		log_warn("%s could not be shortened: %s", path, strerror(errno));
+		unlink(name);
+	}
+}
+
 void side_event(struct side *s, const char *dir, const char *text)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	CLEANUP(buf_free) struct buf line = BUF_INIT;
 	char when[TIME_TEXT_MAX];
 	struct err err = {0};
+	struct stat st;
+	LOCKED(&s->events_lock);
 	side_events_path(s, dir, &path);
 	time_text(when, true);
 	buf_printf(&line, "%s %s\n", when, text);
@@ -299,5 +343,7 @@ void side_event(struct side *s, const char *dir, const char *text)
 	int fd = open(buf_cstr(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, line.p, line.n) < 0) {
 		log_warn("event not kept in %s: %s", buf_cstr(&path), strerror(errno));
+	} else if (fstat(fd, &st) == 0 && st.st_size >= SIDE_EVENTS_MAX) {
+		cut_events(buf_cstr(&path), st.st_size);
 	}
 }

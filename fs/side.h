@@ -38,12 +38,13 @@ struct side_report {
 };
 
 struct side {
-	char *root;		   /* SITE/side */
-	uint64_t max_bytes;	   /* of scratch files in all */
-	uint64_t max_files;	   /* scratch files in one directory */
-	uint64_t max_rejected;	   /* kept in one directory */
-	_Atomic uint64_t serial;   /* makes names of refused texts unique */
-	struct side_report report; /* may be empty */
+	char *root;		     /* SITE/side */
+	uint64_t max_bytes;	     /* of scratch files in all */
+	uint64_t max_files;	     /* scratch files in one directory */
+	uint64_t max_rejected;	     /* kept in one directory */
+	_Atomic uint64_t serial;     /* makes names of refused texts unique */
+	struct side_report report;   /* may be empty */
+	pthread_mutex_t events_lock; /* held while an event log is added to or cut */
 	/* Guards all below and what hangs off it; let go of while a file is written
 	 * or removed on disk (side_file.busy). */
 	pthread_mutex_t lock;
@@ -131,6 +132,8 @@ void side_drop_dir(struct side *s, const char *dir);
 int side_reject(struct side *s, const char *dir, const char *name, struct slice text,
 	struct buf *out, struct err *err);
 
+/* A log that has grown to SIDE_EVENTS_MAX is replaced by its newer half. */
+#define SIDE_EVENTS_MAX ((off_t)4 << 20)
 /* The path on disk of a directory's event log, and adding a line to it. */
 void side_events_path(struct side *s, const char *dir, struct buf *out);
 /* Makes an empty file, and the folders above it, where there is none. */

@@ -189,9 +189,7 @@ int text_metrics(struct mount *m, struct node *n, uid_t reader, struct buf *out,
 	(void)n;
 	(void)reader;
 	metrics_print(&m->metrics, out);
-	for (unsigned i = 0; i < m->n_services; i++) {
-		engine_metrics(m->services[i], out);
-	}
+	engine_metrics(m->services, m->n_services, out);
 	pthread_mutex_lock(&m->nodes.lock);
 	size_t nodes = m->nodes.n_nodes;
 	pthread_mutex_unlock(&m->nodes.lock);

@@ -134,6 +134,28 @@ test_points_in_time_are_read_by_name() {
 	check_json "$t/a.json" '{"n": 1}'
 }
 
+test_events_are_bounded_and_can_be_followed() {
+	box ev1
+	control "$B" count
+	local log=$SITE/side/d/toy/d/ev1/events i
+	# As after years of events.
+	for ((i = 0; i < 41000; i++)); do
+		printf '2026-01-01T00:00:00.000Z event number %06d of a long time ago, and so on and so forth, padded\n' "$i"
+	done >"$log"
+	tail -n 1 -F "$B/.events" >"$WORK/followed" 2>/dev/null &
+	wait_for 10 grep -q 040999 "$WORK/followed"
+	while [ "$(stat -c %s "$log")" -gt 3000000 ]; do
+		control "$B" 'fill 1000'
+	done
+	[ "$(stat -c %s "$B/.events")" -lt 3000000 ]
+	check_has_not "the oldest are gone" "$(head -5 "$B/.events")" 'number 00000'
+	check_has "whole lines" "$(head -1 "$B/.events")" '^2026-01-01T00:00:00.000Z event number'
+	control "$B" 'fill 7'
+	check_has "the newest are there" "$(tail -1 "$B/.events")" 'fill 7: done'
+	wait_for 20 grep -q 'fill 7: done' "$WORK/followed"
+	kill %1
+}
+
 # ------------------------------------------------------------------ files beside directories
 
 test_a_directory_reads_as_one_file_beside_it() {

@@ -398,7 +398,11 @@ START_TEST(test_metrics)
 		engine_stat(e, &two, 0, &info, fresh());
 	}
 	engine_unref(view);
-	engine_metrics(e, &out);
+	struct engine *const both[] = {e, e};
+	engine_metrics(both, 2, &out);
+	const char *type = strstr(buf_cstr(&out), "# TYPE dbmount_engine_calls_total counter\n");
+	ck_assert_ptr_nonnull(type);
+	ck_assert_ptr_null(strstr(type + 1, "# TYPE dbmount_engine_calls_total counter\n"));
 	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
 		"\ndbmount_engine_calls_total{service=\"fake\",call=\"stat\"} 6\n"));
 	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
