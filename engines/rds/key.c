@@ -159,7 +159,8 @@ static bool parse_text(enum rds_affinity affinity, struct slice text, bool compo
 		return false;
 	}
 	v->n = bytes->n - v->at;
-	struct slice value = slice_make(bytes->p != NULL ? bytes->p + v->at : NULL, v->n);
+	struct slice value =
+		bytes->p != NULL ? slice_make(bytes->p + v->at, v->n) : slice_make("", 0);
 	return needs_quotes(affinity, value) == quoted;
 }
 

@@ -58,7 +58,7 @@ static void put_tagged(struct sink *s, const char *tag, struct slice bytes)
 
 static void put_text(struct sink *s, struct slice text)
 {
-	if (memchr(text.p != NULL ? text.p : "", '\0', text.n) != NULL || !utf8_valid(text)) {
+	if (memchr(text.p, '\0', text.n) != NULL || !utf8_valid(text)) {
 		put_tagged(s, "$t", text);
 		return;
 	}

@@ -23,6 +23,7 @@ static int take_content(struct rds_conn *c, const struct rds_stored *row,
 {
 	const struct rds_table *t = row->t;
 	CLEANUP(buf_free) struct buf bytes = BUF_INIT;
+	/* NOLINTBEGIN(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	CLEANUP(cleanup_free) unsigned *columns = calloc(t->n_columns + 1, sizeof(*columns));
 	CLEANUP(cleanup_free)
 	struct rds_value *values = calloc(t->n_columns + 1, sizeof(*values));
@@ -38,8 +39,8 @@ static int take_content(struct rds_conn *c, const struct rds_stored *row,
 		}
 	}
 	int rc = buf_check(&bytes, err);
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	return rc != 0 || changes.n == 0 ? rc : rds_stored_update(c, row, &changes, &bytes, err);
+	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 }
 
 /* Each row keeps its key and what refers to it; the content changes places. */

@@ -119,12 +119,19 @@ static void conn_close(struct file_conn *f)
 	}
 }
 
-static int exec(struct file_conn *f, const char *sql, struct err *err)
+static int sql_error(const struct file_conn *f, struct err *err)
 {
 	sqlite3 *db = f->conn.db;
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK
-		       ? 0
-		       : store_sql_error(db, f->conn.label, err);
+	if (sqlite3_errcode(db) == SQLITE_NOTADB) {
+		return err_set(err, EINVAL, "%s: %s is not an SQLite database", f->conn.label,
+			sqlite3_db_filename(db, "main"));
+	}
+	return store_sql_error(db, f->conn.label, err);
+}
+
+static int exec(struct file_conn *f, const char *sql, struct err *err)
+{
+	return sqlite3_exec(f->conn.db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_error(f, err);
 }
 
 static int conn_open(
@@ -399,15 +406,13 @@ static int make_wal(const struct source_file *s, struct err *err)
 	}
 	int code = sqlite3_errcode(db);
 	int rc = 0;
-	if (code == SQLITE_NOTADB) {
-		rc = err_set(err, EINVAL, "%s: %s is not an SQLite database", s->label, s->path);
-	} else if (code == SQLITE_BUSY) {
+	if (code == SQLITE_BUSY) {
 		rc = err_set(err, EBUSY,
 			"%s: another program holds %s in rollback mode; close it there, or run "
 			"PRAGMA journal_mode=WAL in it",
 			s->label, s->path);
 	} else if (code != SQLITE_ROW) {
-		rc = store_sql_error(db, s->label, err);
+		rc = sql_error(s->writer, err);
 	}
 	sqlite3_finalize(stmt);
 	return rc;

@@ -293,10 +293,11 @@ int rds_table_prepare(struct rds_conn *c, struct rds_table *t, struct err *err)
 	if (t->rowid_key) {
 		return prepare_rowid(t, err);
 	}
-	struct key_order order = {0};
-	order.parts = calloc(t->n_columns + 1, sizeof(*order.parts));
-	int rc = order.parts != NULL ? read_order(c, t, &order, err)
-				     : err_set(err, ENOMEM, "out of memory");
+	struct key_order order = {.parts = calloc(t->n_columns + 1, sizeof(*order.parts))};
+	if (order.parts == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = read_order(c, t, &order, err);
 	rc = rc != 0 ? rc : prepare_key(t, &order, err);
 	free(order.parts);
 	return rc;

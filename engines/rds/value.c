@@ -125,9 +125,14 @@ int rds_value_bind(
 	}
 }
 
+/* Bit by bit: 0.0 is not -0.0. */
 static bool same_real(double a, double b)
 {
-	return memcmp(&a, &b, sizeof(a)) == 0;
+	uint64_t x;
+	uint64_t y;
+	memcpy(&x, &a, sizeof(x));
+	memcpy(&y, &b, sizeof(y));
+	return x == y;
 }
 
 bool rds_value_same(const struct rds_value *v, const struct buf *bytes, sqlite3_value *stored)

@@ -253,6 +253,144 @@ START_TEST(changes_of_others_are_noticed)
 }
 END_TEST
 
+/* ---- real data ---- */
+
+#define CHINOOK "/work/shared/data/chinook/Chinook_Sqlite.sqlite"
+
+static void copy_chinook(const char *to)
+{
+	CLEANUP(buf_free) struct buf command = BUF_INIT;
+	buf_printf(&command, "cp %s %s", CHINOOK, to);
+	ck_assert_int_eq(system(buf_cstr(&command)), 0);
+}
+
+struct walk {
+	struct buf names; /* of tables, NUL-ended */
+	struct buf keys;  /* "table\0key\0", keys of Chinook hold no NUL */
+	const char *table;
+	unsigned n;
+};
+
+static int walk_key(void *arg, struct slice key, const struct engine_info *info)
+{
+	struct walk *w = arg;
+	(void)info;
+	buf_append(&w->keys, w->table, strlen(w->table) + 1);
+	buf_append_slice(&w->keys, key);
+	buf_putc(&w->keys, '\0');
+	w->n++;
+	return 0;
+}
+
+static int walk_table(void *arg, const struct rds_table *t, struct err *err)
+{
+	struct walk *w = arg;
+	(void)err;
+	buf_append(&w->names, t->name, strlen(t->name) + 1);
+	return 0;
+}
+
+static int walk_all(struct rds_conn *c, void *arg, struct err *err)
+{
+	struct walk *w = arg;
+	int rc = rds_table_each(c, NULL, walk_table, w, err);
+	for (size_t i = 0; i < w->names.n && rc == 0; i += strlen(w->names.p + i) + 1) {
+		w->table = w->names.p + i;
+		rc = rds_row_list(c, slice_of(w->table), NULL, walk_key, w, err);
+	}
+	return rc;
+}
+
+/* In one transaction: 15,607 would be as many commits. */
+static int save_all(struct rds_conn *c, void *arg, struct err *err)
+{
+	const struct walk *w = arg;
+	int rc = 0;
+	for (size_t i = 0; i < w->keys.n && rc == 0;) {
+		CLEANUP(buf_free) struct buf text = BUF_INIT;
+		CLEANUP(buf_free) struct buf again = BUF_INIT;
+		struct engine_info before;
+		struct engine_info after;
+		struct slice table = slice_of(w->keys.p + i);
+		struct slice key = slice_of(w->keys.p + i + table.n + 1);
+		i += table.n + key.n + 2;
+		rc = rds_row_read(c, table, key, &text, &before, err);
+		ck_assert_uint_eq(before.size, text.n);
+		buf_putc(&text, '\n'); /* parsed, not only compared */
+		rc = rc != 0 ? rc
+			     : rds_row_write(c, table, key, buf_slice(&text), before.version,
+				       &after, err);
+		text.n--;
+		rc = rc != 0 ? rc : rds_row_read(c, table, key, &again, &after, err);
+		ck_assert(rc != 0 || slice_equal(buf_slice(&text), buf_slice(&again)));
+		ck_assert(rc != 0 || before.version == after.version);
+	}
+	return rc;
+}
+
+START_TEST(chinook_comes_through_unchanged)
+{
+	if (access(CHINOOK, R_OK) != 0) {
+		puts("skip - chinook_comes_through_unchanged: " CHINOOK " is not there");
+		return;
+	}
+	fixture_open(&f, "CREATE TABLE x(y)", false);
+	rds_source_close(f.source);
+	copy_chinook(f.path);
+	struct rds_file_config config = {.path = f.path, .label = "chinook"};
+	ck_assert_int_eq(rds_source_file(&config, &f.source, &f.err), 0);
+	struct walk w = {0};
+	ck_assert_int_eq(rds_source_read(f.source, walk_all, &w, &f.err), 0);
+	ck_assert_uint_eq(w.n, 15607);
+	check_row(
+		&f, "PlaylistTrack", "1,3402", "{\n  \"PlaylistId\": 1,\n  \"TrackId\": 3402\n}\n");
+	ck_assert_msg(rds_source_write(f.source, save_all, &w, &f.err) == 0, "%s", f.err.msg);
+	buf_free(&w.names);
+	buf_free(&w.keys);
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(what_is_no_database_is_refused)
+{
+	struct rds_source *s = NULL;
+	fixture_open(&f, "CREATE TABLE t(x)", false);
+	static const struct {
+		const char *path;
+		int code;
+	} bad[] = {
+		{"/nonexistent/x.db", ENOENT}, {"/tmp", EINVAL}, {SOURCE_ROOT "/LICENSE", EINVAL}};
+	for (unsigned i = 0; i < 3; i++) {
+		struct err err = {0};
+		struct rds_file_config config = {
+			.path = bad[i].path, .label = "bad", .read_only = true};
+		ck_assert_int_eq(rds_source_file(&config, &s, &err), -bad[i].code);
+		ck_assert_ptr_null(s);
+		ck_assert_str_ne(err.msg, "");
+	}
+	fixture_close(&f);
+}
+END_TEST
+
+START_TEST(odd_paths_and_read_only_files)
+{
+	fixture_open(&f, "CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES(1);", false);
+	rds_source_close(f.source);
+	char odd[128];
+	snprintf(odd, sizeof(odd), "%s/a?b#c%%41 \"é.db", f.dir);
+	ck_assert_int_eq(rename(f.path, odd), 0);
+	struct rds_file_config config = {.path = odd, .label = "odd", .read_only = true};
+	ck_assert_int_eq(rds_source_file(&config, &f.source, &f.err), 0);
+	check_list(&f, "t", "1");
+	check_write(&f, "t", "2", "{}", "odd is read-only");
+	ck_assert_uint_gt(rds_source_bytes(f.source), 0);
+	rds_source_close(f.source);
+	f.source = NULL;
+	ck_assert_int_eq(rename(odd, f.path), 0);
+	fixture_close(&f);
+}
+END_TEST
+
 static Suite *rows_suite(void)
 {
 	Suite *s = suite_create("rds_rows");
@@ -269,6 +407,12 @@ static Suite *rows_suite(void)
 	tcase_add_test(write, versions_are_expected);
 	tcase_add_test(write, changes_of_others_are_noticed);
 	suite_add_tcase(s, write);
+	TCase *files = tcase_create("files");
+	tcase_add_test(files, chinook_comes_through_unchanged);
+	tcase_add_test(files, what_is_no_database_is_refused);
+	tcase_add_test(files, odd_paths_and_read_only_files);
+	tcase_set_timeout(files, 60);
+	suite_add_tcase(s, files);
 	return s;
 }
 
