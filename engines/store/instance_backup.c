@@ -253,7 +253,8 @@ void instance_restorable(struct instance *i, int64_t *earliest_ns, int64_t *late
 	struct base_set set;
 	size_t n = 0;
 	*earliest_ns = *latest_ns = 0;
-	if (set_of(i, NULL, &dir, &set, &ignored) == 0 &&
+	/* Copies that are no longer meant to be kept may be there for a moment. */
+	if (retention_days(i) > 0 && set_of(i, NULL, &dir, &set, &ignored) == 0 &&
 		base_list(&set, &list, &n, &ignored) == 0 && n > 0) {
 		*earliest_ns = list[0].time_ns;
 		*latest_ns = now_wall();

@@ -69,6 +69,9 @@ int remove_tree(const struct disk_ops *disk, const char *path, struct err *err)
 		return disk_remove(disk, path, err);
 	}
 	int rc = remove_content(disk, path, err);
+	if (rc == 0 && (rc = disk->sync_dir(path)) != 0) {
+		disk_error(rc, path, "could not be emptied", err);
+	}
 	if (rc == 0 && rmdir(path) != 0 && errno != ENOENT) {
 		rc = err_errno(err, "%s cannot be removed", path);
 	}
@@ -107,6 +110,7 @@ int zone_remove(const struct instance_config *config, unsigned zone, struct err 
 	/* The mark first: half a copy is none. */
 	if (rc == 0) {
 		rc = config_disk(config)->remove(mark.p);
+		rc = rc == 0 ? config_disk(config)->sync_dir(dir.p) : rc;
 		rc = rc == -ENOENT || rc == -ENOTDIR ? 0 : rc;
 		if (rc != 0) {
 			disk_error(rc, mark.p, "cannot be removed", err);
