@@ -394,7 +394,8 @@ static bool is_surely_short(struct slice key, const struct name_rules *rules)
 		size_t n = strlen(rules->suffixes[form]);
 		longest = n > longest ? n : longest;
 	}
-	return key.n < NAME_MAX_BYTES && 3 * key.n + longest + 2 * rules->n <= NAME_MAX_BYTES;
+	return key.n < NAME_MAX_BYTES &&
+	       3 * key.n + longest + 2 * (size_t)rules->n <= NAME_MAX_BYTES;
 }
 
 bool name_is_long(struct slice key, const struct name_rules *rules)
