@@ -252,6 +252,7 @@ enum ddb_table_sql {
 	ITEM_SET,
 	ITEM_DROP,
 	DOC_GET,
+	DOC_LAST,
 	DOC_ADD,
 	DOC_SET,
 	DOC_DROP,
@@ -309,8 +310,8 @@ typedef int ddb_txn_fn(struct ddb_txn *x, void *arg, struct err *err);
 int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
 	void *arg, struct err *err);
 
-/* The same for a fn that has to do with partitions by ddb_part_recall(), _add() and
- * _note() only. */
+/* The same as store_write_plain() does, for a fn that has to do with partitions by
+ * ddb_part_recall(), _add() and _note() only, the last after all that may fail. */
 int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
 	void *arg, struct err *err);
 
@@ -371,6 +372,7 @@ uint64_t ddb_version(const struct ddb_table *t, uint64_t stored);
 struct ddb_notes {
 	struct ddb_part part; /* id 0: none; changed: not saved yet */
 	int64_t token;	      /* the mount's */
+	int64_t last_doc;     /* the highest id of a document; 0: not known */
 	unsigned char pk_len;
 	char pk[DDB_NOTED_PK_MAX];
 };
@@ -378,6 +380,8 @@ struct ddb_notes {
 /* As load and save, by way of the notes. */
 int ddb_part_recall(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err);
 int ddb_part_note(struct ddb_txn *x, struct slice pk, struct ddb_part *part, struct err *err);
+/* The id of a document to be added. */
+int ddb_doc_next(struct ddb_txn *x, int64_t *id, struct err *err);
 /* Saves what they stand for; then there are none. */
 int ddb_notes_settle(struct store_txn *t, struct err *err);
 

@@ -36,6 +36,22 @@ int ddb_notes_settle(struct store_txn *t, struct err *err)
 	return rc;
 }
 
+/* As SQLite would number it, but known before the row is there. */
+int ddb_doc_next(struct ddb_txn *x, int64_t *id, struct err *err)
+{
+	struct ddb_notes *notes = store_txn_notes(x->t);
+
+	if (notes->last_doc == 0) {
+		STMT stmt = store_txn_stmt(x->t, DOC_LAST, err);
+		if (stmt == NULL || store_step(stmt, err) < 0) {
+			return -err->code;
+		}
+		notes->last_doc = sqlite3_column_int64(stmt, 0);
+	}
+	*id = ++notes->last_doc;
+	return 0;
+}
+
 int ddb_part_recall(struct ddb_txn *x, struct slice pk, struct ddb_part *out, struct err *err)
 {
 	const struct ddb_notes *notes = store_txn_notes(x->t);
@@ -45,21 +61,23 @@ int ddb_part_recall(struct ddb_txn *x, struct slice pk, struct ddb_part *out, st
 		out->changed = false;
 		return 0;
 	}
-	int rc = ddb_notes_settle(x->t, err);
-	rc = rc < 0 ? rc : ddb_part_load(x, pk, out, err);
-	if (rc == 0 && out->id != 0 && pk.n <= DDB_NOTED_PK_MAX) {
-		take_note(x, pk, out, false);
-	}
-	return rc;
+	return ddb_part_load(x, pk, out, err);
 }
 
 int ddb_part_note(struct ddb_txn *x, struct slice pk, struct ddb_part *part, struct err *err)
 {
+	struct ddb_notes *notes = store_txn_notes(x->t);
+
 	if (pk.n > DDB_NOTED_PK_MAX) {
 		return ddb_part_save(x, part, err);
 	}
-	if (part->changed) {
-		take_note(x, pk, part, true);
+	if (part->id != notes->part.id) {
+		int rc = ddb_part_store(x->t, &notes->part, notes->token, err);
+		if (rc < 0) {
+			return rc;
+		}
+		notes->part.changed = false;
 	}
+	take_note(x, pk, part, part->changed || notes->part.changed);
 	return 0;
 }

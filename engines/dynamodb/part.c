@@ -242,23 +242,17 @@ int ddb_stored_doc(
 }
 
 /* The new text, in a row of its own or over the old one. */
-static int put_doc(struct ddb_txn *x, const struct ddb_row *row, int64_t *doc_id, struct err *err)
+static int put_doc(
+	struct ddb_txn *x, const struct ddb_row *row, bool fresh, int64_t doc_id, struct err *err)
 {
-	bool fresh = *doc_id == 0;
 	sqlite3_stmt *stmt = prepare(x, fresh ? DOC_ADD : DOC_SET, err);
 
 	if (stmt == NULL) {
 		return -err->code;
 	}
-	if (!fresh) {
-		sqlite3_bind_int64(stmt, 1, *doc_id);
-	}
-	store_bind_slice(stmt, fresh ? 1 : 2, buf_slice(&row->doc));
-	int rc = sql_run(stmt, err);
-	if (rc == 0 && fresh) {
-		*doc_id = sqlite3_last_insert_rowid(store_txn_db(x->t));
-	}
-	return rc;
+	sqlite3_bind_int64(stmt, 1, doc_id);
+	store_bind_slice(stmt, 2, buf_slice(&row->doc));
+	return sql_run(stmt, err);
 }
 
 static int exists_already(struct err *err)
@@ -306,8 +300,10 @@ int ddb_stored_put(struct ddb_txn *x, struct ddb_part *part, const struct ddb_ro
 		return rc < 0 ? rc : 0;
 	}
 	int64_t doc_id = old->doc_id;
-	rc = put_doc(x, row, &doc_id, err);
+	rc = fresh ? ddb_doc_next(x, &doc_id, err) : 0;
+	/* The item first: that there is one already must be found with nothing changed. */
 	rc = rc < 0 ? rc : put_item(x, part, row, fresh, doc_id, err);
+	rc = rc < 0 ? rc : put_doc(x, row, fresh, doc_id, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -70,7 +70,8 @@ static const char *const table_sql[N_TABLE_SQL] = {
 		     " cpsize = ?7, ctsize = ?8, bytes = ?9 WHERE part = ?1 AND sk = ?2",
 	[ITEM_DROP] = "DELETE FROM items WHERE part = ?1 AND sk = ?2",
 	[DOC_GET] = "SELECT doc FROM docs WHERE id = ?1",
-	[DOC_ADD] = "INSERT INTO docs(doc) VALUES(?1)",
+	[DOC_LAST] = "SELECT max(id) FROM docs",
+	[DOC_ADD] = "INSERT INTO docs(id, doc) VALUES(?1, ?2)",
 	[DOC_SET] = "UPDATE docs SET doc = ?2 WHERE id = ?1",
 	[DOC_DROP] = "DELETE FROM docs WHERE id = ?1",
 	[SUMS_TABLE] = SUM_COLUMNS,
@@ -337,7 +338,11 @@ static int write_as(struct ddb_table *t, const uint64_t *keys, unsigned n_keys,
 		LOCKED(&t->opening);
 		rc = mark_dirty(t, err);
 	}
-	return rc < 0 ? rc : store_write(s, keys, n_keys, run_write, call, err);
+	if (rc < 0) {
+		return rc;
+	}
+	return (call->settle ? store_write : store_write_plain)(
+		s, keys, n_keys, run_write, call, err);
 }
 
 int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,

@@ -149,6 +149,13 @@ typedef int store_fn(struct store_txn *t, void *arg, struct err *err);
 int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn, void *arg,
 	struct err *err);
 
+/* The same without the savepoint that undoes what a failing fn did, a fifth of
+ * a small write: for a fn that fails before it changes anything, but for errors
+ * of disk and memory. Those end the transaction with all that is not committed
+ * (SQLite does that by itself for most), and whoever is in it is told. */
+int store_write_plain(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn,
+	void *arg, struct err *err);
+
 sqlite3_stmt *store_txn_stmt(struct store_txn *t, unsigned n, struct err *err);
 uint64_t store_txn_version(struct store_txn *t);
 int64_t store_txn_time(struct store_txn *t);

@@ -96,6 +96,7 @@ struct write_request {
 	unsigned n_keys;
 	store_fn *fn; /* NULL: no write but a whole checkpoint, or */
 	bool compact;
+	bool plain; /* a write that needs no savepoint */
 	void *arg;
 	struct err *err;
 	pthread_cond_t answered;

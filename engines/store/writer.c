@@ -2,7 +2,8 @@
  *
  *   BEGIN
  *     for each request that waits: SAVEPOINT, its function, RELEASE
- *     (function failed: ROLLBACK TO, and its caller is told at once)
+ *     (function failed: ROLLBACK TO, and its caller is told at once;
+ *     a plain one needs no savepoint)
  *   COMMIT, one fsync for all
  *   the tap is told, then the callers
  *
@@ -245,6 +246,24 @@ static int run_in_savepoint(struct store_txn *t, struct write_request *req)
 	return rc;
 }
 
+/* What failed before it changed anything leaves nothing to undo. */
+static int run_plain(struct store_txn *t, struct write_request *req)
+{
+	unsigned char notes[STORE_NOTES_BYTES];
+	int before = sqlite3_total_changes(t->conn.db);
+	memcpy(notes, t->notes, sizeof(notes));
+	int rc = req->fn(t, req->arg, req->err);
+	conn_reset(&t->conn);
+	if (rc != 0) {
+		err_set(req->err, -rc, "%s: the write was refused", t->s->label);
+		memcpy(t->notes, notes, sizeof(notes));
+		if (sqlite3_total_changes(t->conn.db) != before) {
+			rollback(t);
+		}
+	}
+	return rc;
+}
+
 static bool commit_is_due(const struct store_txn *t)
 {
 	return t->n_writes >= GROUP_MAX || clock_monotonic() >= t->commit_at;
@@ -256,7 +275,7 @@ static void run_write(struct store_txn *t, struct write_request *req)
 	int rc = txn_begin(t, req->err);
 	if (rc == 0) {
 		t->n_writes++;
-		rc = run_in_savepoint(t, req);
+		rc = req->plain ? run_plain(t, req) : run_in_savepoint(t, req);
 	}
 	if (t->open && !conn_in_transaction(&t->conn)) {
 		tell_group(t, req->err);
@@ -385,21 +404,29 @@ void *writer_main(void *arg)
 
 /* ---- the interface ---- */
 
-int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn, void *arg,
-	struct err *err)
+static int submit(struct store *s, struct write_request *req, struct err *err)
 {
 	struct err unasked = {0};
 	if (s->read_only) {
 		return err_set(err, EROFS, "%s is read-only", s->label);
 	}
+	req->err = err != NULL ? err : &unasked;
+	return queue_submit(s, req);
+}
+
+int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn, void *arg,
+	struct err *err)
+{
+	struct write_request req = {.keys = keys, .n_keys = n_keys, .fn = fn, .arg = arg};
+	return submit(s, &req, err);
+}
+
+int store_write_plain(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn,
+	void *arg, struct err *err)
+{
 	struct write_request req = {
-		.keys = keys,
-		.n_keys = n_keys,
-		.fn = fn,
-		.arg = arg,
-		.err = err != NULL ? err : &unasked,
-	};
-	return queue_submit(s, &req);
+		.keys = keys, .n_keys = n_keys, .fn = fn, .arg = arg, .plain = true};
+	return submit(s, &req, err);
 }
 
 int store_compact(struct store *s, struct err *err)

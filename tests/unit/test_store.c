@@ -351,6 +351,173 @@ START_TEST(test_a_failing_write_is_undone)
 }
 END_TEST
 
+static int plain_text(store_fn *fn, const char *text, struct err *err)
+{
+	char copy[128];
+	snprintf(copy, sizeof(copy), "%s", text);
+	return store_write_plain(f.s, NULL, 0, fn, copy, err);
+}
+
+static int insert_once(struct store_txn *t, void *arg, struct err *err)
+{
+	sqlite3_stmt *stmt = store_txn_stmt(t, FX_INSERT, err);
+	store_bind_slice(stmt, 1, slice_of(arg));
+	sqlite3_bind_int(stmt, 2, 1);
+	return store_step(stmt, err);
+}
+
+START_TEST(test_a_plain_write_that_fails_early_leaves_the_others)
+{
+	struct err err = {0};
+	fixture_open(&f);
+	for (int i = 0; i < 50; i++) {
+		char key[16];
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_ok(plain_text(insert_once, key, NEW_ERR));
+		ck_assert_int_eq(plain_text(insert_once, key, &err), -EEXIST);
+		err_clear(&err);
+		ck_assert_int_eq(store_write_plain(f.s, NULL, 0, fail_silently, NULL, &err), -EDOM);
+		err_clear(&err);
+	}
+	ck_ok(store_sync(f.s, NEW_ERR));
+	ck_assert_int_eq(fixture_count(f.s), 50);
+}
+END_TEST
+
+START_TEST(test_a_plain_write_that_fails_late_is_undone)
+{
+	struct err err = {0};
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	ck_assert_int_eq(plain_text(put_then_refuse, "x", &err), -EBUSY);
+	ck_ok(fixture_put(f.s, "l", 1, 0, NEW_ERR));
+	ck_assert_int_eq(fixture_count(f.s), 2);
+}
+END_TEST
+
+/* Whoever is lost with it is told. */
+START_TEST(test_interval_plain_write_that_fails_late)
+{
+	bool lost = false;
+	fixture_open(&f);
+	for (int i = 0; i < 100 && !lost; i++) {
+		struct err err = {0};
+		char key[16];
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_ok(fixture_put(f.s, key, i, 0, NEW_ERR));
+		ck_assert_int_eq(plain_text(put_then_refuse, "x", &err), -EBUSY);
+		err_clear(&err);
+		lost = fixture_get(f.s, key, &err) == -1;
+		ck_assert_int_eq(store_sync(f.s, &err), lost ? -EBUSY : 0);
+		ck_assert_int_eq(fixture_get(f.s, "x", &(struct err){0}), -1);
+	}
+	ck_assert(lost);
+}
+END_TEST
+
+/* ---- notes ---- */
+
+struct note {
+	int n;
+	int refuse;
+};
+
+static int count_note(struct store_txn *t, void *arg, struct err *err)
+{
+	struct note *mine = arg;
+	int *n = store_txn_notes(t);
+	mine->n = ++*n;
+	return mine->refuse ? err_set(err, EBUSY, "no") : 0;
+}
+
+static int save_note(struct store_txn *t, struct err *err)
+{
+	const int *n = store_txn_notes(t);
+	sqlite3_stmt *stmt = store_txn_stmt(t, FX_PUT, err);
+	store_bind_slice(stmt, 1, slice_of("note"));
+	sqlite3_bind_int(stmt, 2, *n);
+	return store_step(stmt, err);
+}
+
+static int refuse_commit(struct store_txn *t, struct err *err)
+{
+	(void)t;
+	return err_set(err, ENOSPC, "the notes do not fit");
+}
+
+START_TEST(test_interval_notes_are_saved_with_their_transaction)
+{
+	struct note note = {0};
+	struct note refused = {.refuse = 1};
+	int most = 0;
+	f.config.before_commit = save_note;
+	fixture_open(&f);
+	for (int i = 0; i < 200; i++) {
+		struct err err = {0};
+		ck_ok(store_write(f.s, NULL, 0, count_note, &note, NEW_ERR));
+		ck_assert_int_eq(store_write(f.s, NULL, 0, count_note, &refused, &err), -EBUSY);
+		err_clear(&err);
+		ck_assert_int_eq(
+			store_write_plain(f.s, NULL, 0, count_note, &refused, &err), -EBUSY);
+		most = note.n > most ? note.n : most;
+	}
+	ck_assert_int_gt(most, 1);
+	ck_assert_int_le(most, 200);
+	ck_assert_int_eq(fixture_get(f.s, "note", NEW_ERR), note.n);
+}
+END_TEST
+
+START_TEST(test_notes_that_cannot_be_saved_fail_the_commit)
+{
+	struct err err = {0};
+	f.config.before_commit = refuse_commit;
+	fixture_open(&f);
+	ck_assert_int_eq(fixture_put(f.s, "k", 1, 0, &err), -ENOSPC);
+	ck_assert_str_eq(err.msg, "the notes do not fit");
+	err_clear(&err);
+	ck_assert_int_eq(fixture_get(f.s, "k", &err), -1);
+}
+END_TEST
+
+/* ---- what was read still stands ---- */
+
+static uint64_t sequence_of(const char *key)
+{
+	struct store_reader *r;
+	ck_ok(store_read_begin(f.s, store_key_hash(slice_of(key), slice_of("")), &r, NEW_ERR));
+	uint64_t sequence = store_reader_sequence(r);
+	store_read_end(r);
+	return sequence;
+}
+
+static bool is_current(const char *key, uint64_t sequence)
+{
+	return store_is_current(f.s, store_key_hash(slice_of(key), slice_of("")), sequence);
+}
+
+START_TEST(test_current_until_a_commit)
+{
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	uint64_t sequence = sequence_of("k");
+	ck_assert(is_current("k", sequence));
+	ck_ok(fixture_put(f.s, "k", 2, 0, NEW_ERR));
+	ck_assert(!is_current("k", sequence));
+}
+END_TEST
+
+START_TEST(test_interval_current_until_its_key_is_written)
+{
+	fixture_open(&f);
+	for (int i = 0; i < 100; i++) {
+		uint64_t sequence = sequence_of("k");
+		ck_ok(fixture_put(f.s, "other", i, 0, NEW_ERR));
+		ck_ok(fixture_put(f.s, "k", i, 0, NEW_ERR));
+		ck_assert(!is_current("k", sequence));
+	}
+}
+END_TEST
+
 static int run_ddl(struct store_txn *t, void *arg, struct err *err)
 {
 	sqlite3 *db = store_txn_db(t);
@@ -772,6 +939,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_slot_lives_as_long_as_its_connection);
 	tcase_add_test(tc, test_readers_cannot_write);
 	tcase_add_test(tc, test_a_failing_write_is_undone);
+	tcase_add_test(tc, test_a_plain_write_that_fails_late_is_undone);
+	tcase_add_test(tc, test_notes_that_cannot_be_saved_fail_the_commit);
+	tcase_add_test(tc, test_current_until_a_commit);
 	tcase_add_test(tc, test_ddl_reaches_prepared_statements);
 	tcase_add_test(tc, test_function_that_commits_is_an_error);
 	tcase_add_test(tc, test_foreign_lock_is_EBUSY_and_passes);
@@ -797,6 +967,10 @@ static Suite *suite(void)
 	tcase_add_test(interval, test_interval_write_of_anything_is_waited_for);
 	tcase_add_test(interval, test_interval_many_keys_in_one_write);
 	tcase_add_test(interval, test_interval_close_commits);
+	tcase_add_test(interval, test_a_plain_write_that_fails_early_leaves_the_others);
+	tcase_add_test(interval, test_interval_plain_write_that_fails_late);
+	tcase_add_test(interval, test_interval_notes_are_saved_with_their_transaction);
+	tcase_add_test(interval, test_interval_current_until_its_key_is_written);
 	suite_add_tcase(suite, interval);
 	return suite;
 }
