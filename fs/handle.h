@@ -98,6 +98,9 @@ struct handle_target {
 	const char *name;
 	const struct node_path *where; /* the item's path */
 	unsigned form;
+	/* The kernel is about to take the name from the inode that has it: nothing that
+	 * it holds of that one is of the new text. */
+	bool replaces;
 };
 /* Text onto an item outside any handle (rename of a scratch file): what a handle
  * that truncated first would commit. A refusal is kept and reported; then err
@@ -107,9 +110,11 @@ int handle_put(struct mount *m, const struct handle_target *target, struct slice
 /* The item under a name is about to change by something else than a handle on its
  * node: those who read it through the page cache may finish (for a short while),
  * and who opens it now is served directly. NULL when the kernel does not know the
- * name. Ends with handle_unhold(), which has the kernel ask for the size anew. */
+ * name. Ends with handle_unhold(), which has the kernel ask for the size anew, or
+ * with handle_unhold_old() where the inode has the name no longer. */
 struct node *handle_hold(struct mount *m, struct node *dir, const char *name);
 void handle_unhold(struct mount *m, struct node *n);
+void handle_unhold_old(struct mount *m, struct node *n);
 /* The other forms of an item, names of their own, show something else now. True
  * when one is being read in its old state. */
 bool handle_tell_twins(

@@ -202,15 +202,28 @@ struct node *handle_hold(struct mount *m, struct node *dir, const char *name)
 	return n;
 }
 
+/* True: it is being read through the page cache. */
+static bool release(struct mount *m, struct node *n)
+{
+	LOCKED(&m->nodes.lock);
+	n->n_writers--;
+	return n->more->cache.n_cached > 0;
+}
+
+void handle_unhold_old(struct mount *m, struct node *n)
+{
+	if (n != NULL) {
+		release(m, n);
+		node_unref(&m->nodes, n);
+	}
+}
+
 void handle_unhold(struct mount *m, struct node *n)
 {
 	if (n == NULL) {
 		return;
 	}
-	pthread_mutex_lock(&m->nodes.lock);
-	n->n_writers--;
-	bool readers = n->more->cache.n_cached > 0;
-	pthread_mutex_unlock(&m->nodes.lock);
+	bool readers = release(m, n);
 	notify_attr_now(m->notify, n);
 	if (readers) {
 		/* The inode stays theirs; the next lookup gets another. */

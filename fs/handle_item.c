@@ -505,7 +505,7 @@ int handle_put(struct mount *m, const struct handle_target *target, struct slice
 	int rc = engine_write(target->where->engine, &target->where->path, target->form, text,
 		expect, &info, err);
 	m->nodes.changes++;
-	handle_unhold(m, holder);
+	(rc == 0 && target->replaces ? handle_unhold_old : handle_unhold)(m, holder);
 	if (rc < 0) {
 		refuse_text(m, target->dir, target->name, uid, op, text, err);
 	} else {

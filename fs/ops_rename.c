@@ -209,7 +209,12 @@ static int put_item(struct renaming *r, struct end *e, struct slice text, struct
 	}
 	struct node_path where = item_path(e);
 	struct handle_target target = {
-		.dir = e->dir, .name = e->name, .where = &where, .form = e->f.spec.form};
+		.dir = e->dir,
+		.name = e->name,
+		.where = &where,
+		.form = e->f.spec.form,
+		.replaces = !exchange(r),
+	};
 	uint64_t expect = r->flags & RENAME_NOREPLACE ? ENGINE_VERSION_ABSENT : ENGINE_VERSION_ANY;
 	return handle_put(r->m, &target, text, expect, r->uid, "rename", err);
 }
@@ -378,6 +383,16 @@ static int move_nodes(struct renaming *r)
 	return node_move(&m->nodes, r->node, r->to.dir, r->to.name, &spec);
 }
 
+/* Nothing moved, but the item may have another text already. */
+static void forget_target(struct renaming *r)
+{
+	struct node *n = node_peek(&r->m->nodes, r->to.dir, r->to.name);
+	if (n != NULL) {
+		forget_size(r->m, n);
+		node_unref(&r->m->nodes, n);
+	}
+}
+
 static int rename_checked(struct renaming *r, struct err *err)
 {
 	int rc = find_source(r, err);
@@ -394,7 +409,11 @@ static int rename_checked(struct renaming *r, struct err *err)
 	if (rc == 0) {
 		displaced_drop(r->m, r->to.dir, r->to.name);
 	}
-	return rc == 0 ? move_nodes(r) : rc;
+	rc = rc == 0 ? move_nodes(r) : rc;
+	if (rc == -ENOMEM) {
+		forget_target(r);
+	}
+	return rc;
 }
 
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
