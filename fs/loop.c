@@ -13,6 +13,9 @@
  * costs more than the request. sched_yield() in between lets a client on the
  * same CPU run.
  *
+ * Where many close files at a time, as many threads wait for the disk and are idle
+ * again together: one more than are kept stays for a while, it is soon wanted again.
+ *
  * Nothing here bounds the number of threads that wait: each is one request of
  * one process, and with a bound all of them could wait for a request that
  * nobody would read (a cache notice waits for a page whose READ is queued). */
@@ -34,6 +37,9 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/log.h"
+
+/* How long an idle thread beyond those that are kept waits for work. */
+#define EXTRA_IDLE_S 1
 
 struct loop {
 	struct fuse_session *se;
@@ -158,19 +164,30 @@ static void lead(struct loop *l, struct fuse_buf *buf)
 	}
 }
 
+/* Under loop.lock. */
+static void wait_idle(struct loop *l)
+{
+	struct timespec until;
+	bool extra = l->n_idle > l->keep_idle;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += EXTRA_IDLE_S;
+	while (l->led && !l->stop) {
+		if (!extra) {
+			pthread_cond_wait(&l->turn, &l->lock);
+		} else if (pthread_cond_timedwait(&l->turn, &l->lock, &until) != 0) {
+			return;
+		}
+	}
+}
+
 /* True: this thread leads now. False: it should end. */
 static bool wait_for_turn(struct loop *l)
 {
 	LOCKED(&l->lock);
-	if (l->n_idle >= l->keep_idle && l->led) {
-		return false;
-	}
 	l->n_idle++;
-	while (l->led && !l->stop) {
-		pthread_cond_wait(&l->turn, &l->lock);
-	}
+	wait_idle(l);
 	l->n_idle--;
-	if (l->stop) {
+	if (l->stop || l->led) {
 		return false;
 	}
 	l->led = true;

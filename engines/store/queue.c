@@ -15,6 +15,9 @@
  * and finds the turn taken it says so (thread_due), and callers queue until it
  * had its turn: they cannot keep it from a commit or a checkpoint.
  *
+ * Those who gather while a group is worked on are of one round and are woken by one
+ * broadcast once all are answered and the lock is free.
+ *
  * A request lives on the stack of the thread that waits for its answer; it is
  * the executing thread's from queue_submit() until queue_answer() sets `done`
  * under queue.lock. The writer thread is started by the first request and ends
@@ -223,8 +226,9 @@ static int take_or_wait(struct store *s, struct write_request *req, bool *mine)
 	if (!s->queue.taken) {
 		pthread_cond_signal(&s->queue.wake);
 	}
+	req->round = s->queue.round;
 	while (!req->done) {
-		pthread_cond_wait(&req->answered, &s->queue.lock);
+		pthread_cond_wait(&s->queue.answered[req->round], &s->queue.lock);
 	}
 	return req->result;
 }
@@ -232,29 +236,27 @@ static int take_or_wait(struct store *s, struct write_request *req, bool *mine)
 int queue_submit(struct store *s, struct write_request *req)
 {
 	bool mine = false;
-	pthread_cond_init(&req->answered, NULL);
 	int rc = take_or_wait(s, req, &mine);
 	if (mine) {
 		writer_execute(&s->txn, req);
 		rc = req->result;
 		queue_leave(s);
 	}
-	pthread_cond_destroy(&req->answered);
 	return rc;
 }
 
 /* Under queue.lock. */
-static void answer(struct write_request *req, int result)
+static void answer(struct store *s, struct write_request *req, int result)
 {
 	req->result = result;
 	req->done = true;
-	pthread_cond_signal(&req->answered);
+	s->queue.to_wake[req->round] = true;
 }
 
 void queue_answer(struct store *s, struct write_request *req, int result)
 {
 	LOCKED(&s->queue.lock);
-	answer(req, result);
+	answer(s, req, result);
 }
 
 void queue_answer_all(struct store *s, struct request_list *list, const struct err *why)
@@ -262,7 +264,7 @@ void queue_answer_all(struct store *s, struct request_list *list, const struct e
 	LOCKED(&s->queue.lock);
 	struct write_request *req;
 	while ((req = list_pop(list)) != NULL) {
-		answer(req, why->code != 0 ? err_set(req->err, why->code, "%s", why->msg) : 0);
+		answer(s, req, why->code != 0 ? err_set(req->err, why->code, "%s", why->msg) : 0);
 	}
 }
 
@@ -276,8 +278,24 @@ bool queue_acknowledge(struct store *s, struct write_request *req)
 		pending_add(&s->queue.pending, STORE_ALL_KEYS);
 	}
 	atomic_fetch_add(&s->n_pending, 1);
-	answer(req, 0);
+	answer(s, req, 0);
 	return s->queue.want_commit;
+}
+
+void queue_wake(struct store *s)
+{
+	bool to_wake[2];
+	{
+		LOCKED(&s->queue.lock);
+		memcpy(to_wake, s->queue.to_wake, sizeof(to_wake));
+		memset(s->queue.to_wake, 0, sizeof(to_wake));
+	}
+	/* Not under the lock, for which all of them would then wait. */
+	for (unsigned i = 0; i < 2; i++) {
+		if (to_wake[i]) {
+			pthread_cond_broadcast(&s->queue.answered[i]);
+		}
+	}
 }
 
 static struct timespec timespec_of(int64_t ns)
@@ -322,6 +340,7 @@ bool queue_take(struct store *s, struct request_list *out)
 	wait_for_work(s);
 	*out = s->queue.waiting;
 	s->queue.waiting = (struct request_list){0};
+	s->queue.round ^= 1;
 	bool go_on = out->head != NULL || (!s->queue.stop && !writer_is_idle(&s->txn));
 	s->queue.running = go_on;
 	s->queue.taken = go_on;

@@ -35,6 +35,8 @@ static void init_locks(struct store *s)
 	pthread_mutex_init(&s->pool.lock, NULL);
 	pthread_mutex_init(&s->queue.lock, NULL);
 	pthread_cond_init(&s->queue.wake, &monotonic);
+	pthread_cond_init(&s->queue.answered[0], NULL);
+	pthread_cond_init(&s->queue.answered[1], NULL);
 	pthread_cond_init(&s->queue.settled, NULL);
 	pthread_mutex_init(&s->flush.lock, NULL);
 	pthread_cond_init(&s->flush.done, NULL);
@@ -69,6 +71,8 @@ static void store_free(struct store *s)
 	pthread_mutex_destroy(&s->pool.lock);
 	pthread_mutex_destroy(&s->queue.lock);
 	pthread_cond_destroy(&s->queue.wake);
+	pthread_cond_destroy(&s->queue.answered[0]);
+	pthread_cond_destroy(&s->queue.answered[1]);
 	pthread_cond_destroy(&s->queue.settled);
 	pthread_mutex_destroy(&s->flush.lock);
 	pthread_cond_destroy(&s->flush.done);

@@ -99,9 +99,10 @@ struct write_request {
 	bool plain; /* a write that needs no savepoint */
 	void *arg;
 	struct err *err;
-	pthread_cond_t answered;
 	int result;
-	bool done; /* under queue.lock */
+	/* Under queue.lock. */
+	unsigned round; /* of those that gathered with it */
+	bool done;
 };
 
 struct request_list {
@@ -177,7 +178,10 @@ struct store {
 
 	struct {
 		pthread_mutex_t lock;
-		pthread_cond_t wake;	/* for the writer */
+		pthread_cond_t wake;	    /* for the writer */
+		pthread_cond_t answered[2]; /* for those who gathered in even, odd rounds */
+		unsigned round;
+		bool to_wake[2];	/* somebody of that round is answered and was not woken */
 		pthread_cond_t settled; /* for those who wait for a commit of pending writes */
 		struct request_list waiting;
 		pthread_t thread;
@@ -256,9 +260,11 @@ bool queue_take(struct store *s, struct request_list *out);
 void queue_leave(struct store *s);
 /* One that came in meanwhile; does not wait. */
 struct write_request *queue_more(struct store *s);
+/* Those answered are woken by queue_wake(). */
 void queue_answer(struct store *s, struct write_request *req, int result);
 /* Answers all with `why`, or success when there is none; empties the list. */
 void queue_answer_all(struct store *s, struct request_list *list, const struct err *why);
+void queue_wake(struct store *s);
 /* Answers a write that is executed and not committed; true: commit now. */
 bool queue_acknowledge(struct store *s, struct write_request *req);
 bool queue_wants_commit(struct store *s);

@@ -394,6 +394,7 @@ void *writer_main(void *arg)
 		run_batch(t, &batch);
 		/* Without requests it was woken to commit: time is up, or a reader waits. */
 		commit_if_due(t);
+		queue_wake(s);
 		upkeep(t);
 		queue_leave(s);
 	}
