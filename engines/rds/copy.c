@@ -249,14 +249,13 @@ int rds_copy_run(struct rds_dialect *d, const struct sql_statement *st, struct s
 	struct err *err)
 {
 	CLEANUP(rds_words_free) struct rds_words w = {0};
-	CLEANUP(copy_finish) struct copy c = {.d = d};
+	struct copy c = {.d = d};
 
 	int rc = rds_words_read(&w, st->text, d->dialect, err);
 	rc = rc < 0 ? rc : parse(&c, &w, err);
 	rc = rc < 0 ? rc : find_types(&c, err);
 	rc = rc < 0 ? rc : prepare(&c, err);
-	if (rc < 0) {
-		return err_wrap(err, "line %lu", st->position.line);
-	}
-	return run_lines(&c, r, err);
+	rc = rc < 0 ? err_wrap(err, "line %lu", st->position.line) : run_lines(&c, r, err);
+	copy_finish(&c);
+	return rc;
 }

@@ -302,30 +302,26 @@ static void learn_setting(struct rds_dialect *d, const struct rds_words *w)
 /* ---- statements that are changed ---- */
 
 /* CREATE [UNIQUE] INDEX: how it is built is another's matter. */
-static int create_index(struct rds_dialect *d, struct rds_words *w, struct err *err)
+static int create_index(struct rds_dialect *d, struct rds_words *w)
 {
-	(void)err;
 	for (unsigned i = 2; i < w->n; i++) {
-		if (rds_word_is(w, i, "CONCURRENTLY") ||
-			(rds_word_is(w, i, "ONLY") && rds_word_is(w, i - 1, "ON"))) {
-			rds_words_drop(w, i, i + 1);
-		} else if (rds_word_is(w, i, "USING")) {
+		unsigned n = rds_words_are(w, i, "NULLS FIRST") + rds_words_are(w, i, "NULLS LAST");
+		if (rds_word_is(w, i, "USING")) {
 			if (!rds_word_is(w, i + 1, "btree") && !rds_word_is(w, i + 1, "hash")) {
 				rds_dialect_note(d, "an index that is not a btree");
 				return RDS_SKIPPED;
 			}
-			rds_words_drop(w, i, i + 2);
-			i++;
-		} else if (rds_words_are(w, i, "NULLS FIRST") ||
-			   rds_words_are(w, i, "NULLS LAST")) {
-			rds_words_drop(w, i, i + 2);
-		} else if (rds_word_is(w, i, "varchar_pattern_ops") ||
+			n = 2;
+		} else if (rds_word_is(w, i, "CONCURRENTLY") ||
+			   rds_word_is(w, i, "varchar_pattern_ops") ||
 			   rds_word_is(w, i, "text_pattern_ops") ||
-			   rds_word_is(w, i, "bpchar_pattern_ops")) {
-			rds_words_drop(w, i, i + 1);
+			   rds_word_is(w, i, "bpchar_pattern_ops") ||
+			   (rds_word_is(w, i, "ONLY") && rds_word_is(w, i - 1, "ON"))) {
+			n = 1;
 		} else if (rds_word_is(w, i, "INCLUDE")) {
-			rds_words_drop(w, i, rds_words_close(w, i + 1));
+			n = rds_words_close(w, i + 1) - i;
 		}
+		rds_words_drop(w, i, i + n);
 	}
 	return RDS_CHANGED;
 }
@@ -422,7 +418,7 @@ static int change(struct rds_dialect *d, struct rds_words *w, struct buf *out, s
 		return rds_translate_table(d, w, after, err);
 	}
 	if (is_create(w, "INDEX")) {
-		return create_index(d, w, err);
+		return create_index(d, w);
 	}
 	if (rds_word_is(w, 0, "CREATE") && is_view(w)) {
 		return create_view(w);

@@ -227,13 +227,8 @@ static int constraint(struct table *t, unsigned column, unsigned *i, struct err 
 		rds_words_drop(w, at, at + n);
 		*i = at + n;
 		return 0;
-	} else if (rds_words_are(w, at, "ON UPDATE") &&
-		   rds_word_is(w, at + 2, "CURRENT_TIMESTAMP")) {
-		rds_words_drop(w, at, at + 3);
-		rds_dialect_note(t->d, "ON UPDATE CURRENT_TIMESTAMP");
-		*i = at + 3;
-		return 0;
 	} else if (rds_words_are(w, at, "ON UPDATE") && w->at[at + 2].replaced) {
+		/* With CURRENT_TIMESTAMP, in whatever spelling. */
 		rds_words_drop(w, at, at + 3);
 		rds_dialect_note(t->d, "ON UPDATE CURRENT_TIMESTAMP");
 		*i = at + 3;

@@ -92,7 +92,7 @@ static size_t mysql_escape(struct slice text, size_t i, struct buf *out)
 	if (text.p[i] == '%' || text.p[i] == '_') {
 		buf_putc(out, '\\');
 	}
-	buf_putc(out, known != NULL ? means[known - letters] : text.p[i]);
+	buf_append(out, known != NULL ? means + (known - letters) : text.p + i, 1);
 	return 1;
 }
 

@@ -27,9 +27,9 @@ static bool put_decimal(sqlite3_stmt *reader, double value, struct buf *out)
 	char text[48];
 
 	for (int digits = 15; digits <= 19; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, value);
+		int n = snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strpbrk(text, ".e") == NULL) {
-			strcat(text, ".0");
+			snprintf(text + n, sizeof(text) - (size_t)n, ".0");
 		}
 		if (sqlite_reads(reader, text, value)) {
 			buf_puts(out, text);

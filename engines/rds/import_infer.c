@@ -256,16 +256,17 @@ static void print(
 int rds_import_infer(const char *table, struct spill *text, enum rds_text_format format, bool *key,
 	struct buf *sql, struct buf *told, struct err *err)
 {
-	CLEANUP(columns_finish) struct columns c = {0};
+	struct columns c = {0};
 
 	int rc = format == RDS_JSON ? infer_json(&c, text, err)
 				    : infer_separated(&c, text, format, err);
-	if (rc < 0) {
-		return rc;
+	if (rc == 0 && c.n > 0) {
+		*key = *key && is_key_name(c.at[0].name) && c.at[0].n == c.rows && c.rows > 0 &&
+		       (c.at[0].type == INTEGER || c.at[0].type == TEXT);
+		print(table, &c, *key, sql, told);
+		rc = buf_check(sql, err);
+		rc = rc < 0 ? rc : buf_check(told, err);
 	}
-	*key = *key && is_key_name(c.at[0].name) && c.at[0].n == c.rows && c.rows > 0 &&
-	       (c.at[0].type == INTEGER || c.at[0].type == TEXT);
-	print(table, &c, *key, sql, told);
-	rc = buf_check(sql, err);
-	return rc < 0 ? rc : buf_check(told, err);
+	columns_finish(&c);
+	return rc;
 }

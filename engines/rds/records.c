@@ -123,7 +123,11 @@ static int quoted(struct rds_records *r, struct cursor *c, struct err *err)
 /* A value of tsv has no quotes but escapes. */
 static void escaped(struct rds_records *r, struct cursor *c)
 {
-	char ch = c->p + 1 < c->end ? c->p[1] : '\0';
+	char ch = '\0';
+
+	if (c->p + 1 < c->end) {
+		ch = c->p[1];
+	}
 
 	switch (ch) {
 	case 't': buf_putc(&r->values, '\t'); break;

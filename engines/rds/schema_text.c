@@ -112,9 +112,7 @@ static int take_statement(struct apply *a, const struct sql_statement *st, struc
 	CLEANUP(rds_words_free) struct rds_words w = {0};
 	int rc = rds_words_read(&w, st->text, SQL_SQLITE, err);
 
-	if (rc == 0 && rds_table_name_at(&w) > 0) {
-		rc = take_table(a, st, &w, err);
-	} else if (rc == 0 && rds_words_are(&w, 0, "CREATE VIEW") > 0) {
+	if (rc == 0 && (rds_table_name_at(&w) > 0 || rds_words_are(&w, 0, "CREATE VIEW") > 0)) {
 		rc = take_table(a, st, &w, err);
 	} else if (rc == 0 && (rds_words_are(&w, 0, "CREATE INDEX") > 0 ||
 				      rds_words_are(&w, 0, "CREATE UNIQUE INDEX") > 0 ||

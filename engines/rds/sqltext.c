@@ -237,7 +237,11 @@ static int token(struct cursor *c, enum sql_kind *kind)
 	}
 	if (ch == '"' || ch == '`' || (ch == '[' && c->dialect != SQL_POSTGRES)) {
 		*kind = SQL_NAME;
-		return quoted(c, ch == '[' ? ']' : (char)ch, false);
+		char close = c->p[c->at];
+		if (close == '[') {
+			close = ']';
+		}
+		return quoted(c, close, false);
 	}
 	if ((tag = dollar_tag(c)) > 0) {
 		*kind = SQL_STRING;
@@ -292,7 +296,10 @@ void sql_name(const struct sql_token *t, struct buf *out)
 		buf_append_slice(out, t->text);
 		return;
 	}
-	char close = t->text.p[0] == '[' ? ']' : t->text.p[0];
+	char close = t->text.p[0];
+	if (close == '[') {
+		close = ']';
+	}
 	for (size_t i = 1; i + 1 < t->text.n; i++) {
 		buf_putc(out, t->text.p[i]);
 		i += close != ']' && t->text.p[i] == close;
