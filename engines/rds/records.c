@@ -21,7 +21,8 @@ void rds_records_finish(struct rds_records *r)
 
 struct slice rds_field_text(const struct rds_records *r, unsigned i)
 {
-	return slice_make(r->values.p + r->fields[i].at, r->fields[i].n);
+	return r->fields[i].n == 0 ? slice_of("")
+				   : slice_make(r->values.p + r->fields[i].at, r->fields[i].n);
 }
 
 /* ---- the window ---- */
@@ -258,6 +259,10 @@ int rds_records_next(struct rds_records *r, struct err *err)
 {
 	int rc;
 
+	/* Of an empty text, too, there is a place. */
+	if (r->window.p == NULL && !buf_reserve(&r->window, FILL_BYTES)) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
 	for (;;) {
 		struct cursor c = {
 			r->window.p + r->next, r->window.p + r->window.n, r->next_line, at_end(r)};

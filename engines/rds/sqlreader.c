@@ -52,6 +52,10 @@ static int fill(struct sql_reader *r, struct err *err)
  * would cost more than reading them, so that is done when little is left. */
 static int advance(struct sql_reader *r, struct err *err)
 {
+	/* Of an empty text, too, there is a place. */
+	if (r->window.p == NULL && !buf_reserve(&r->window, FILL_BYTES)) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
 	sql_advance(&r->here, slice_make(r->window.p + r->start, r->next - r->start));
 	r->start = r->next;
 	if (r->window.n - r->start >= FILL_BYTES / 4 || at_end(r)) {
