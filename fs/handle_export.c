@@ -122,14 +122,14 @@ int handle_open_stream(struct mount *m, struct node *n, transfer_open_fn *open, 
 	if (h == NULL) {
 		return -ENOMEM;
 	}
-	struct export *x = calloc(1, sizeof(*x));
-	int rc = x == NULL ? err_set(err, ENOMEM, "out of memory") : 0;
-	if (rc == 0) {
-		x->open = open;
-		h->state = x;
-		loop_yield();
-		rc = open(m, n, &x->stream, &x->size, err);
+	struct export *x = h->state = calloc(1, sizeof(*x));
+	if (x == NULL) {
+		handle_free(h);
+		return err_set(err, ENOMEM, "out of memory");
 	}
+	x->open = open;
+	loop_yield();
+	int rc = open(m, n, &x->stream, &x->size, err);
 	if (rc < 0) {
 		handle_free(h);
 		return rc;

@@ -301,6 +301,7 @@ static int open_service(struct mount *m, const struct engine_ops *ops, struct er
 	unsigned max = m->opts->n_named + SETTINGS_MAX;
 	CLEANUP(cleanup_free) struct engine_setting *settings = calloc(max, sizeof(*settings));
 	if (rc < 0 || settings == NULL) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		return rc < 0 ? rc : err_set(err, ENOMEM, "out of memory");
 	}
 	struct engine_config config = {

@@ -117,7 +117,7 @@ static int run(struct mount *m, struct node *n, struct engine_export **stream, u
 	struct engine_level level;
 	int rc = node_path(&m->nodes, node_anchor(n), &where, err);
 	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
-	if (rc < 0) {
+	if (rc != 0) {
 		return rc;
 	}
 	int form = level.query != NULL ? split(level.query, node_name(n), &name) : -1;

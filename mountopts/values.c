@@ -217,11 +217,14 @@ static int add_named(
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	o->named = all;
-	char *copy = strdup(key);
-	if (copy == NULL) {
+	struct mountopts_named *last = &all[o->n_named];
+	last->key = strdup(key);
+	if (last->key == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	all[o->n_named++] = (struct mountopts_named){copy, value, line};
+	last->value = value;
+	last->line = line;
+	o->n_named++;
 	return 0;
 }
 
