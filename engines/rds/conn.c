@@ -114,6 +114,7 @@ sqlite3_stmt *rds_conn_stmt(struct rds_conn *c, const char *sql, struct err *err
 int rds_conn_begin(struct rds_conn *c, bool write, struct err *err)
 {
 	c->writable = write;
+	c->n_own = 0;
 	c->cache->begun = c->cache->now;
 	c->cache->checked = false;
 	return write ? rds_stamps_begin(c, &c->stamps, err) : 0;
@@ -125,10 +126,35 @@ int rds_conn_finish(struct rds_conn *c, struct err *err)
 	return rc != 0 ? rc : rds_stamps_end(c->stamps, rds_conn_version(c), rds_conn_time(c), err);
 }
 
+struct telling {
+	const struct rds_conn *c;
+	rds_source_changed *changed;
+	void *arg;
+};
+
+static bool is_own(const struct rds_conn *c, const char *table, const struct slice *key)
+{
+	for (unsigned i = 0; i < c->n_own && table != NULL && key != NULL; i++) {
+		if (slice_is(c->own_table, table) && slice_equal(c->own_key[i], *key)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void tell_others(void *arg, const char *table, const struct slice *key)
+{
+	const struct telling *t = arg;
+	if (!is_own(t->c, table, key)) {
+		t->changed(t->arg, table, key);
+	}
+}
+
 void rds_conn_tell(struct rds_conn *c, rds_source_changed *changed, void *arg)
 {
+	struct telling t = {c, changed, arg};
 	if (changed != NULL) {
-		rds_stamps_each(c->stamps, changed, arg);
+		rds_stamps_each(c->stamps, tell_others, &t);
 	}
 }
 

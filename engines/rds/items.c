@@ -41,11 +41,21 @@ int rds_sqlite_read(void *ctx, const struct epath *path, unsigned form, struct b
 	return rc < 0 ? rc : rds_read_at(ctx, path, read_fn, &p, err);
 }
 
+/* The front knows of what it asked for itself; a column is also in its row. */
+static void is_told(struct rds_conn *c, const struct epath *path)
+{
+	if (path->depth == 3) {
+		c->own_table = path->key[1];
+		c->own_key[c->n_own++] = path->key[2];
+	}
+}
+
 static int write_fn(struct rds_conn *c, void *arg, struct err *err)
 {
 	const struct item *p = arg;
 	const struct slice *key = p->path->key;
 
+	is_told(c, p->path);
 	return p->path->depth == 3
 		       ? rds_row_write(c, key[1], key[2], p->text, p->expect, p->info, err)
 		       : rds_column_write(
@@ -176,6 +186,8 @@ static int rename_row_fn(struct rds_conn *c, void *arg, struct err *err)
 {
 	const struct move *m = arg;
 
+	is_told(c, m->from);
+	is_told(c, m->to);
 	return rds_row_rename(c, m->from->key[1], m->from->key[2], m->to->key[2], m->flags, err);
 }
 

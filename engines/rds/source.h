@@ -22,7 +22,11 @@ struct rds_conn {
 	struct rds_cache *cache; /* schema and prepared statements of this connection; conn.c */
 	struct rds_source *source;
 	struct rds_stamps *stamps; /* of the write that runs; NULL in a read */
-	const char *label;	   /* names the instance in messages */
+	/* Rows of own_table that the owner is not told of: whoever writes tells of them. */
+	struct slice own_table;
+	struct slice own_key[2];
+	unsigned n_own;
+	const char *label; /* names the instance in messages */
 	/* Of rows without a stamp of their own, and of the whole of an attached file
 	 * that others change: */
 	uint64_t base_version;

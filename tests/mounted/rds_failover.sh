@@ -1,0 +1,113 @@
+#!/bin/bash
+# A Multi-AZ instance with four writers: failover by command and by damage to the primary's
+# files. No acknowledged write is lost, the path stays, service is back in time (DESIGN 7).
+#   FAILOVER_ROUNDS   how often by command, and how often by damage (4; 20 for a release)
+. "$(dirname "$0")/lib.sh"
+need python3 jq
+
+ROUNDS=${FAILOVER_ROUNDS:-4}
+TEST_TIMEOUT=$((120 + ROUNDS * 60))
+R=$MNT/rds
+I=$R/shop
+
+field() {
+	jq -r ".$1" "$I/.status"
+}
+
+standby_is_ready() {
+	[ "$(field StandbyStatus)" = synchronous ]
+}
+
+# A row can be written and read: seconds it took until then.
+seconds_until_served() {
+	local begin now
+	begin=$(date +%s%N)
+	until put "$I/Row/1.json" '{"n": 1}' 2>/dev/null && [ "$(jq .n "$I/Row/1.json" 2>/dev/null)" = 1 ]; do
+		now=$(date +%s%N)
+		[ $((now - begin)) -lt 60000000000 ] || { echo "not served within 60 s" >&2; return 1; }
+		sleep 0.05
+	done
+	now=$(date +%s%N)
+	echo "scale=3; ($now - $begin) / 1000000000" | bc
+}
+
+distribution() {
+	sort -n | awk '{ t[NR] = $1 } END { printf "# seconds to service, %d times: min %s median %s max %s\n", NR, t[1], t[int((NR + 1) / 2)], t[NR] }'
+}
+
+setup() {
+	mkdir "$I"
+	put "$I/.sql" 'CREATE TABLE Row(id INTEGER PRIMARY KEY, n INTEGER NOT NULL);'
+	control "$I" 'multi-az on'
+}
+
+start_writers() {
+	rm -f "$WORK/log".*
+	python3 "$HERE/rds_writers.py" write "$I/Row" "$WORK/log" 4 &
+	WRITERS=$!
+	wait_for 20 test -s "$WORK/log.1"
+}
+
+stop_writers() {
+	touch "$WORK/log.stop"
+	wait "$WRITERS"
+	python3 "$HERE/rds_writers.py" check "$I/Row" "$WORK/log" 4 | tee -a "$WORK/summary"
+}
+
+# damage HOW: something happens to the files of the zone that serves.
+damage() {
+	local zone
+	zone=$SITE/az-$(field AvailabilityZone)
+	case $1 in
+	delete) rm -f "$zone"/rds/i*/data.db ;;
+	truncate) truncate -s 512 "$zone"/rds/i*/data.db ;;
+	garbage) dd if=/dev/urandom of="$(echo "$zone"/rds/i*/data.db)" bs=4096 count=64 conv=notrunc status=none ;;
+	remove-zone) rm -rf "$zone" ;;
+	esac
+}
+
+test_failover_by_command_loses_nothing() {
+	local round before
+	start_writers
+	for ((round = 1; round <= ROUNDS; round++)); do
+		wait_for 60 standby_is_ready
+		before=$(field AvailabilityZone)
+		control "$I" failover
+		seconds_until_served >>"$WORK/times.command"
+		[ "$(field AvailabilityZone)" != "$before" ] || { echo "round $round: zone $before still serves"; return 1; }
+	done
+	stop_writers
+	distribution <"$WORK/times.command" | tee -a "$WORK/summary"
+}
+
+test_failover_by_damage_loses_nothing() {
+	local round before how all=(delete truncate garbage remove-zone)
+	wait_for 60 standby_is_ready
+	start_writers
+	for ((round = 0; round < ROUNDS; round++)); do
+		how=${all[$((round % 4))]}
+		wait_for 60 standby_is_ready
+		before=$(field AvailabilityZone)
+		damage "$how"
+		seconds_until_served >>"$WORK/times.damage"
+		wait_for 30 eval "[ \"\$(field AvailabilityZone)\" != $before ]" ||
+			{ echo "round $round, $how: zone $before still serves"; tail -5 "$I/.events"; return 1; }
+	done
+	stop_writers
+	distribution <"$WORK/times.damage" | tee -a "$WORK/summary"
+	check_has events "$(cat "$I/.events")" 'RDS-EVENT-0013 failover: Multi-AZ instance failover started\.'
+	check_has events "$(cat "$I/.events")" 'RDS-EVENT-0049 failover: Multi-AZ instance failover completed\.'
+}
+
+test_without_a_standby_damage_is_told() {
+	mkdir "$R/alone"
+	put "$R/alone/.sql" 'CREATE TABLE T(id INTEGER PRIMARY KEY, x); INSERT INTO T VALUES(1, 2);'
+	fails_with 1 put "$R/alone/.control" failover
+	check_has .errors "$(tail -1 "$R/alone/.errors")" 'InvalidParameterCombination'
+}
+
+clean_up_more() {
+	[ ! -e "$WORK/summary" ] || sed 's/^\([^#]\)/# \1/' "$WORK/summary"
+}
+
+run_tests "$@"

@@ -1,0 +1,120 @@
+#!/bin/bash
+# Read replicas: lag, older rows, no writes, promotion by command and by mv; kill -9 in the
+# middle leaves before or after (DESIGN 7).
+#   REPLICA_ROUNDS   rounds of kill -9 (6; 100 for a release)
+. "$(dirname "$0")/lib.sh"
+need jq
+
+ROUNDS=${REPLICA_ROUNDS:-6}
+TEST_TIMEOUT=$((120 + ROUNDS * 30))
+R=$MNT/rds
+
+# shop NAME: an instance with a table of one row.
+shop() {
+	mkdir "$R/$1"
+	put "$R/$1/.sql" "CREATE TABLE T(id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO T VALUES(1, 1);"
+}
+
+value_is() {
+	[ "$(jq .n "$1" 2>/dev/null)" = "$2" ]
+}
+
+test_a_delayed_replica_shows_the_older_rows_and_its_lag() {
+	shop lagging
+	control "$R/lagging" 'create-replica r1 delay=5s region=west'
+	local r=$R/lagging/.replicas/r1
+	wait_for 10 value_is "$r/T/1.json" 1
+	sleep 5
+	put "$R/lagging/T/1.json" '{"n": 2}'
+	sleep 1
+	check_eq older 1 "$(jq .n "$r/T/1.json")"
+	check_eq lag true "$(jq '.ReplicaLag > 0 and .LagCommits > 0 and .LagBytes > 0' "$r/.status")"
+	check_eq region '"west"' "$(jq .Region "$r/.status")"
+	wait_for 10 value_is "$r/T/1.json" 2
+	wait_for 5 eval "[ \"\$(jq .LagCommits $r/.status)\" = 0 ]"
+}
+
+test_a_replica_takes_no_writes() {
+	shop fixed
+	mkdir "$R/fixed/.replicas/r1"
+	local r=$R/fixed/.replicas/r1
+	wait_for 10 value_is "$r/T/1.json" 1
+	fails put "$r/T/1.json" '{"n": 9}'
+	check_has said "$(cat "$OUT")" 'Read-only file system'
+	fails rm "$r/T/1.json"
+	check_has said "$(cat "$OUT")" 'Read-only file system'
+	fails mkdir "$r/U"
+	rmdir "$r"
+	fails ls "$r"
+}
+
+test_promote_makes_an_instance_of_its_own() {
+	shop source
+	mkdir "$R/source/.replicas/r1"
+	wait_for 10 value_is "$R/source/.replicas/r1/T/1.json" 1
+	control "$R/source/.replicas/r1" 'promote as promoted'
+	put "$R/promoted/T/1.json" '{"n": 3}'
+	put "$R/source/T/1.json" '{"n": 4}'
+	check_eq independent 3 "$(jq .n "$R/promoted/T/1.json")"
+	check_eq source 4 "$(jq .n "$R/source/T/1.json")"
+	fails ls "$R/source/.replicas/r1"
+}
+
+test_mv_promotes() {
+	cd "$WORK"
+	shop parent
+	mkdir "$R/parent/.replicas/r1"
+	wait_for 10 value_is "$R/parent/.replicas/r1/T/1.json" 1
+	mv "$R/parent/.replicas/r1" "$R/moved"
+	put "$R/moved/T/2.json" '{"n": 5}'
+	check_eq rows '1.json 2.json' "$(ls "$R/moved/T" | xargs)"
+	check_eq source 1.json "$(ls "$R/parent/T")"
+	remount
+	check_eq rows '1.json 2.json' "$(ls "$R/moved/T" | xargs)"
+}
+
+test_replicas_need_backups() {
+	shop bare
+	control "$R/bare" 'backup-retention 0'
+	fails put "$R/bare/.control" 'create-replica r1'
+	check_has .errors "$(tail -1 "$R/bare/.errors")" 'Automated backups are not enabled'
+	control "$R/bare" 'backup-retention 1'
+	control "$R/bare" 'create-replica r1'
+	fails put "$R/bare/.control" 'backup-retention 0'
+	check_has .errors "$(tail -1 "$R/bare/.errors")" 'InvalidParameterCombination'
+}
+
+# A promotion is killed; then there is the replica, or the instance, with the row.
+test_kill_9_during_a_promotion_leaves_before_or_after() {
+	local round before=0 after=0
+	cd "$WORK"
+	shop killed
+	for ((round = 1; round <= ROUNDS; round++)); do
+		[ -d "$R/killed/.replicas/r$round" ] || control "$R/killed" "create-replica r$round"
+		wait_for 20 value_is "$R/killed/.replicas/r$round/T/1.json" 1
+		(put "$R/killed/.control" "promote r$round" 2>/dev/null) &
+		sleep "0.$(printf '%03d' $((RANDOM % 60)))"
+		kill_daemon
+		wait || true
+		start_mount
+		if [ -d "$R/r$round" ]; then
+			after=$((after + 1))
+			check_eq "round $round: the instance's row" 1 "$(jq .n "$R/r$round/T/1.json")"
+			[ ! -d "$R/killed/.replicas/r$round" ] || { echo "round $round: both"; return 1; }
+			control "$R/r$round" delete
+		else
+			before=$((before + 1))
+			check_eq "round $round: the replica's row" 1 "$(jq .n "$R/killed/.replicas/r$round/T/1.json")"
+			control "$R/killed" "delete-replica r$round"
+		fi
+		check_eq "round $round: the source's row" 1 "$(jq .n "$R/killed/T/1.json")"
+	done
+	echo "# killed $ROUNDS times: $before before, $after after" >"$WORK/summary"
+	check_eq "files of instances" "$(ls "$R" | wc -l)" "$(ls "$SITE/rds" | grep -c '^i[0-9]*$')"
+}
+
+clean_up_more() {
+	[ ! -e "$WORK/summary" ] || cat "$WORK/summary"
+}
+
+run_tests "$@"
