@@ -27,12 +27,13 @@ static void level_service(bool view, struct engine_level *out)
 	if (view) {
 		return;
 	}
-	out->features = ENGINE_HAS_CONTROL | ENGINE_HAS_STATUS | ENGINE_HAS_SNAPSHOTS |
-			ENGINE_HAS_MKDIR;
-	out->help = "Each directory is a DB instance: a database of its own. mkdir creates an empty "
-		    "one, 'cp dump.sql NAME.sql' one of a dump, rmdir removes one without tables, mv "
-		    "renames. Reading NAME.sql dumps it. .snapshots/ holds the snapshots of all "
-		    "instances, of those that are gone too: 'restore NAME as NEW' in .control.";
+	out->features =
+		ENGINE_HAS_CONTROL | ENGINE_HAS_STATUS | ENGINE_HAS_SNAPSHOTS | ENGINE_HAS_MKDIR;
+	out->help =
+		"Each directory is a DB instance: a database of its own. mkdir creates an empty "
+		"one, 'cp dump.sql NAME.sql' one of a dump, rmdir removes one without tables, mv "
+		"renames. Reading NAME.sql dumps it. .snapshots/ holds the snapshots of all "
+		"instances, of those that are gone too: 'restore NAME as NEW' in .control.";
 }
 
 static void level_instance(const struct rds_view *view, struct engine_level *out)
@@ -41,13 +42,16 @@ static void level_instance(const struct rds_view *view, struct engine_level *out
 	out->child_noun = "table";
 	out->child = ENGINE_DIR;
 	out->names = NAME_RULES_DIR;
-	out->features = ENGINE_HAS_STATUS;
+	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_SCHEMA;
 	out->beside_formats = rds_export_formats;
 	out->query = &rds_query_names;
-	out->help = "Each directory is a table or a view. SQL: write it to .sql, which runs it in one "
-		    "transaction, or to .query/NAME.sql and read .query/NAME.csv, .json or .txt. "
-		    "mkdir creates a table with one column, id. NAME.csv, .tsv, .json, .jsonl and .sql "
-		    "are a table as one file.";
+	out->help =
+		"Each directory is a table or a view. SQL: write it to .sql, which runs it in one "
+		"transaction, or to .query/NAME.sql and read .query/NAME.csv, .json or .txt. "
+		"mkdir creates a table with one column, id; .schema in it takes another "
+		"definition. NAME.csv, .tsv, .json, .jsonl and .sql are a table as one file, to "
+		"read "
+		"and to write.";
 	if (view == NULL) {
 		out->features |= ENGINE_HAS_CONTROL | ENGINE_HAS_SNAPSHOTS | ENGINE_HAS_MKDIR |
 				 ENGINE_HAS_REPLICAS | ENGINE_HAS_TIMES;
@@ -55,8 +59,9 @@ static void level_instance(const struct rds_view *view, struct engine_level *out
 		out->script_help = "runs the SQL written to it, in one transaction";
 	} else if (view->kind == ENGINE_VIEW_REPLICA) {
 		out->features |= ENGINE_HAS_CONTROL;
-		out->help = "A read replica: what the instance held a moment ago. It takes no writes; "
-			    "'promote' in .control makes it an instance of its own.";
+		out->help =
+			"A read replica: what the instance held a moment ago. It takes no writes; "
+			"'promote' in .control makes it an instance of its own.";
 	}
 }
 
@@ -68,8 +73,9 @@ static void level_table(struct engine_level *out)
 	out->names = row_names;
 	out->forms = row_forms;
 	out->n_forms = 1;
-	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_MEMBERS;
+	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_SCHEMA | ENGINE_HAS_MEMBERS;
 	out->export_formats = rds_export_formats;
+	out->import_formats = rds_import_formats;
 	out->help = "Each file is a row, named by its primary key. What you save replaces the row; "
 		    "columns left out get their defaults. KEY/COLUMN, not listed, is one column's "
 		    "value as it is.";
@@ -83,8 +89,9 @@ static void level_row(struct engine_level *out)
 	out->names = column_names;
 	out->forms = column_forms;
 	out->n_forms = 1;
-	out->help = "Each file is a column of the row, its bytes as they are; one that is NULL is not "
-		    "there, and removing one makes it NULL.";
+	out->help =
+		"Each file is a column of the row, its bytes as they are; one that is NULL is not "
+		"there, and removing one makes it NULL.";
 }
 
 /* What lies below depends on nothing: a table need not be looked up. */
@@ -174,8 +181,8 @@ static int stat_fn(struct rds_conn *c, void *arg, struct err *err)
 }
 
 /* One that is stopped or damaged is there all the same: its .control can be reached. */
-static int stat_shut(struct rds *rds, const struct epath *path, struct engine_info *out,
-	struct err *err)
+static int stat_shut(
+	struct rds *rds, const struct epath *path, struct engine_info *out, struct err *err)
 {
 	RDS_INSTANCE i = NULL;
 	struct rds_def def;
@@ -460,10 +467,11 @@ int rds_is_empty(struct rds_instance *i, struct err *err)
 	rc = rds_source_read(rows, empty_fn, NULL, err);
 	rds_leave(i);
 	rc = rc < 0 ? rc : rds_replica_count(i, &n, err);
-	return rc < 0 || n == 0 ? rc
-				: err_set(err, EBUSY,
-					  "InvalidDBInstanceState: the DB instance has read replicas: "
-					  "remove or promote them first");
+	return rc < 0 || n == 0
+		       ? rc
+		       : err_set(err, EBUSY,
+				 "InvalidDBInstanceState: the DB instance has read replicas: "
+				 "remove or promote them first");
 }
 
 static int remove_instance(const struct rds *rds, struct slice name, struct err *err)
@@ -605,6 +613,8 @@ const struct engine_ops rds_sqlite_ops = {
 	.mkdir = rds_sqlite_mkdir,
 	.rmdir = rds_sqlite_rmdir,
 	.status = rds_sqlite_status,
+	.schema_read = rds_sqlite_schema_read,
+	.schema_write = rds_sqlite_schema_write,
 	.commands = rds_sqlite_commands,
 	.view_list = rds_sqlite_view_list,
 	.view_open = rds_sqlite_view_open,

@@ -21,8 +21,7 @@ int rds_sqlite_export_open(void *ctx, const struct epath *path, const char *form
 	}
 	struct slice table = path->depth == 2 ? path->key[1] : (struct slice){0};
 	int rc = rds_place(rds, path, &p, err);
-	rc = rc < 0 ? rc
-		    : rds_export_open(p.rows, rds->service->tmp, table, format, &s, size, err);
+	rc = rc < 0 ? rc : rds_export_open(p.rows, rds->service->tmp, table, format, &s, size, err);
 	if (rc == 0) {
 		*stream = s;
 	}
@@ -56,17 +55,19 @@ void rds_sqlite_export_close(void *stream)
 
 /* ---- in ---- */
 
-/* What is being loaded: a script for an instance, or for one that it makes. */
+/* What is being loaded: a script for an instance or for one that it makes, or a table. */
 struct sink {
 	struct rds *rds;
 	char name[RDS_NAME_MAX + 1];
-	bool create;
+	bool create; /* the instance */
 	struct rds_script *script;
+	struct rds_import *table; /* instead of a script */
 };
 
 static void sink_free(struct sink *k)
 {
 	rds_script_abort(k->script);
+	rds_import_abort(k->table);
 	free(k);
 }
 
@@ -95,10 +96,10 @@ static int check_there(struct rds *rds, const struct epath *path, struct err *er
 static int check_target(
 	struct rds *rds, const struct epath *path, const char *mode, struct err *err)
 {
-	if (strcmp(mode, "create") == 0) {
+	if (path->depth == 1 && strcmp(mode, "create") == 0) {
 		return check_new(rds, path->key[0], err);
 	}
-	if (strcmp(mode, "replace") == 0) {
+	if (path->depth == 1 && strcmp(mode, "replace") == 0) {
 		return err_set(err, EEXIST,
 			"DBInstanceAlreadyExists: a dump makes a new instance, it replaces none: "
 			"mv "
@@ -108,62 +109,81 @@ static int check_target(
 	return check_there(rds, path, err);
 }
 
-static int open_script(
-	struct rds *rds, const struct epath *path, const char *mode, void **out, struct err *err)
+static int open_script(struct sink *k, struct err *err)
 {
-	struct rds_script_options options = {
-		.tmp = rds->service->tmp, .create = strcmp(mode, "create") == 0};
-	struct sink *k = calloc(1, sizeof(*k));
+	struct rds_script_options options = {.tmp = k->rds->service->tmp, .create = k->create};
 
-	if (k == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	k->rds = rds;
-	k->create = options.create;
-	int rc = check_target(rds, path, mode, err);
-	rc = rc < 0 ? rc : rds_script_open(&options, &k->script, err);
+	return rds_script_open(&options, &k->script, err);
+}
+
+/* A dump of a table is a script for its instance. */
+static int open_sink(struct sink *k, const struct epath *path, const char *mode, const char *format,
+	struct err *err)
+{
+	bool script = strcmp(format, "sql") == 0;
+
+	int rc = check_target(k->rds, path, mode, err);
 	if (rc < 0) {
-		sink_free(k);
 		return rc;
 	}
-	snprintf(k->name, sizeof(k->name), "%.*s", (int)path->key[0].n, path->key[0].p);
-	*out = k;
-	return 0;
+	k->create = path->depth == 1 && strcmp(mode, "create") == 0;
+	return script ? open_script(k, err)
+		      : rds_import_open(
+				k->rds->service->tmp, path->key[1], mode, format, &k->table, err);
 }
 
 int rds_sqlite_import_open(void *ctx, const struct epath *path, const char *mode,
 	const char *format, void **sink, struct err *err)
 {
-	if (path->depth == 1 && strcmp(format, "sql") == 0) {
-		return open_script(ctx, path, mode, sink, err);
+	if (path->depth != 2 && (path->depth != 1 || strcmp(format, "sql") != 0)) {
+		return err_set(err, ENOTSUP, "%s cannot be loaded here", format);
 	}
-	return err_set(err, ENOTSUP, "%s cannot be loaded here", format);
+	struct sink *k = calloc(1, sizeof(*k));
+	if (k == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	k->rds = ctx;
+	snprintf(k->name, sizeof(k->name), "%.*s", (int)path->key[0].n, path->key[0].p);
+	int rc = open_sink(k, path, mode, format, err);
+	if (rc < 0) {
+		sink_free(k);
+		return rc;
+	}
+	*sink = k;
+	return 0;
 }
 
 int rds_sqlite_import_feed(void *sink, struct slice text, struct err *err)
 {
 	struct sink *k = sink;
 
-	return rds_script_feed(k->script, text, err);
+	return k->script != NULL ? rds_script_feed(k->script, text, err)
+				 : rds_import_feed(k->table, text, err);
 }
 
-static int run_script(struct sink *k, struct buf *report, struct err *err)
+/* The rest takes the script or the table. */
+static int finish(struct sink *k, struct rds_source *rows, struct buf *report, struct err *err)
+{
+	struct rds_script *script = k->script;
+	struct rds_import *table = k->table;
+
+	k->script = NULL;
+	k->table = NULL;
+	return script != NULL ? rds_script_finish(script, rows, report, err)
+			      : rds_import_finish(table, rows, report, err);
+}
+
+static int load_into(struct sink *k, struct buf *report, struct err *err)
 {
 	struct epath path = {.depth = 1, .key = {slice_of(k->name)}};
-	struct rds_script *script = k->script;
 	RDS_PLACE p = {0};
 
 	int rc = rds_place(k->rds, &path, &p, err);
-	if (rc < 0) {
-		return rc;
-	}
-	k->script = NULL;
-	return rds_script_finish(script, p.rows, report, err);
+	return rc < 0 ? rc : finish(k, p.rows, report, err);
 }
 
 static int make_instance(struct sink *k, struct buf *report, struct err *err)
 {
-	struct rds_script *script = k->script;
 	struct rds_instance *draft = NULL;
 	struct rds_source *rows;
 
@@ -171,8 +191,7 @@ static int make_instance(struct sink *k, struct buf *report, struct err *err)
 	if (rc < 0) {
 		return rc;
 	}
-	k->script = NULL;
-	rc = rds_script_finish(script, rows, report, err);
+	rc = finish(k, rows, report, err);
 	if (rc < 0) {
 		rds_draft_drop(draft);
 		return rc;
@@ -183,7 +202,7 @@ static int make_instance(struct sink *k, struct buf *report, struct err *err)
 int rds_sqlite_import_finish(void *sink, struct buf *report, struct err *err)
 {
 	struct sink *k = sink;
-	int rc = k->create ? make_instance(k, report, err) : run_script(k, report, err);
+	int rc = k->create ? make_instance(k, report, err) : load_into(k, report, err);
 
 	sink_free(k);
 	return rc;
@@ -192,4 +211,62 @@ int rds_sqlite_import_finish(void *sink, struct buf *report, struct err *err)
 void rds_sqlite_import_abort(void *sink)
 {
 	sink_free(sink);
+}
+
+/* ---- .schema ---- */
+
+struct schema_text {
+	const struct epath *path;
+	struct buf *out;
+	size_t before;
+	struct slice text;
+};
+
+static int schema_read_fn(struct rds_conn *c, void *arg, struct err *err)
+{
+	const struct schema_text *s = arg;
+	struct slice all = {0};
+
+	s->out->n = s->before;
+	return rds_schema_read(c, s->path->depth == 2 ? s->path->key[1] : all, s->out, err);
+}
+
+int rds_sqlite_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err)
+{
+	struct schema_text s = {.path = path, .out = out, .before = out->n};
+
+	if (path->depth != 1 && path->depth != 2) {
+		return err_set(err, ENOTSUP, "an instance and a table have a .schema");
+	}
+	return rds_read_at(ctx, path, schema_read_fn, &s, err);
+}
+
+static int schema_write_fn(struct rds_conn *c, void *arg, struct err *err)
+{
+	const struct schema_text *s = arg;
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+
+	buf_append_slice(&name, s->path->key[1]);
+	return rds_schema_apply(c, buf_cstr(&name), s->text, err);
+}
+
+/* The text as it is now may be saved again. */
+static int same_schema(void *ctx, const struct epath *path, struct slice text, struct err *err)
+{
+	CLEANUP(buf_free) struct buf now = BUF_INIT;
+
+	int rc = rds_sqlite_schema_read(ctx, path, &now, err);
+	if (rc < 0 || slice_equal(buf_slice(&now), text)) {
+		return rc;
+	}
+	return err_set(err, EINVAL,
+		"the .schema of a table can be changed; for the whole instance there is .sql");
+}
+
+int rds_sqlite_schema_write(void *ctx, const struct epath *path, struct slice text, struct err *err)
+{
+	struct schema_text s = {.path = path, .text = text};
+
+	return path->depth == 2 ? rds_write_at(ctx, path, schema_write_fn, &s, err)
+				: same_schema(ctx, path, text, err);
 }

@@ -152,6 +152,12 @@ static int add_name(void *arg, struct slice key, const struct engine_info *info)
 	return 0;
 }
 
+/* Automated snapshots, whose names bear a ':', come when they come. */
+static int add_manual(void *arg, struct slice key, const struct engine_info *info)
+{
+	return memchr(key.p, ':', key.n) != NULL ? 0 : add_name(arg, key, info);
+}
+
 static void expect_names(const char *what, struct buf *names, const char *expected)
 {
 	ck_assert_msg(strcmp(buf_cstr(names), expected) == 0, "%s: '%s' instead of '%s'", what,
@@ -176,7 +182,7 @@ __attribute__((unused)) static void expect_views(
 	const struct epath *path, enum engine_view_kind kind, const char *expected)
 {
 	struct buf names = BUF_INIT;
-	OK(engine_view_list(engine, path, kind, NULL, add_name, &names, &err));
+	OK(engine_view_list(engine, path, kind, NULL, add_manual, &names, &err));
 	expect_names("views", &names, expected);
 }
 
