@@ -42,6 +42,8 @@ void rds_dialect_finish(struct rds_dialect *d)
 	free_named(d->sequences);
 	free_named(d->schemas);
 	free_named(d->counters);
+	buf_free(&d->insert_select);
+	buf_free(&d->insert_kinds);
 	buf_free(&d->notes);
 }
 
@@ -424,7 +426,8 @@ static int change(struct rds_dialect *d, struct rds_words *w, struct buf *out, s
 		return create_view(w);
 	}
 	if (rds_word_is(w, 0, "INSERT") || rds_word_is(w, 0, "REPLACE")) {
-		return insert(w, err);
+		int rc = d->dialect == SQL_POSTGRES ? rds_translate_values(d, w, err) : 0;
+		return rc < 0 ? rc : insert(w, err);
 	}
 	return RDS_CHANGED;
 }

@@ -66,6 +66,8 @@ struct rds_dialect {
 	struct rds_named *sequences; /* name, the table that it numbers */
 	struct rds_named *schemas;   /* names that may stand before a table's */
 	struct rds_named *counters;  /* table, where its numbers go on; set when tables are done */
+	struct buf insert_select;    /* dialect_insert.c: the last INSERT's columns, */
+	struct buf insert_kinds;     /* and what each reads from text */
 	struct buf notes;	     /* what was left out, a line each */
 	unsigned n_notes;
 	bool foreign_keys_off;	 /* the script says so */
@@ -102,6 +104,8 @@ int rds_translate_alter(
 	struct rds_dialect *d, struct rds_words *w, struct buf *out, struct err *err);
 /* dialect_text.c: literals, casts, qualified names: what may stand in any statement. */
 int rds_translate_text(struct rds_dialect *d, struct rds_words *w, struct err *err);
+/* dialect_insert.c: INSERT .. VALUES of PostgreSQL, by the types of its columns. */
+int rds_translate_values(struct rds_dialect *d, struct rds_words *w, struct err *err);
 /* At the end of the script: what was put off. The message names the line. */
 int rds_dialect_complete(struct rds_dialect *d, struct err *err);
 
