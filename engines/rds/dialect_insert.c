@@ -6,7 +6,10 @@
 
 #include "engines/rds/dialect.h"
 
-enum { PLAIN = ' ', BYTES = 'b', DATE = 'd', TIME = 't' };
+#define PLAIN ' '
+#define BYTES 'b'
+#define DATE  'd'
+#define TIME  't'
 
 /* ---- the columns' types ---- */
 
