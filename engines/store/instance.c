@@ -89,7 +89,7 @@ void instance_settle(struct instance *i, struct primary *p, const struct err *wh
 	i->changing = i->failing_over = false;
 	if (p != NULL) {
 		err_clear(&i->failure);
-	} else {
+	} else if (why != NULL) {
 		i->failure = *why;
 		i->retry_at = instance_clock() + INSTANCE_RETRY_NS;
 	}
@@ -128,7 +128,7 @@ static int use_current(struct instance *i, use_fn *use, void *arg, struct err *e
 	int64_t deadline = instance_clock() + INSTANCE_WAIT_NS;
 	err = err != NULL ? err : &unasked;
 	for (;;) {
-		struct primary *p;
+		struct primary *p = NULL;
 		int rc = instance_enter(i, deadline, &p, err);
 		if (rc != 0) {
 			return rc;
@@ -308,6 +308,9 @@ static int open_copies(struct instance *i, struct err *err)
 	int rc = failover_open(i, &p, err);
 	if (rc == 0) {
 		instance_settle(i, p, NULL);
+		rc = backup_drop_ahead(i, p, err);
+	}
+	if (rc == 0) {
 		rc = replicas_open(i, p, err);
 	}
 	return rc;

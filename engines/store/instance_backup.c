@@ -68,6 +68,25 @@ static int64_t last_backup(struct instance *i)
 	return st.st_mtim.tv_sec * SECOND_NS + st.st_mtim.tv_nsec;
 }
 
+/* Those of a log that was replaced by an older one: its commits will have the same
+ * numbers and be others. */
+int backup_drop_ahead(struct instance *i, struct primary *p, struct err *err)
+{
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	CLEANUP(cleanup_free) struct base *list = NULL;
+	struct base_set set;
+	size_t n = 0;
+	int rc = set_of(i, p, &dir, &set, err);
+	rc = rc != 0 ? rc : base_list(&set, &list, &n, err);
+	while (rc == 0 && n > 0 && list[n - 1].sequence > pagelog_last(p->log)) {
+		CLEANUP(buf_free) struct buf path = BUF_INIT;
+		base_path(&set, &list[--n], &path);
+		rc = buf_check(&path, err);
+		rc = rc != 0 ? rc : disk_remove(config_disk(&i->config), path.p, err);
+	}
+	return rc;
+}
+
 void backup_look(struct instance *i)
 {
 	int64_t last = last_backup(i);

@@ -178,11 +178,12 @@ int failover_open(struct instance *i, struct primary **out, struct err *err)
 		rc = open_other(i, 1 - zone, why.msg, out, &other);
 		if (rc != 0) {
 			return err_set(
-				err, other.code, "%s; and the standby: %.400s", why.msg, other.msg);
+				err, EIO, "%s; and the standby: %.400s", why.msg, other.msg);
 		}
 	}
 	if (rc != 0) {
-		return err_set(err, why.code, "%s", why.msg);
+		bool damage = is_damage(why.code) && why.code != EINVAL;
+		return err_set(err, damage ? EIO : why.code, "%s", why.msg);
 	}
 	standby_follow(i, *out);
 	return 0;
@@ -209,7 +210,7 @@ static int may_fail_over(struct instance *i, struct primary **out, struct err *e
 static int fail_over(struct instance *i, const char *why, struct err *err)
 {
 	LOCKED(&i->change);
-	struct primary *p;
+	struct primary *p = NULL;
 	int rc = may_fail_over(i, &p, err);
 	if (rc == 0) {
 		instance_hide(i, true);

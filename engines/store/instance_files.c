@@ -254,6 +254,22 @@ static int refuse_existing(const struct instance_config *config, struct err *err
 	return rc;
 }
 
+/* From now on one that is missing was lost. */
+static int make_log(const struct instance_config *config, unsigned zone, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	struct pagelog *log;
+	zone_path(config, zone, "log", &path);
+	struct pagelog_config log_config = {
+		.dir = path.p, .disk = config->disk, .label = config->label};
+	int rc = buf_check(&path, err);
+	rc = rc != 0 ? rc : pagelog_open(&log_config, &log, err);
+	if (rc == 0) {
+		pagelog_close(log);
+	}
+	return rc;
+}
+
 static int make_all(const struct instance_config *config, const struct instance_settings *settings,
 	const char *from, struct err *err)
 {
@@ -269,6 +285,9 @@ static int make_all(const struct instance_config *config, const struct instance_
 	}
 	if (rc == 0) {
 		rc = make_data(config, zone, from, err);
+	}
+	if (rc == 0) {
+		rc = make_log(config, zone, err);
 	}
 	if (rc == 0) {
 		rc = zone_set_mark(config, zone, state.epoch, err);

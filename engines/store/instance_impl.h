@@ -162,9 +162,13 @@ struct scrub {
 	bool open;
 	int64_t next_at;
 	uint64_t failures; /* checksum_failures() when it was asked last */
+	int64_t hole;	   /* where it was looked at last, and 1; 0: there was none */
 };
 /* EIO: a page is damaged. */
 int scrub_step(struct instance *i, struct scrub *s, unsigned zone, struct err *err);
+/* A file that was cut and then written to beyond its end has a hole: looks there
+ * next, if it has one that was not looked at. */
+void scrub_hole(struct instance *i, struct scrub *s, unsigned zone, int fd);
 void scrub_end(struct scrub *s);
 
 /* ---- instance_replicas.c ---- */
@@ -183,10 +187,28 @@ void replicas_mend(struct instance *i);
 /* The sequence above which the log must stay; UINT64_MAX: no replica needs it. */
 uint64_t replicas_hold(struct instance *i);
 
+/* ENODATA: it has commits that this log has not, so it is none of its replicas. */
+int replica_check(struct replica *r, struct pagelog *log, struct err *err);
+
+/* For instance_replica_change.c. The file of the replica, and what is beside it. */
+void follower_path(struct instance *i, const char *name, const char *suffix, struct buf *out);
+/* The following under i->replicas_lock. NULL: there is none. */
+struct follower *follower_find(struct instance *i, const char *name);
+struct follower *follower_add(struct instance *i, const struct replica_spec *spec);
+/* Waits until nobody uses it; nobody new does. */
+void follower_empty(struct instance *i, struct follower *f);
+/* Closes it and takes it off the list. */
+void follower_take_out(struct instance *i, struct follower *f);
+int follower_start(struct instance *i, struct follower *f, struct pagelog *log, struct err *err);
+int follower_missing(struct instance *i, const char *name, struct err *err);
+/* In instance_replica_change.c: no longer in the state; its files are removed. */
+int follower_strike_off(struct instance *i, const char *name, struct err *err);
+
 /* ---- instance_backup.c ---- */
 
 /* Makes a backup if one is due, removes what need not be kept. */
 void backup_step(struct instance *i);
+int backup_drop_ahead(struct instance *i, struct primary *p, struct err *err);
 /* Notes when the newest was made. */
 void backup_look(struct instance *i);
 

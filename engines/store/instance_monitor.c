@@ -186,6 +186,7 @@ static int look(struct primary *p, struct err *err)
 		return rc;
 	}
 	struct closer_look c = {.watch = w};
+	scrub_hole(p->i, &w->scrub, p->zone, w->fd);
 	if (look_at_data(w, &c.why) == 0) {
 		return scrub_step(p->i, &w->scrub, p->zone, err);
 	}
@@ -238,6 +239,13 @@ static int look_at_standby(struct instance *i, unsigned zone, struct err *err)
 			return err_set(err, EIO, "the copy in zone %s was replaced",
 				i->config.zone[zone].name);
 		}
+	}
+	/* Nobody locks this file: it may be opened and closed. */
+	zone_path(&i->config, zone, "data.db", &path);
+	CLEANUP(cleanup_close)
+	int fd = buf_check(&path, NULL) == 0 ? open(path.p, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd >= 0) {
+		scrub_hole(i, &i->standby_scrub, zone, fd);
 	}
 	return scrub_step(i, &i->standby_scrub, zone, err);
 }

@@ -77,6 +77,14 @@ static int check_mark(struct instance *i, unsigned zone, struct err *err)
 		rc != 0 ? "; it cannot be told what it is" : "");
 }
 
+/* Whether the database there is a standby's still. */
+static bool is_follower(struct instance *i, unsigned zone)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	zone_path(&i->config, zone, "data.db-position", &path);
+	return buf_check(&path, NULL) == 0 && access(path.p, F_OK) == 0;
+}
+
 /* The other zone's log, if commits wait for it and it is what it should be. */
 static int standby_dir(struct instance *i, unsigned zone, struct buf *out, struct err *err)
 {
@@ -110,22 +118,37 @@ static int open_log(struct primary *p, bool standby, struct err *err)
 	return rc != 0 ? rc : pagelog_open(&config, &p->log, err);
 }
 
+/* One that begins again from nothing would number its commits as the lost one did;
+ * replicas and base copies could not tell them apart. */
+static int check_log(struct instance *i, unsigned zone, bool standby, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	zone_path(&i->config, zone, "log/state", &path);
+	int rc = buf_check(&path, err);
+	if (rc == 0 && !standby && access(path.p, F_OK) != 0 && !is_follower(i, zone)) {
+		zone_path(&i->config, zone, "log", &path);
+		rc = err_set(err, EIO, "%s: its page log %s is gone", i->config.label, path.p);
+	}
+	return rc;
+}
+
 /* What was a standby's database applies all that its log has. */
 static int catch_up(struct primary *p, struct err *err)
 {
 	struct instance *i = p->i;
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	zone_path(&i->config, p->zone, "data.db-position", &path);
-	int rc = buf_check(&path, err);
-	if (rc != 0 || access(path.p, F_OK) != 0) {
-		return rc;
+	if (!is_follower(i, p->zone)) {
+		return 0;
 	}
 	zone_path(&i->config, p->zone, "data.db", &path);
 	struct replica_config config = {
 		.path = path.p, .label = i->config.label, .log = p->log, .disk = i->config.disk};
-	rc = buf_check(&path, err);
+	int rc = buf_check(&path, err);
 	if (rc == 0) {
 		rc = replica_open(&config, &p->follower, err);
+	}
+	if (rc == 0) {
+		rc = replica_check(p->follower, p->log, err);
 	}
 	return rc != 0 ? rc : replica_apply(p->follower, UINT64_MAX, err);
 }
@@ -142,6 +165,9 @@ int primary_prepare(
 	p->zone = zone;
 	pthread_mutex_init(&p->tap, NULL);
 	int rc = check_mark(i, zone, err);
+	if (rc == 0) {
+		rc = check_log(i, zone, standby, err);
+	}
 	if (rc == 0) {
 		rc = open_log(p, standby, err);
 	}

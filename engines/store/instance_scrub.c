@@ -20,7 +20,9 @@ void scrub_end(struct scrub *s)
 static void pass_is_over(struct instance *i, struct scrub *s)
 {
 	unsigned pause = i->config.scrub_seconds != 0 ? i->config.scrub_seconds : PASS_S;
+	struct scrub over = {.failures = s->failures, .hole = s->hole};
 	scrub_end(s);
+	*s = over;
 	s->next_at = instance_clock() + pause * SECOND_NS;
 }
 
@@ -42,6 +44,25 @@ static int begin(struct instance *i, struct scrub *s, unsigned zone)
 	rc = rc != 0 ? rc : checksum_scan_open(&s->scan, path.p, &ignored);
 	s->open = rc == 0;
 	return rc;
+}
+
+void scrub_hole(struct instance *i, struct scrub *s, unsigned zone, int fd)
+{
+	int64_t hole = lseek(fd, 0, SEEK_HOLE);
+	if (hole < 0 || hole >= disk_size(fd)) {
+		s->hole = 0;
+		return;
+	}
+	if (hole + 1 == s->hole) {
+		return;
+	}
+	struct scrub fresh = {.failures = s->failures};
+	scrub_end(s);
+	*s = fresh;
+	if (begin(i, s, zone) == 0) {
+		s->scan.next = (uint32_t)(hole / s->scan.page_size) + 1;
+	}
+	s->hole = hole + 1;
 }
 
 int scrub_step(struct instance *i, struct scrub *s, unsigned zone, struct err *err)

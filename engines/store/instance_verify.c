@@ -58,7 +58,12 @@ static int compare_record(struct compare *c, const struct record *r, struct err 
 {
 	c->ours = malloc(r->page_size);
 	c->theirs = malloc(r->page_size);
-	int rc = c->ours != NULL && c->theirs != NULL ? 0 : err_set(err, ENOMEM, "out of memory");
+	if (c->ours == NULL || c->theirs == NULL) {
+		free(c->ours);
+		free(c->theirs);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = 0;
 	for (uint32_t n = 0; rc == 0 && n < r->n_pages; n++) {
 		rc = compare_page(c, r, n, err);
 	}

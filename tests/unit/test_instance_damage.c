@@ -104,6 +104,32 @@ START_TEST(test_without_standby_it_fails_and_serves_again_when_mended)
 }
 END_TEST
 
+static int churn(struct store_txn *t, void *arg, struct err *err)
+{
+	(void)arg;
+	static const char sql[] =
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
+		" INSERT INTO kv SELECT CAST('a' || i AS BLOB), i, zeroblob(9000) FROM n;"
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
+		" INSERT INTO kv SELECT CAST('b' || i AS BLOB), i, zeroblob(900) FROM n;"
+		"DELETE FROM kv WHERE k < CAST('b' AS BLOB);";
+	return sqlite3_exec(store_txn_db(t), sql, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : store_sql_error(store_txn_db(t), NULL, err);
+}
+
+START_TEST(test_pages_that_were_never_written_are_not_damaged)
+{
+	start(true);
+	ck_ok(instance_write(x.i, NULL, 0, churn, NULL, NEW_ERR));
+	ck_ok(instance_restart(x.i, NEW_ERR));
+	usleep(2500000); /* a pass or two */
+	ck_assert_uint_eq(x.events[INSTANCE_FAILOVER_STARTED], 0);
+	ck_assert_uint_eq(x.events[INSTANCE_STANDBY_LOST], 0);
+	ck_assert_uint_eq(x.events[INSTANCE_FAILED], 0);
+}
+END_TEST
+
 START_TEST(test_a_spoilt_page_nobody_reads_is_found)
 {
 	start(true);
@@ -258,6 +284,52 @@ START_TEST(test_an_older_database_put_back_is_not_served)
 }
 END_TEST
 
+START_TEST(test_a_log_that_is_gone_is_not_begun_again)
+{
+	start(false);
+	ck_ok(instance_put(x.i, "k", 1, 100, NEW_ERR));
+	instance_fixture_close(&x);
+	run("mv '%s' '%s'", in_zone(&x, 0, "log"), in_zone(&x, 0, "away"));
+	ck_assert_int_eq(instance_open(&x.config, &x.i, NEW_ERR), -EIO);
+	ck_assert_ptr_nonnull(strstr(fixture_err_text(), "log"));
+	run("mv '%s' '%s'", in_zone(&x, 0, "away"), in_zone(&x, 0, "log"));
+	instance_fixture_open(&x);
+	ck_assert_int_eq(instance_get(x.i, "k", NEW_ERR), 1);
+	/* Nor at the standby, should it be needed. */
+	ck_ok(instance_set_multi_az(x.i, true, NEW_ERR));
+	instance_fixture_close(&x);
+	run("rm -r '%s' '%s'", in_zone(&x, 1, "log"), in_zone(&x, 0, "data.db"));
+	run("mv '%s' '%s'", in_zone(&x, 0, ""), in_own(&x, "away"));
+	ck_assert_int_eq(instance_open(&x.config, &x.i, NEW_ERR), -EIO);
+}
+END_TEST
+
+START_TEST(test_an_instance_put_back_whole_has_new_replicas_and_backups)
+{
+	start(false);
+	ck_ok(instance_set_retention(x.i, 1, NEW_ERR));
+	wait_event(INSTANCE_BACKUP_FINISHED, 1);
+	ck_ok(instance_put(x.i, "k", 1, 100, NEW_ERR));
+	instance_fixture_close(&x);
+	run("cp -a '%s' '%s/kept'", in_zone(&x, 0, ""), x.dir);
+	instance_fixture_open(&x);
+	ck_ok(instance_replica_add(x.i, "r", NULL, INSTANCE_ZONES, 0, NEW_ERR));
+	fill(30);
+	ck_ok(instance_backup(x.i, NEW_ERR));
+	instance_fixture_close(&x);
+	run("cd '%s' && rm -r i1 && mv '%s/kept' i1", x.zone_dir[0], x.dir);
+	instance_fixture_open(&x);
+	fill(3);
+	double end_at = seconds_now() + 20;
+	while (instance_replica_get(x.i, "r", "f2", NEW_ERR) != 2 ||
+		instance_replica_get(x.i, "r", "f20", NEW_ERR) != -1) {
+		ck_assert_msg(seconds_now() < end_at, "%s", fixture_err_text());
+		usleep(5000);
+	}
+	ck_assert_uint_eq(x.events[INSTANCE_REPLICA_RESUMED], 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("instance_damage");
@@ -265,6 +337,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, NULL, end);
 	tcase_add_test(tc, test_without_standby_it_fails_and_serves_again_when_mended);
+	tcase_add_test(tc, test_pages_that_were_never_written_are_not_damaged);
 	tcase_add_test(tc, test_a_spoilt_page_nobody_reads_is_found);
 	tcase_add_test(tc, test_a_spoilt_page_that_is_read_is_answered_by_the_standby);
 	tcase_add_test(tc, test_a_damaged_standby_is_built_anew);
@@ -272,6 +345,8 @@ int main(void)
 	tcase_add_test(tc, test_opening_takes_the_zone_that_can_serve);
 	tcase_add_test(tc, test_a_zone_that_was_left_is_never_served);
 	tcase_add_test(tc, test_an_older_database_put_back_is_not_served);
+	tcase_add_test(tc, test_a_log_that_is_gone_is_not_begun_again);
+	tcase_add_test(tc, test_an_instance_put_back_whole_has_new_replicas_and_backups);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

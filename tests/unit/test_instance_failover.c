@@ -104,7 +104,7 @@ static void check_all_there(void)
 static void write_some(int64_t n)
 {
 	int64_t goal = acknowledged() + n;
-	double end = seconds_now() + 30;
+	double end = seconds_now() + 60;
 	while (acknowledged() < goal) {
 		ck_assert(seconds_now() < end);
 		usleep(1000);
@@ -118,15 +118,15 @@ static unsigned zone_of_primary(void)
 	return status.settings.primary;
 }
 
-static void wait_failover(unsigned from)
+static bool wait_failover(unsigned from, double seconds)
 {
-	double end = seconds_now() + 30;
+	double end = seconds_now() + seconds;
 	struct instance_status status;
 	do {
-		ck_assert(seconds_now() < end);
 		usleep(2000);
 		instance_status(x.i, &status);
-	} while (status.settings.primary == from || status.failing_over);
+	} while ((status.settings.primary == from || status.failing_over) && seconds_now() < end);
+	return status.settings.primary != from;
 }
 
 static void start(void)
@@ -221,7 +221,9 @@ START_TEST(test_damage_of_the_primary_loses_nothing)
 		write_some(100 + n * 17);
 		double began = seconds_now();
 		damages[_i](from);
-		wait_failover(from);
+		/* All of the log may have been in the database: then nothing was lost. */
+		bool harmless = damages[_i] == damage_wal;
+		ck_assert(wait_failover(from, harmless ? 2 : 60) || harmless);
 		double took = seconds_now() - began;
 		write_some(50);
 		double longest = stop_writers();
