@@ -130,7 +130,7 @@ static int use_current(struct instance *i, use_fn *use, void *arg, struct err *e
 	for (;;) {
 		struct primary *p = NULL;
 		int rc = instance_enter(i, deadline, &p, err);
-		if (rc != 0) {
+		if (rc != 0 || p == NULL) {
 			return rc;
 		}
 		rc = use(p, arg, err);
