@@ -4,10 +4,15 @@
 
 #include "engines/rds/lifecycle.h"
 
-#define SECOND_MS   1000
-#define DELAY_MAX_S (24 * 3600)
+#define SECOND_MS    INT64_C(1000)
+#define DELAY_MAX_MS (INT64_C(24) * 3600 * SECOND_MS)
 
 static const struct epath the_service;
+
+static struct rds_service *service_of(void *ctx)
+{
+	return ((struct rds *)ctx)->service;
+}
 
 /* ---- arguments ---- */
 
@@ -213,7 +218,7 @@ static int run_stop(void *ctx, struct engine_call *call, struct err *err)
 	int rc = run_simple(ctx, call, rds_stop, err);
 
 	if (rc == 0) {
-		rds_changed(((struct rds *)ctx)->service, call->path);
+		rds_changed(service_of(ctx), call->path);
 	}
 	return rc;
 }
@@ -223,7 +228,7 @@ static int run_start(void *ctx, struct engine_call *call, struct err *err)
 	int rc = run_simple(ctx, call, rds_start, err);
 
 	if (rc == 0) {
-		rds_changed(((struct rds *)ctx)->service, call->path);
+		rds_changed(service_of(ctx), call->path);
 	}
 	return rc;
 }
@@ -260,9 +265,9 @@ static int run_snapshot(void *ctx, struct engine_call *call, struct err *err)
 	int rc = rds_take_name("DBSnapshotIdentifier", call->argv[1], RDS_SNAPSHOT_MAX, name, err);
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_snapshot_create(i, name, &progress, err);
-	rc = rc < 0 ? rc : rds_catalog_snapshot(i->service, slice_of(name), &made, err);
+	rc = rc < 0 ? rc : rds_catalog_snapshot(service_of(ctx), slice_of(name), &made, err);
 	if (rc == 0) {
-		rds_changed(i->service, call->path);
+		rds_changed(service_of(ctx), call->path);
 		buf_printf(call->out, "snapshot %s: %llu bytes\n", name,
 			(unsigned long long)made.bytes);
 	}
@@ -273,7 +278,7 @@ static int run_snapshot(void *ctx, struct engine_call *call, struct err *err)
 static int snapshot_arg(
 	void *ctx, const struct engine_call *call, struct rds_snapshot *out, struct err *err)
 {
-	struct rds_service *s = ((struct rds *)ctx)->service;
+	struct rds_service *s = service_of(ctx);
 	RDS_INSTANCE i = NULL;
 	struct rds_def def;
 
@@ -294,7 +299,7 @@ static int snapshot_arg(
 
 static int run_delete_snapshot(void *ctx, struct engine_call *call, struct err *err)
 {
-	struct rds_service *s = ((struct rds *)ctx)->service;
+	struct rds_service *s = service_of(ctx);
 	struct rds_snapshot snapshot;
 
 	int rc = snapshot_arg(ctx, call, &snapshot, err);
@@ -308,7 +313,7 @@ static int run_delete_snapshot(void *ctx, struct engine_call *call, struct err *
 
 static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 {
-	struct rds_service *s = ((struct rds *)ctx)->service;
+	struct rds_service *s = service_of(ctx);
 	char name[RDS_NAME_MAX + 1];
 	struct rds_snapshot snapshot;
 
@@ -350,7 +355,7 @@ static int run_restore_to_time(void *ctx, struct engine_call *call, struct err *
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_restore_time(i, time_ns, slice_of(name), &commit_ns, err);
 	if (rc == 0) {
-		rds_changed(i->service, &the_service);
+		rds_changed(service_of(ctx), &the_service);
 		rds_time_print(commit_ns, when);
 		buf_printf(
 			call->out, "instance %s restored, its last commit is of %s\n", name, when);
@@ -371,11 +376,10 @@ static int delay_arg(const char *text, int64_t *out_ms, struct err *err)
 	const char *end;
 	unsigned n;
 
-	if (number(text, DELAY_MAX_S * SECOND_MS, &n, &end)) {
+	if (number(text, (unsigned)DELAY_MAX_MS, &n, &end)) {
 		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 			*out_ms = n * units[i].ms;
-			if (strcmp(end, units[i].suffix) == 0 &&
-				*out_ms <= (int64_t)DELAY_MAX_S * SECOND_MS) {
+			if (strcmp(end, units[i].suffix) == 0 && *out_ms <= DELAY_MAX_MS) {
 				return 0;
 			}
 		}
@@ -420,7 +424,7 @@ static int run_create_replica(void *ctx, struct engine_call *call, struct err *e
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_replica_create(i, &wish, err);
 	if (rc == 0) {
-		rds_changed(i->service, call->path);
+		rds_changed(service_of(ctx), call->path);
 		buf_printf(call->out, "replica %s follows, under .replicas/%s\n", name, name);
 	}
 	return rc;
@@ -433,7 +437,7 @@ static int run_delete_replica(void *ctx, struct engine_call *call, struct err *e
 	int rc = own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_replica_delete(i, call->argv[1], err);
 	if (rc == 0) {
-		rds_changed(i->service, call->path);
+		rds_changed(service_of(ctx), call->path);
 		buf_printf(call->out, "replica %s deleted\n", call->argv[1]);
 	}
 	return rc;
@@ -484,7 +488,7 @@ static int run_delete(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_delete(i, final ? snapshot : NULL, &progress, err);
 	if (rc == 0) {
-		rds_changed(i->service, &the_service);
+		rds_changed(service_of(ctx), &the_service);
 		buf_printf(call->out, "instance deleted%s%s\n", final ? ", kept as snapshot " : "",
 			final ? snapshot : "");
 	}

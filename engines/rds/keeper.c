@@ -9,7 +9,7 @@
 
 #define SECOND_NS     INT64_C(1000000000)
 #define ROUND_SECONDS 5
-#define STOPPED_MAX   (7 * 24 * 3600 * SECOND_NS)
+#define STOPPED_MAX   (INT64_C(7) * 24 * 3600 * SECOND_NS)
 
 struct rds_keeper {
 	struct rds_service *service;

@@ -19,39 +19,44 @@ void rds_changed(struct rds_service *s, const struct epath *path)
 }
 
 static void event_at(const struct rds_service *s, const struct epath *path, unsigned id,
-	const char *category, const char *fmt, va_list ap)
+	const char *category, const char *text)
 {
-	char text[1024];
-	int n = id != 0 ? snprintf(text, sizeof(text), "RDS-EVENT-%04u %s: ", id, category)
-			: snprintf(text, sizeof(text), "%s: ", category);
+	CLEANUP(buf_free) struct buf line = BUF_INIT;
 
-	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	if (id != 0) {
+		buf_printf(&line, "RDS-EVENT-%04u ", id);
+	}
+	buf_printf(&line, "%s: %s", category, text);
 	if (s->host.event != NULL) {
-		s->host.event(s->host.arg, rds_sqlite_ops.service, path, text);
+		s->host.event(s->host.arg, rds_sqlite_ops.service, path, buf_cstr(&line));
 	}
 }
 
 void rds_event(struct rds_instance *i, unsigned id, const char *category, const char *fmt, ...)
 {
 	char name[RDS_NAME_MAX + 1];
+	char text[1024];
 	va_list ap;
 
 	rds_name(i, name);
 	struct epath path = {.depth = 1, .key = {slice_of(name)}};
 	va_start(ap, fmt);
-	event_at(i->service, &path, id, category, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	event_at(i->service, &path, id, category, text);
 }
 
 void rds_event_service(
 	struct rds_service *s, unsigned id, const char *category, const char *fmt, ...)
 {
 	static const struct epath the_service;
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	event_at(s, &the_service, id, category, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	event_at(s, &the_service, id, category, text);
 }
 
 /* ---- files ---- */

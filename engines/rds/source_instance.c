@@ -20,11 +20,12 @@ static void conn_free(void *slot)
 static int conn_of(
 	void **slot, sqlite3 *db, const char *label, struct rds_conn **out, struct err *err)
 {
+	*out = *slot;
 	if (*slot != NULL) {
-		*out = *slot;
 		return 0;
 	}
 	struct rds_conn *c = calloc(1, sizeof(*c));
+	*out = c;
 	if (c == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
@@ -35,7 +36,7 @@ static int conn_of(
 		conn_free(c);
 		return rc;
 	}
-	*slot = *out = c;
+	*slot = c;
 	return 0;
 }
 
@@ -84,7 +85,7 @@ static int read_fn(struct store_reader *r, void *arg, struct err *err)
 	struct rds_conn *c = NULL;
 
 	int rc = conn_of(store_reader_slot(r), store_reader_db(r), p->s->label, &c, err);
-	if (rc < 0) {
+	if (rc < 0 || c == NULL) {
 		return rc;
 	}
 	set_base(c, &p->s->source, p->s->created_ns);
@@ -207,7 +208,7 @@ static int write_fn(struct store_txn *t, void *arg, struct err *err)
 	w->version = 0;
 	w->time_ns = 0;
 	int rc = conn_of(store_txn_slot(t), store_txn_db(t), w->s->label, &c, err);
-	if (rc < 0) {
+	if (rc < 0 || c == NULL) {
 		return rc;
 	}
 	set_base(c, &w->s->source, w->s->created_ns);

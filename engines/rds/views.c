@@ -120,8 +120,10 @@ int rds_sqlite_view_list(void *ctx, const struct epath *path, enum engine_view_k
 	if (rc < 0) {
 		return rc;
 	}
+	if (kind == ENGINE_VIEW_SNAPSHOT || i == NULL) {
+		return list_snapshots(ctx, i, from, &l, err);
+	}
 	switch (kind) {
-	case ENGINE_VIEW_SNAPSHOT: return list_snapshots(ctx, i, from, &l, err);
 	case ENGINE_VIEW_REPLICA: return list_replicas(i, from, &l, err);
 	default: return list_moments(ctx, i, from, &l, err);
 	}

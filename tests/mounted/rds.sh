@@ -101,7 +101,7 @@ test_a_row_as_it_was_before_an_update_without_where() {
 	before=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)
 	put "$C/.sql" "UPDATE Artist SET Name = 'oops'"
 	check_eq oops '"oops"' "$(jq .Name "$C/Artist/1.json")"
-	check_eq then '"AC/DC"' "$(jq .Name "$C/.at/$before/Artist/1.json")"
+	check_eq before '"AC/DC"' "$(jq .Name "$C/.at/$before/Artist/1.json")"
 	rsync -rc "$C/.at/$before/Artist/" "$C/Artist/"
 	diff -r "$C/.at/$before/Artist" "$C/Artist"
 	check_eq restored '"AC/DC"' "$(jq .Name "$C/Artist/1.json")"
