@@ -31,7 +31,7 @@ static struct {
 	struct undo *undo;
 	unsigned n;
 	unsigned count;
-	unsigned links;
+	_Atomic unsigned links;
 	int code;
 	bool crash;
 	bool fired;
@@ -58,9 +58,9 @@ static int fault_at(bool change)
 
 static int fault(bool change)
 {
-	bool before = g.fired;
+	bool before = fault_disk_fired();
 	int rc = fault_at(change);
-	if (rc != 0 && !before && g.crash && g.on_crash != NULL) {
+	if (rc != 0 && !before && fault_disk_crashed() && g.on_crash != NULL) {
 		g.on_crash();
 	}
 	return rc;
@@ -89,6 +89,7 @@ void fault_disk_crash(void)
 
 unsigned fault_disk_count(void)
 {
+	LOCKED(&g.lock);
 	return g.count;
 }
 

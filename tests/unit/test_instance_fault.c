@@ -17,7 +17,7 @@ static struct instance_fixture x;
 static unsigned stride(void)
 {
 	const char *text = getenv("FAULT_STRIDE");
-	return text != NULL ? (unsigned)atoi(text) : 5;
+	return text != NULL ? (unsigned)atoi(text) : 7;
 }
 
 static const char *promoted_path(void)
