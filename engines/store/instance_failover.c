@@ -177,8 +177,7 @@ int failover_open(struct instance *i, struct primary **out, struct err *err)
 		log_warn("%s; opening the standby", why.msg);
 		rc = open_other(i, 1 - zone, why.msg, out, &other);
 		if (rc != 0) {
-			return err_set(
-				err, EIO, "%s; and the standby: %.400s", why.msg, other.msg);
+			return err_set(err, EIO, "%s; and the standby: %.400s", why.msg, other.msg);
 		}
 	}
 	if (rc != 0) {
