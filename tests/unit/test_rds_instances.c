@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* ---- names and times ---- */
@@ -312,6 +313,161 @@ START_TEST(a_script_runs_whole_or_not_at_all)
 }
 END_TEST
 
+/* ---- replicas ---- */
+
+static void wait_for_replica(const struct epath *path, const char *expected)
+{
+	struct buf names = BUF_INIT;
+	for (unsigned i = 0; i < 500; i++) {
+		struct engine *view;
+		OK(engine_view(
+			engine, PATH("shop"), ENGINE_VIEW_REPLICA, slice_of("r1"), &view, &err));
+		buf_clear(&names);
+		struct err why = {0};
+		engine_list(view, path, NULL, 0, add_name, &names, &why);
+		engine_unref(view);
+		if (strcmp(buf_cstr(&names), expected) == 0) {
+			break;
+		}
+		usleep(10000);
+	}
+	expect_names("replica", &names, expected);
+}
+
+static void make_followed(void)
+{
+	OK(load(PATH("shop"), "create",
+		"CREATE TABLE T(id INTEGER PRIMARY KEY, x); INSERT INTO T VALUES(1, 'a');"));
+	OK(command(PATH("shop"), "create-replica r1"));
+	wait_for_replica(PATH("shop", "T"), "1 ");
+}
+
+START_TEST(a_promoted_replica_is_an_instance_of_its_own)
+{
+	make_followed();
+	FAILS(EEXIST, "DBInstanceAlreadyExists", command(PATH("shop"), "promote r1 as shop"));
+	expect_views(PATH("shop"), ENGINE_VIEW_REPLICA, "r1 ");
+	OK(command(PATH("shop"), "promote r1 as Shop2"));
+	expect_views(PATH("shop"), ENGINE_VIEW_REPLICA, "");
+	OK(load(PATH("shop2"), "run", "INSERT INTO T VALUES(2, 'b');"));
+	expect_list(PATH("shop", "T"), "1 ");
+	engine_again();
+	expect_list(PATH("shop2", "T"), "1 2 ");
+	FAILS(ENOENT, "DBInstanceNotFound", command(PATH("shop"), "promote r1"));
+}
+END_TEST
+
+START_TEST(replicas_of_a_deleted_instance_become_instances)
+{
+	make_followed();
+	FAILS(EBUSY, "read replica", command(PATH("shop"), "stop"));
+	OK(command(PATH("shop"), "delete"));
+	expect_list(ROOT, "r1 ");
+	expect_list(PATH("r1", "T"), "1 ");
+	engine_again();
+	expect_list(PATH("r1", "T"), "1 ");
+}
+END_TEST
+
+/* What a kill leaves behind the step that takes the replica out: its file and the intent. */
+START_TEST(a_promotion_is_completed_at_the_next_start)
+{
+	struct rds_intent intent = {
+		.kind = RDS_INTENT_PROMOTE, .instance_id = 1, .replica = "r1", .name = "shop2"};
+	char path[128];
+	make_followed();
+	OK(command(PATH("shop"), "snapshot s1"));
+	struct rds_service service = {.dir = site};
+	struct rds_snapshot snapshot;
+	engine_down();
+	OK(rds_catalog_open(&service, &err));
+	OK(rds_catalog_next_id(&service, &intent.id, &err));
+	OK(rds_catalog_add_intent(&service, &intent, &err));
+	OK(rds_catalog_snapshot(&service, slice_of("s1"), &snapshot, &err));
+	OK(rds_catalog_drop_snapshot(&service, snapshot.id, &err));
+	store_close(service.catalog);
+	char from[128];
+	snprintf(from, sizeof(from), "%s/s%llu.db", site, (unsigned long long)snapshot.id);
+	snprintf(path, sizeof(path), "%s/p%llu.db", site, (unsigned long long)intent.id);
+	ck_assert_int_eq(rename(from, path), 0);
+	/* And half an instance of it. */
+	snprintf(from, sizeof(from), "%s/i%llu", site, (unsigned long long)intent.id);
+	ck_assert_int_eq(mkdir(from, 0700), 0);
+	engine_up();
+	expect_list(ROOT, "shop shop2 ");
+	expect_list(PATH("shop2", "T"), "1 ");
+	ck_assert_int_ne(access(path, F_OK), 0);
+	engine_again();
+	expect_list(PATH("shop2", "T"), "1 ");
+}
+END_TEST
+
+START_TEST(a_promotion_that_took_nothing_is_forgotten)
+{
+	struct rds_intent intent = {
+		.kind = RDS_INTENT_PROMOTE, .instance_id = 1, .replica = "r1", .name = "shop2"};
+	make_followed();
+	engine_down();
+	struct rds_service service = {.dir = site};
+	OK(rds_catalog_open(&service, &err));
+	OK(rds_catalog_next_id(&service, &intent.id, &err));
+	OK(rds_catalog_add_intent(&service, &intent, &err));
+	store_close(service.catalog);
+	engine_up();
+	expect_list(ROOT, "shop ");
+	expect_views(PATH("shop"), ENGINE_VIEW_REPLICA, "r1 ");
+	OK(command(PATH("shop"), "promote r1 as shop2"));
+	expect_list(PATH("shop2", "T"), "1 ");
+}
+END_TEST
+
+/* ---- points in time ---- */
+
+START_TEST(a_point_in_time_is_shared_and_kept_for_a_while)
+{
+	struct engine *a;
+	struct engine *b;
+	char when[RDS_TIME_MAX];
+	OK(load(PATH("shop"), "create", "CREATE TABLE T(id INTEGER PRIMARY KEY);"));
+	for (unsigned i = 0; i < 500 && !event_says("Finished DB instance backup."); i++) {
+		usleep(10000);
+	}
+	rds_time_print(rds_wall_clock(), when);
+	OK(load(PATH("shop"), "run", "INSERT INTO T VALUES(1);"));
+	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of(when), &a, &err));
+	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of(when), &b, &err));
+	expect_list_of(a, PATH("shop", "T"), "");
+	engine_unref(a);
+	expect_list_of(b, PATH("shop", "T"), "");
+	engine_unref(b);
+	expect_list(PATH("shop", "T"), "1 ");
+	FAILS(ENOENT, "is no time",
+		engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of("noon"), &a, &err));
+	FAILS(ENOENT, "not come yet",
+		engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME,
+			slice_of("2099-01-01T00:00:00Z"), &a, &err));
+	FAILS(ENOENT, "",
+		engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME,
+			slice_of("2020-01-01T00:00:00Z"), &a, &err));
+}
+END_TEST
+
+START_TEST(a_read_only_mount_serves_and_changes_nothing)
+{
+	engine_down();
+	OK(open_engine(true));
+	expect_list(ROOT, "");
+	engine_again();
+	OK(load(PATH("shop"), "create", "CREATE TABLE T(id INTEGER PRIMARY KEY);"));
+	engine_down();
+	OK(open_engine(true));
+	expect_list(PATH("shop"), "T ");
+	FAILS(EROFS, "read-only", engine_mkdir(engine, PATH("x"), &err));
+	FAILS(EROFS, "read-only", command(PATH("shop"), "snapshot s1"));
+	FAILS(EROFS, "read-only", command(PATH("shop"), "stop"));
+}
+END_TEST
+
 /* ---- what lies in the directory ---- */
 
 static unsigned count(const char *below, char kind)
@@ -559,6 +715,12 @@ static Suite *suite(void)
 	tcase_add_test(c, a_snapshot_is_of_one_instance);
 	tcase_add_test(c, a_dump_makes_an_instance_or_nothing);
 	tcase_add_test(c, a_script_runs_whole_or_not_at_all);
+	tcase_add_test(c, a_promoted_replica_is_an_instance_of_its_own);
+	tcase_add_test(c, replicas_of_a_deleted_instance_become_instances);
+	tcase_add_test(c, a_promotion_is_completed_at_the_next_start);
+	tcase_add_test(c, a_promotion_that_took_nothing_is_forgotten);
+	tcase_add_test(c, a_point_in_time_is_shared_and_kept_for_a_while);
+	tcase_add_test(c, a_read_only_mount_serves_and_changes_nothing);
 	tcase_add_test(c, a_lost_catalog_is_not_made_anew);
 	tcase_add_test(c, files_without_a_row_are_removed);
 	suite_add_tcase(s, c);
@@ -572,6 +734,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	(void)event_says;
 	return run_suite(suite());
 }
