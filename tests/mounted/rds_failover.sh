@@ -62,7 +62,8 @@ damage() {
 	delete) rm -f "$zone"/rds/i*/data.db ;;
 	truncate) truncate -s 512 "$zone"/rds/i*/data.db ;;
 	garbage) dd if=/dev/urandom of="$(echo "$zone"/rds/i*/data.db)" bs=4096 count=64 conv=notrunc status=none ;;
-	remove-zone) rm -rf "$zone" ;;
+	# What takes over may begin a new copy in there meanwhile.
+	remove-zone) rm -rf "$zone" 2>/dev/null || true ;;
 	esac
 }
 
