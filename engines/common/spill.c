@@ -2,11 +2,11 @@
 #include "engines/common/spill.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/datadir.h"
 
 #define TAIL_BYTES ((size_t)512 * 1024)
 
@@ -60,25 +60,8 @@ void spill_clear(struct spill *s)
 
 static int open_file(struct spill *s, struct err *err)
 {
-	CLEANUP(buf_free) struct buf name = BUF_INIT;
-
-	s->fd = open(s->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (s->fd >= 0) {
-		return 0;
-	}
-	/* Not every file system can make a file without a name. */
-	buf_printf(&name, "%s/spill-XXXXXX", s->dir);
-	buf_cstr(&name);
-	int rc = buf_check(&name, err);
-	if (rc < 0) {
-		return rc;
-	}
-	s->fd = mkostemp(name.p, O_CLOEXEC);
-	if (s->fd < 0) {
-		return err_errno(err, "%s", s->dir);
-	}
-	unlink(name.p);
-	return 0;
+	s->fd = datadir_open_unnamed(s->dir, err);
+	return s->fd < 0 ? s->fd : 0;
 }
 
 static int write_out(struct spill *s, struct slice bytes, struct err *err)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engines/common/datadir.h"
 #include "engines/common/log.h"
 
 /* ---- what lies in the directory ---- */
@@ -16,44 +17,16 @@
 /* "t12.db", "b3.db-wal", ...: a table's or backup's; false for anything else. */
 static bool file_parse(const char *name, char *kind, uint64_t *id)
 {
-	char *end;
+	const char *rest;
 
-	if ((name[0] != 't' && name[0] != 'b') || name[1] < '1' || name[1] > '9') {
-		return false;
-	}
-	*kind = name[0];
-	*id = strtoull(name + 1, &end, 10);
-	return strncmp(end, ".db", 3) == 0;
-}
-
-/* Calls for each file of a table or backup. Non-zero stops and is returned. */
-typedef int file_fn(struct ddb_db *db, const char *name, char kind, uint64_t id, struct err *err);
-
-static int each_file(struct ddb_db *db, file_fn *fn, struct err *err)
-{
-	DIR *dir = opendir(db->dir);
-	const struct dirent *entry;
-	char kind;
-	uint64_t id;
-	int rc = 0;
-
-	if (dir == NULL) {
-		return err_errno(err, "%s", db->dir);
-	}
-	while (rc == 0 && (entry = readdir(dir)) != NULL) {
-		if (file_parse(entry->d_name, &kind, &id)) {
-			rc = fn(db, entry->d_name, kind, id, err);
-		}
-	}
-	closedir(dir);
-	return rc;
+	return datadir_numbered(name, "tb", kind, id, &rest) && strncmp(rest, ".db", 3) == 0;
 }
 
 /* A file without a row is what a crash left of a step that did not happen, or of
  * a removal that did. */
-static int remove_orphan(
-	struct ddb_db *db, const char *name, char kind, uint64_t id, struct err *err)
+static int remove_orphan(void *arg, const char *name, char kind, uint64_t id, struct err *err)
 {
+	struct ddb_db *db = arg;
 	bool known;
 
 	int rc = ddb_catalog_has(db, kind, id, &known, err);
@@ -67,56 +40,13 @@ static int remove_orphan(
 	return 0;
 }
 
-static int refuse_file(struct ddb_db *db, const char *name, char kind, uint64_t id, struct err *err)
-{
-	(void)kind;
-	(void)id;
-	return err_set(err, EIO,
-		"%s holds %s but no catalog.db, which names the tables: nothing was changed; put "
-		"catalog.db back, or move the files away",
-		db->dir, name);
-}
-
-/* Without this a lost catalog would be made anew, empty, and every table's file
- * removed as left over. */
-static int check_catalog(struct ddb_db *db, struct err *err)
-{
-	struct stat st;
-
-	if (fstatat(db->dir_fd, "catalog.db", &st, 0) == 0) {
-		return 0;
-	}
-	return each_file(db, refuse_file, err);
-}
-
-static void empty_tmp(struct ddb_db *db)
-{
-	int fd = openat(db->dir_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-
-	if (dir == NULL) {
-		cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-			unlinkat(dirfd(dir), entry->d_name, 0);
-		}
-	}
-	closedir(dir);
-}
-
 static int clean(struct ddb_db *db, struct err *err)
 {
 	if (db->read_only) {
 		return 0;
 	}
-	if (mkdirat(db->dir_fd, "tmp", 0700) < 0 && errno != EEXIST) {
-		return err_errno(err, "%s/tmp", db->dir);
-	}
-	empty_tmp(db);
-	return each_file(db, remove_orphan, err);
+	int rc = datadir_make_tmp(db->dir_fd, db->dir, err);
+	return rc < 0 ? rc : datadir_each(db->dir, file_parse, remove_orphan, db, err);
 }
 
 /* ---- open, close ---- */
@@ -184,7 +114,7 @@ static int dynamodb_sqlite_open(const struct engine_config *config, void **ctx, 
 	db->read_only = config->read_only;
 	db->host = config->host;
 	int rc = take_settings(db, config, err);
-	rc = rc < 0 ? rc : check_catalog(db, err);
+	rc = rc < 0 ? rc : datadir_check_catalog(db->dir, file_parse, "tables", err);
 	rc = rc < 0 ? rc : ddb_catalog_open(db, err);
 	rc = rc < 0 ? rc : clean(db, err);
 	if (rc < 0) {

@@ -5,11 +5,11 @@
 #include "engines/dynamodb/spool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/datadir.h"
 
 #define RUN_BYTES ((size_t)16 * 1024 * 1024)
 
@@ -107,25 +107,8 @@ static void sort_run(struct ddb_spool *s)
 
 static int open_file(struct ddb_spool *s, struct err *err)
 {
-	CLEANUP(buf_free) struct buf name = BUF_INIT;
-
-	s->fd = open(s->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (s->fd >= 0) {
-		return 0;
-	}
-	/* Not every file system can make a file without a name. */
-	buf_printf(&name, "%s/import-XXXXXX", s->dir);
-	buf_cstr(&name);
-	int rc = buf_check(&name, err);
-	if (rc < 0) {
-		return rc;
-	}
-	s->fd = mkostemp(name.p, O_CLOEXEC);
-	if (s->fd < 0) {
-		return err_errno(err, "%s", s->dir);
-	}
-	unlink(name.p);
-	return 0;
+	s->fd = datadir_open_unnamed(s->dir, err);
+	return s->fd < 0 ? s->fd : 0;
 }
 
 static int write_all(int fd, struct slice text, struct err *err)

@@ -1,11 +1,11 @@
 /* RDS: opening and closing the service, its directory, what it tells the daemon. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "engines/common/datadir.h"
 #include "engines/common/log.h"
 #include "engines/rds/lifecycle.h"
 
@@ -88,46 +88,17 @@ void rds_file_remove(const struct rds_service *s, char kind, uint64_t id)
 /* "i12", "s3.db", "p4.db-wal": ours; false for anything else. */
 static bool file_parse(const char *name, char *kind, uint64_t *id)
 {
-	char *end;
+	const char *rest;
 
-	if (strchr("isp", name[0]) == NULL || name[1] < '1' || name[1] > '9') {
-		return false;
-	}
-	*kind = name[0];
-	*id = strtoull(name + 1, &end, 10);
-	return name[0] == 'i' ? *end == '\0' : strncmp(end, ".db", 3) == 0;
-}
-
-/* Calls for each name of ours in the directory, missing is fine. Non-zero stops and is
- * returned. */
-typedef int file_fn(
-	struct rds_service *s, const char *name, char kind, uint64_t id, struct err *err);
-
-static int each_file(struct rds_service *s, const char *path, file_fn *fn, struct err *err)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	char kind;
-	uint64_t id;
-	int rc = 0;
-
-	if (dir == NULL) {
-		return errno == ENOENT ? 0 : err_errno(err, "%s", path);
-	}
-	while (rc == 0 && (entry = readdir(dir)) != NULL) {
-		if (file_parse(entry->d_name, &kind, &id)) {
-			rc = fn(s, entry->d_name, kind, id, err);
-		}
-	}
-	closedir(dir);
-	return rc;
+	return datadir_numbered(name, "isp", kind, id, &rest) &&
+	       (*kind == 'i' ? *rest == '\0' : strncmp(rest, ".db", 3) == 0);
 }
 
 /* A file without a row is what a crash left of a step that did not happen, or of a
  * removal that did. */
-static int remove_orphan(
-	struct rds_service *s, const char *name, char kind, uint64_t id, struct err *err)
+static int remove_orphan(void *arg, const char *name, char kind, uint64_t id, struct err *err)
 {
+	struct rds_service *s = arg;
 	struct err why = {0};
 
 	(void)err;
@@ -147,47 +118,6 @@ static int remove_orphan(
 	return 0;
 }
 
-static int refuse_file(
-	struct rds_service *s, const char *name, char kind, uint64_t id, struct err *err)
-{
-	(void)kind;
-	(void)id;
-	return err_set(err, EIO,
-		"%s holds %s but no catalog.db, which names the instances: nothing was changed; "
-		"put "
-		"catalog.db back, or move the files away",
-		s->dir, name);
-}
-
-/* Without this a lost catalog would be made anew, empty, and every instance removed
- * as left over. */
-static int check_catalog(struct rds_service *s, struct err *err)
-{
-	struct stat st;
-
-	return fstatat(s->dir_fd, "catalog.db", &st, 0) == 0
-		       ? 0
-		       : each_file(s, s->dir, refuse_file, err);
-}
-
-static void empty_tmp(struct rds_service *s)
-{
-	int fd = openat(s->dir_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-
-	if (dir == NULL) {
-		cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-			unlinkat(dirfd(dir), entry->d_name, 0);
-		}
-	}
-	closedir(dir);
-}
-
 /* A zone that is gone, or whose disk is, must not keep the others from being served: the
  * store deals with that. */
 static void clean_zones(struct rds_service *s)
@@ -195,7 +125,7 @@ static void clean_zones(struct rds_service *s)
 	struct err why = {0};
 
 	for (unsigned z = 0; z < INSTANCE_ZONES; z++) {
-		if (each_file(s, s->zone_dir[z], remove_orphan, &why) < 0) {
+		if (datadir_each(s->zone_dir[z], file_parse, remove_orphan, s, &why) < 0) {
 			log_warn("rds: %s", why.msg);
 		}
 	}
@@ -203,14 +133,7 @@ static void clean_zones(struct rds_service *s)
 
 static int make_tmp(struct rds_service *s, struct err *err)
 {
-	if (s->catalog == NULL) {
-		return 0;
-	}
-	if (mkdirat(s->dir_fd, "tmp", 0700) < 0 && errno != EEXIST) {
-		return err_errno(err, "%s/tmp", s->dir);
-	}
-	empty_tmp(s);
-	return 0;
+	return s->catalog == NULL ? 0 : datadir_make_tmp(s->dir_fd, s->dir, err);
 }
 
 static int clean(struct rds_service *s, struct err *err)
@@ -219,7 +142,7 @@ static int clean(struct rds_service *s, struct err *err)
 		return 0;
 	}
 	clean_zones(s);
-	return each_file(s, s->dir, remove_orphan, err);
+	return datadir_each(s->dir, file_parse, remove_orphan, s, err);
 }
 
 /* ---- settings ---- */
@@ -333,7 +256,7 @@ static int service_open(struct rds_service *s, const struct engine_config *confi
 		s->tmp = NULL;
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	int rc = check_catalog(s, err);
+	int rc = datadir_check_catalog(s->dir, file_parse, "instances", err);
 	rc = rc < 0 ? rc : rds_catalog_open(s, err);
 	rc = rc < 0 ? rc : rds_instances_load(s, err);
 	rc = rc < 0 ? rc : take_settings(s, config, err);
