@@ -66,30 +66,10 @@ static int64_t now_ns(void)
 
 /* ---- connections ---- */
 
-static bool uri_plain(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       strchr("/._-~", c) != NULL;
-}
-
-/* The path such that no byte of it means anything in a URI. */
-static void uri_print(struct buf *out, const char *path, bool immutable)
-{
-	buf_puts(out, path[0] == '/' ? "file://" : "file:./");
-	for (const char *p = path; *p != '\0'; p++) {
-		if (uri_plain(*p)) {
-			buf_putc(out, *p);
-		} else {
-			buf_printf(out, "%%%02X", (unsigned)(unsigned char)*p);
-		}
-	}
-	buf_puts(out, immutable ? "?immutable=1" : "");
-}
-
 static int open_db(const struct source_file *s, sqlite3 **out, struct err *err)
 {
 	CLEANUP(buf_free) struct buf uri = BUF_INIT;
-	uri_print(&uri, s->path, s->immutable);
+	store_uri(s->path, s->immutable, &uri);
 	const char *name = buf_cstr(&uri);
 	int flags = (s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
 		    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;

@@ -31,8 +31,7 @@ static bool uri_plain(char c)
 	       strchr("/._-~", c) != NULL;
 }
 
-/* "file:" and the path such that no byte of it means anything to SQLite. */
-static void uri_print(struct buf *out, const char *path, bool immutable)
+void store_uri(const char *path, bool immutable, struct buf *out)
 {
 	/* An absolute path gets the empty authority, so that one beginning with
 	 * "//" has no host; a relative one "./", so that none is ":memory:". */
@@ -71,7 +70,7 @@ static int check_writable(const struct db_spec *spec, sqlite3 *db, struct err *e
 int db_open(const struct db_spec *spec, sqlite3 **out, struct err *err)
 {
 	CLEANUP(buf_free) struct buf uri = BUF_INIT;
-	uri_print(&uri, spec->path, spec->immutable);
+	store_uri(spec->path, spec->immutable, &uri);
 	const char *name = buf_cstr(&uri);
 	int rc = buf_check(&uri, err);
 	if (rc != 0) {

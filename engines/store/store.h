@@ -205,6 +205,9 @@ int store_compact(struct store *s, struct err *err);
  * EROFS; NOMEM: ENOMEM; BUSY: EBUSY; TOOBIG: EFBIG; else EIO. Returns -errno. */
 int store_sql_error(sqlite3 *db, const char *what, struct err *err);
 
+/* The path as a URI for sqlite3_open_v2(), such that no byte of it means anything to SQLite. */
+void store_uri(const char *path, bool immutable, struct buf *out);
+
 /* Steps: 1 a row, 0 done, -errno with err set. */
 int store_step(sqlite3_stmt *stmt, struct err *err);
 
