@@ -2,8 +2,9 @@
 #include "engines/rds/sql.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "engines/rds/rows.h"
 
 #define PIECE_BYTES ((size_t)128 * 1024)
 
@@ -60,25 +61,7 @@ void rds_stream_close(struct rds_stream *s)
 	}
 }
 
-/* ---- types, reals ---- */
-
-enum rds_affinity rds_type_affinity(const char *type)
-{
-	if (strcasestr(type, "INT") != NULL) {
-		return RDS_AFFINITY_INTEGER;
-	}
-	if (strcasestr(type, "CHAR") != NULL || strcasestr(type, "CLOB") != NULL ||
-		strcasestr(type, "TEXT") != NULL) {
-		return RDS_AFFINITY_TEXT;
-	}
-	if (type[0] == '\0' || strcasestr(type, "BLOB") != NULL) {
-		return RDS_AFFINITY_BLOB;
-	}
-	return strcasestr(type, "REAL") != NULL || strcasestr(type, "FLOA") != NULL ||
-			       strcasestr(type, "DOUB") != NULL
-		       ? RDS_AFFINITY_REAL
-		       : RDS_AFFINITY_NUMERIC;
-}
+/* ---- reals ---- */
 
 bool rds_real_read(struct slice text, double *out)
 {
@@ -99,20 +82,7 @@ bool rds_real_read(struct slice text, double *out)
 
 void rds_real_text(double value, struct buf *out)
 {
-	char text[40];
+	char text[RDS_NUMBER_MAX];
 
-	if (isinf(value)) {
-		buf_puts(out, value < 0 ? "-Inf" : "Inf");
-		return;
-	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, value);
-		if (strtod(text, NULL) == value) {
-			break;
-		}
-	}
-	buf_puts(out, text);
-	if (strpbrk(text, ".e") == NULL) {
-		buf_puts(out, ".0");
-	}
+	buf_append(out, text, rds_real_print(value, text));
 }

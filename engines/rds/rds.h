@@ -41,6 +41,9 @@ enum rds_affinity {
 	RDS_AFFINITY_REAL,
 };
 
+/* By the name of its type, as "Datatypes in SQLite", section 3.1, has it. */
+enum rds_affinity rds_type_affinity(const char *type);
+
 struct rds_column {
 	char *name;
 	char *json;	   /* the name as a JSON string */

@@ -248,8 +248,7 @@ int rds_stamped(struct rds_conn *c, bool *out, struct err *err)
 
 /* ---- a table ---- */
 
-/* By the rules of SQLite's "Datatypes", section 3.1. */
-static enum rds_affinity affinity_of(const char *type)
+enum rds_affinity rds_type_affinity(const char *type)
 {
 	if (strcasestr(type, "INT") != NULL) {
 		return RDS_AFFINITY_INTEGER;
@@ -285,8 +284,9 @@ static int fill_column(const struct rds_table *t, sqlite3_stmt *stmt, struct rds
 		return -ENOMEM;
 	}
 	/* Only of strict tables is ANY a type of its own. */
-	col->affinity = t->strict && strcasecmp(col->type, "ANY") == 0 ? RDS_AFFINITY_BLOB
-								       : affinity_of(col->type);
+	col->affinity = t->strict && strcasecmp(col->type, "ANY") == 0
+				? RDS_AFFINITY_BLOB
+				: rds_type_affinity(col->type);
 	json_quote(&json, slice_of(col->name));
 	col->json = strdup(buf_cstr(&json));
 	return col->json != NULL && !json.failed ? 0 : -ENOMEM;

@@ -58,14 +58,10 @@ struct rds_stream *rds_stream_new(struct spill *text, uint64_t *size);
 int rds_stream_read(struct rds_stream *s, struct buf *out, struct err *err);
 void rds_stream_close(struct rds_stream *s); /* NULL is fine */
 
-/* What SQLite makes of a column by the name of its type. */
-
-enum rds_affinity rds_type_affinity(const char *type);
 /* Whether the text is a number with a point or an exponent; its nearest double, which
  * SQLite's own reading of decimals is not always. */
 bool rds_real_read(struct slice text, double *out);
-/* A real in the shortest form that strtod() reads back the same, always with '.' or
- * exponent: "1.0", "1e+100", "Inf". */
+/* As rds_real_print(). */
 void rds_real_text(double value, struct buf *out);
 
 /* ---- grid.c: an aligned table, as psql prints one ---- */
