@@ -86,15 +86,18 @@ test_replicas_need_backups() {
 
 # A promotion is killed; then there is the replica, or the instance, with the row.
 test_kill_9_during_a_promotion_leaves_before_or_after() {
-	local round before=0 after=0
+	local round pid before=0 after=0
 	cd "$WORK"
 	shop killed
 	for ((round = 1; round <= ROUNDS; round++)); do
 		[ -d "$R/killed/.replicas/r$round" ] || control "$R/killed" "create-replica r$round"
 		wait_for 20 value_is "$R/killed/.replicas/r$round/T/1.json" 1
+		pid=$(daemon_pid)
 		(put "$R/killed/.control" "promote r$round" 2>/dev/null) &
-		sleep "0.$(printf '%03d' $((RANDOM % 60)))"
+		sleep "0.$(printf '%03d' $((RANDOM % 40)))"
+		kill -9 "$pid"
 		kill_daemon
+		is_mounted && unmount -l
 		wait || true
 		start_mount
 		if [ -d "$R/r$round" ]; then
