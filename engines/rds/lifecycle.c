@@ -44,7 +44,9 @@ static void unmake(struct rds_instance *i)
 	}
 }
 
-/* The catalog has it, then everybody. */
+/* The catalog has it, then everybody. A COMMIT that failed may still be there after
+ * power was lost: then the row wants its files. So they stay, and the next open removes
+ * those without a row. */
 static int publish(struct rds_instance *i, struct err *err)
 {
 	struct rds_service *s = i->service;
@@ -64,10 +66,7 @@ static int make_and_publish(struct rds_instance *i, const struct instance_settin
 {
 	int rc = make(i, settings, from, err);
 
-	if (rc == 0 && (rc = publish(i, err)) < 0) {
-		unmake(i);
-	}
-	return rc;
+	return rc < 0 ? rc : publish(i, err);
 }
 
 int rds_create(struct rds_service *s, struct slice name, const char *from, struct err *err)
@@ -124,7 +123,6 @@ int rds_draft_keep(struct rds_instance *i, struct err *err)
 	int rc = publish(i, err);
 	if (rc < 0) {
 		rds_shut(i, &why);
-		unmake(i);
 		rds_dropped(i);
 	} else {
 		rds_event(i, 5, "creation", "DB instance created.");

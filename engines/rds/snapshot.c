@@ -31,11 +31,8 @@ static int copy_and_add(struct rds_instance *i, struct rds_snapshot *snapshot,
 		return rc;
 	}
 	snapshot->bytes = size_of(path.p);
-	rc = rds_catalog_add_snapshot(i->service, snapshot, intent, err);
-	if (rc < 0) {
-		rds_file_remove(i->service, 's', snapshot->id);
-	}
-	return rc;
+	/* As with instances, a failed COMMIT leaves the file to the next open. */
+	return rds_catalog_add_snapshot(i->service, snapshot, intent, err);
 }
 
 static int check_unused(struct rds_service *s, const char *name, struct err *err)
