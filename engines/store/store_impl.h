@@ -117,6 +117,7 @@ struct store_txn {
 	bool session;		   /* "not closed cleanly" is committed */
 	bool open;		   /* between BEGIN and COMMIT */
 	unsigned n_writes;	   /* in the open transaction */
+	unsigned n_kept;	   /* of them, those that were not undone */
 	unsigned last_group;	   /* how many the last one had */
 	int64_t commit_at;	   /* when the open transaction is committed at the latest */
 	struct request_list group; /* executed, neither committed nor answered */

@@ -122,7 +122,7 @@ static void tell_group(struct store_txn *t, const struct err *why)
 	struct store *s = t->s;
 	t->open = false;
 	t->last_group = t->n_writes;
-	t->n_writes = 0;
+	t->n_writes = t->n_kept = 0;
 	queue_answer_all(s, &t->group, why);
 	if (s->sync == STORE_SYNC_INTERVAL) {
 		if (why->code != 0) {
@@ -139,10 +139,14 @@ static int save_notes(struct store_txn *t, struct err *err)
 	return rc;
 }
 
+/* Refused writes alone (an engine may try one only to see) are no commit: no fsync, no
+ * record in a page log. */
 static void txn_commit(struct store_txn *t)
 {
 	struct err err = {0};
-	if (save_notes(t, &err) == 0) {
+	if (t->n_kept == 0) {
+		rollback(t);
+	} else if (save_notes(t, &err) == 0) {
 		commit_counters(t, &err);
 	} else {
 		rollback(t);
@@ -282,7 +286,10 @@ static void run_write(struct store_txn *t, struct write_request *req)
 	}
 	if (rc != 0) {
 		queue_answer(s, req, rc);
-	} else if (s->sync != STORE_SYNC_INTERVAL) {
+		return;
+	}
+	t->n_kept++;
+	if (s->sync != STORE_SYNC_INTERVAL) {
 		list_push(&t->group, req);
 	} else if (queue_acknowledge(s, req) || commit_is_due(t)) {
 		txn_commit(t);

@@ -758,6 +758,19 @@ START_TEST(test_sequence_moves_with_commits_only)
 }
 END_TEST
 
+START_TEST(test_a_refused_write_alone_is_no_commit)
+{
+	struct err err = {0};
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	uint64_t before = store_sequence(f.s);
+	ck_assert_int_eq(write_text(put_then_refuse, "x", &err), -EBUSY);
+	ck_assert_uint_eq(store_sequence(f.s), before);
+	ck_ok(fixture_put(f.s, "k", 2, 0, NEW_ERR));
+	ck_assert_uint_eq(store_sequence(f.s), before + 1);
+}
+END_TEST
+
 /* ---- interval ---- */
 
 START_TEST(test_interval_gathers_writes_and_shows_them)
@@ -953,6 +966,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_more_versions_in_a_write_than_are_reserved);
 	tcase_add_test(tc, test_clean_mark_follows_the_session);
 	tcase_add_test(tc, test_sequence_moves_with_commits_only);
+	tcase_add_test(tc, test_a_refused_write_alone_is_no_commit);
 	tcase_add_test(tc, test_copy_is_complete_and_opens_read_only);
 	tcase_add_test(tc, test_copy_to_nowhere_fails);
 	tcase_add_test(tc, test_empty_blob_is_not_null);
