@@ -28,7 +28,7 @@ seconds_until_served() {
 		sleep 0.05
 	done
 	now=$(date +%s%N)
-	echo "scale=3; ($now - $begin) / 1000000000" | bc
+	awk -v ns=$((now - begin)) 'BEGIN { printf "%.3f\n", ns / 1000000000 }'
 }
 
 distribution() {
