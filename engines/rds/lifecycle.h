@@ -6,6 +6,7 @@
  *   i<id>/           what belongs to an instance and no zone (store/instance.h)
  *   s<id>.db         a manual snapshot
  *   p<id>.db         a replica just promoted, on its way to be instance <id>
+ *   site             a random text that zones of ours bear, too (zones.c)
  *   az-a/ az-b/      the zones, unless settings az.a, az.b name others: i<id>/
  *   tmp/             points in time being looked at; emptied when the engine opens
  *
@@ -242,6 +243,12 @@ void rds_event(struct rds_instance *i, unsigned id, const char *category, const 
 /* The same in `.events` of the service. */
 void rds_event_service(struct rds_service *s, unsigned id, const char *category, const char *fmt,
 	...) __attribute__((format(printf, 4, 5)));
+
+/* ---- zones.c ---- */
+
+/* Makes the zones' directories this site's, so that nobody else's instances are taken
+ * for left over. EINVAL: they are another's, or one and the same. */
+int rds_zones_claim(struct rds_service *s, struct err *err);
 
 /* ---- instances.c: instances in use ---- */
 

@@ -261,6 +261,7 @@ static int service_open(struct rds_service *s, const struct engine_config *confi
 	rc = rc < 0 ? rc : rds_instances_load(s, err);
 	rc = rc < 0 ? rc : take_settings(s, config, err);
 	rc = rc < 0 ? rc : make_tmp(s, err);
+	rc = rc < 0 ? rc : rds_zones_claim(s, err);
 	rc = rc < 0 ? rc : rds_recover(s, err);
 	rc = rc < 0 ? rc : clean(s, err);
 	return rc < 0 ? rc : rds_keeper_start(s, err);
