@@ -1,6 +1,7 @@
 /* A connection of a source, and what is kept on it: statements by their text, and
  * what schema.c knows. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "engines/rds/rds.h"
 #include "engines/rds/source_impl.h"
@@ -8,6 +9,9 @@
 /* More than the rows of some dozen tables need. Who asks for a statement uses it
  * before it has asked for as many others. */
 #define STMT_MAX 128
+
+#define VIEW_LIMIT_MS 60000U /* as of a query */
+#define STEPS	      5000
 
 struct cached {
 	uint64_t hash;
@@ -37,10 +41,11 @@ bool *rds_cache_checked(struct rds_cache *cache)
 int rds_conn_init(struct rds_conn *c, sqlite3 *db, const char *label, struct err *err)
 {
 	static const char settings[] = "PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON;";
-	*c = (struct rds_conn){.db = db, .label = label};
+	*c = (struct rds_conn){.db = db, .label = label, .view_limit_ms = VIEW_LIMIT_MS};
 	if (sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK) {
 		return store_sql_error(db, label, err);
 	}
+	rds_guard_schema(db);
 	c->cache = calloc(1, sizeof(*c->cache));
 	return c->cache != NULL ? 0 : err_set(err, ENOMEM, "%s: out of memory", label);
 }
@@ -109,6 +114,40 @@ sqlite3_stmt *rds_conn_stmt(struct rds_conn *c, const char *sql, struct err *err
 	return e->stmt;
 }
 
+/* ---- time ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int tick(void *arg)
+{
+	const struct rds_conn *c = arg;
+
+	return now_ms() > c->end_ms;
+}
+
+void rds_conn_limit_view(struct rds_conn *c)
+{
+	if (c->view_limit_ms > 0 && !c->limited) {
+		c->limited = true;
+		c->end_ms = now_ms() + c->view_limit_ms;
+		sqlite3_progress_handler(c->db, STEPS, tick, c);
+	}
+}
+
+static void unlimit(struct rds_conn *c)
+{
+	if (c->limited) {
+		sqlite3_progress_handler(c->db, 0, NULL, NULL);
+		c->limited = false;
+	}
+}
+
 /* ---- transactions ---- */
 
 int rds_conn_begin(struct rds_conn *c, bool write, struct err *err)
@@ -166,6 +205,7 @@ void rds_conn_end(struct rds_conn *c)
 			sqlite3_reset(e->stmt);
 		}
 	}
+	unlimit(c);
 	rds_stamps_free(c->stamps);
 	c->stamps = NULL;
 	c->writable = false;

@@ -146,7 +146,7 @@ int rds_export_table(struct rds_conn *c, const struct rds_table *t, const char *
 	if (f == CSV || f == TSV) {
 		put_header(t, f == TSV, &out->text);
 	}
-	while ((rc = store_step(stmt, err)) == 1) {
+	while ((rc = rds_row_step(c, t, stmt, err)) == 1) {
 		put_row(t, f, stmt, first, &out->text);
 		first = false;
 		rc = rds_out_some(out, err);

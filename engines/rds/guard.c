@@ -1,5 +1,6 @@
 /* What a user's SQL may do, by SQLite's authorizer, which is asked while a statement
  * is prepared; and for how long, by its progress handler. */
+#include "engines/rds/source_impl.h"
 #include "engines/rds/sql.h"
 
 #include <stdio.h>
@@ -57,7 +58,12 @@ static int pragma(struct rds_guard *g, const char *name, const char *value)
 		"max_page_count", "page_count", "page_size", "schema_version", "synchronous",
 		"user_version", NULL};
 
-	if (is_any(name, telling) || is_any(name, settings)) {
+	if (is_any(name, settings)) {
+		/* Some take effect while they are prepared. */
+		g->set = g->set || value != NULL;
+		return SQLITE_OK;
+	}
+	if (is_any(name, telling)) {
 		return SQLITE_OK;
 	}
 	if (is_any(name, readable)) {
@@ -101,6 +107,9 @@ static int authorize(
 		/* Rows that go with their table are not told one by one. */
 		rds_stamps_whole(g->conn, a);
 	}
+	if (action == SQLITE_SAVEPOINT && a != NULL && strcmp(a, "ROLLBACK") == 0) {
+		rds_stamps_undone(g->conn);
+	}
 	if (g->internal) {
 		return SQLITE_OK;
 	}
@@ -121,6 +130,21 @@ static int authorize(
 	return is_hidden(a) || is_hidden(b)
 		       ? refuse(g, is_hidden(a) ? a : b, "names that begin so are dbmount's own")
 		       : SQLITE_OK;
+}
+
+/* `by` is the trigger or view whose text it is. */
+static int authorize_schema(
+	void *arg, int action, const char *a, const char *b, const char *database, const char *by)
+{
+	(void)arg;
+	(void)action;
+	(void)database;
+	return by != NULL && (is_hidden(a) || is_hidden(b)) ? SQLITE_DENY : SQLITE_OK;
+}
+
+void rds_guard_schema(sqlite3 *db)
+{
+	sqlite3_set_authorizer(db, authorize_schema, NULL);
 }
 
 /* ---- time ---- */
@@ -146,11 +170,25 @@ void rds_guard_begin(struct rds_guard *g, struct rds_conn *c, unsigned limit_ms)
 	sqlite3_progress_handler(c->db, STEPS, tick, g);
 }
 
+/* What a user set would hold for whoever has the connection next. */
+static void unset(sqlite3 *db)
+{
+	static const char usual[] =
+		"PRAGMA analysis_limit=0; PRAGMA case_sensitive_like=OFF;"
+		" PRAGMA defer_foreign_keys=OFF; PRAGMA ignore_check_constraints=OFF;"
+		" PRAGMA recursive_triggers=ON; PRAGMA reverse_unordered_selects=OFF;";
+
+	sqlite3_exec(db, usual, NULL, NULL, NULL);
+}
+
 void rds_guard_end(struct rds_guard *g)
 {
 	if (g->db != NULL) {
-		sqlite3_set_authorizer(g->db, NULL, NULL);
+		rds_guard_schema(g->db);
 		sqlite3_progress_handler(g->db, 0, NULL, NULL);
+		if (g->set) {
+			unset(g->db);
+		}
 		g->db = NULL;
 	}
 }

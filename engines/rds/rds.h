@@ -114,6 +114,8 @@ int rds_stamps_begin(struct rds_conn *c, struct rds_stamps **out, struct err *er
 /* All of the table counts as changed in this write, and its rows are not noticed
  * one by one any more: what a load that replaces it asks for. Nothing without c->stamps. */
 void rds_stamps_whole(struct rds_conn *c, const char *table);
+/* A ROLLBACK TO within the write: of rows noticed as gone some may be there again. */
+void rds_stamps_undone(struct rds_conn *c);
 int rds_stamps_end(struct rds_stamps *s, uint64_t version, int64_t now_ns, struct err *err);
 /* Tells the keys changed: for host.changed(), after the commit. Too many rows of a
  * table are told as the table itself (key NULL); tables that come and go as table NULL. */
@@ -122,6 +124,10 @@ void rds_stamps_each(const struct rds_stamps *s, rds_changed_fn *fn, void *arg);
 void rds_stamps_free(struct rds_stamps *s); /* NULL is fine; ends the noticing */
 
 /* ---- rows ---- */
+
+/* As store_step(), but a view is stopped when it takes too long: ETIMEDOUT. */
+int rds_row_step(
+	struct rds_conn *c, const struct rds_table *t, sqlite3_stmt *stmt, struct err *err);
 
 int rds_row_stat(struct rds_conn *c, struct slice table, struct slice key, struct engine_info *out,
 	struct err *err);

@@ -10,6 +10,21 @@ int rds_row_info(struct rds_conn *c, const struct rds_table *t, struct slice key
 	return rc != 0 ? rc : rds_stamper_find(&stamper, key, stmt, out, err);
 }
 
+/* ---- stepping ---- */
+
+int rds_row_step(struct rds_conn *c, const struct rds_table *t, sqlite3_stmt *stmt, struct err *err)
+{
+	if (t->view) {
+		rds_conn_limit_view(c);
+	}
+	int rc = store_step(stmt, err);
+	if (rc == -ETIMEDOUT) {
+		err_wrap(err, "%s: the view was stopped after %u s", t->name,
+			c->view_limit_ms / 1000);
+	}
+	return rc;
+}
+
 /* ---- one row ---- */
 
 static int bind_key(sqlite3_stmt *stmt, const struct rds_key *k, struct err *err)
@@ -53,7 +68,7 @@ int rds_row_find(struct rds_conn *c, const struct rds_table *t, const struct rds
 		return rds_failed(err);
 	}
 	int rc = bind_key(stmt, k, err);
-	rc = rc != 0 ? rc : store_step(stmt, err);
+	rc = rc != 0 ? rc : rds_row_step(c, t, stmt, err);
 	if (rc > 0 && is_called(t, stmt, key)) {
 		*out = stmt;
 		return 0;
@@ -143,7 +158,7 @@ static int list_rows(
 	struct listing *l, const struct rds_table *t, sqlite3_stmt *stmt, struct err *err)
 {
 	int rc = 0;
-	while (!l->stopped && (rc = store_step(stmt, err)) > 0) {
+	while (!l->stopped && (rc = rds_row_step(l->stamper->c, t, stmt, err)) > 0) {
 		rc = list_key(l, t, stmt, err);
 		struct engine_info info = {.kind = ENGINE_FILE, .size = rds_row_size(stmt, t)};
 		rc = rc != 0 ? rc

@@ -226,7 +226,7 @@ static bool renames_to_hidden(const struct rds_words *w)
 	for (unsigned i = 0; i < w->n; i++) {
 		struct slice text = w->at[i].token.text;
 		size_t n = sizeof(RDS_HIDDEN_PREFIX) - 1;
-		size_t quote = w->at[i].token.kind == SQL_NAME ? 1 : 0;
+		size_t quote = text.n > 0 && strchr("\"'`[", text.p[0]) != NULL ? 1 : 0;
 		if (text.n > n + quote && strncasecmp(text.p + quote, RDS_HIDDEN_PREFIX, n) == 0) {
 			return true;
 		}

@@ -31,7 +31,11 @@ struct rds_conn {
 	 * that others change: */
 	uint64_t base_version;
 	int64_t base_mtime_ns;
-	void *write; /* the source's own, of a write */
+	/* A view may be endless: for how long it is read within one read or write; 0 no limit. */
+	unsigned view_limit_ms;
+	bool limited;
+	int64_t end_ms; /* of the monotonic clock */
+	void *write;	/* the source's own, of a write */
 };
 
 /* Both may be run more than once, from the start: the function resets what it filled. */
@@ -47,6 +51,9 @@ int64_t rds_conn_time(struct rds_conn *c);
 /* A statement of this connection, prepared once for its text; reset and without
  * bindings. NULL with err set. `sql` is built only from constants and rds_quote(). */
 sqlite3_stmt *rds_conn_stmt(struct rds_conn *c, const char *sql, struct err *err);
+/* From now on what this connection runs is stopped (ETIMEDOUT) when view_limit_ms have
+ * passed, until the read or write ends. */
+void rds_conn_limit_view(struct rds_conn *c);
 /* After a ROLLBACK (TO) that may have undone changes of the schema: what is known
  * of it is read again. The sources do so when a write fails. */
 void rds_conn_forget(struct rds_conn *c);

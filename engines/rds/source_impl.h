@@ -50,6 +50,12 @@ void rds_conn_tell(struct rds_conn *c, rds_source_changed *changed, void *arg);
 /* Resets all statements, frees the stamps. */
 void rds_conn_end(struct rds_conn *c);
 
+/* ---- guard.c ---- */
+
+/* What holds whenever no user's own SQL is run: triggers and views, whosoever made
+ * them, do not reach our tables. */
+void rds_guard_schema(sqlite3 *db);
+
 /* ---- what conn.c keeps for schema.c ---- */
 
 struct rds_schema;

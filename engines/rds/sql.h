@@ -27,6 +27,7 @@
 struct rds_guard {
 	sqlite3 *db;
 	struct rds_conn *conn;
+	bool set;	/* a PRAGMA set something on the connection */
 	bool internal;	/* let everything through for a moment: our own statements */
 	char why[256];	/* of the last refusal; "" none */
 	int64_t end_ms; /* of the monotonic clock: when a statement is stopped */

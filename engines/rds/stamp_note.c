@@ -45,6 +45,7 @@ struct rds_stamps {
 	struct buf key2;
 	sqlite3_value **values; /* as many as the longest key */
 	bool schema_moved;	/* told after the end */
+	bool undone;		/* some of what was noticed: see rds_stamps_undone() */
 	bool failed;		/* memory ran out */
 };
 
@@ -254,6 +255,13 @@ void rds_stamps_whole(struct rds_conn *c, const char *table)
 	}
 }
 
+void rds_stamps_undone(struct rds_conn *c)
+{
+	if (c->stamps != NULL) {
+		c->stamps->undone = true;
+	}
+}
+
 /* ---- writing stamps ---- */
 
 static int run(sqlite3_stmt *stmt, struct err *err)
@@ -328,16 +336,18 @@ static int forget_table(struct rds_conn *c, const char *table, struct err *err)
 static int stamp_row(
 	struct rds_stamps *s, const struct note *n, uint64_t version, int64_t now, struct err *err)
 {
-	const char *sql = n->gone ? "DELETE FROM main._dbmount_row WHERE tbl = ?1 AND key = ?2"
-				  : "REPLACE INTO main._dbmount_row(tbl, key, version, mtime_ns)"
-				    " VALUES(?1, ?2, ?3, ?4)";
+	/* A row that is there must not fall back to the version it had before it was stamped. */
+	bool gone = n->gone && !s->undone;
+	const char *sql = gone ? "DELETE FROM main._dbmount_row WHERE tbl = ?1 AND key = ?2"
+			       : "REPLACE INTO main._dbmount_row(tbl, key, version, mtime_ns)"
+				 " VALUES(?1, ?2, ?3, ?4)";
 	sqlite3_stmt *stmt = rds_conn_stmt(s->c, sql, err);
 	if (stmt == NULL) {
 		return rds_failed(err);
 	}
 	sqlite3_bind_text(stmt, 1, rds_schema_table(s->schema, n->table)->name, -1, SQLITE_STATIC);
 	store_bind_slice(stmt, 2, note_key(s, n));
-	if (!n->gone) {
+	if (!gone) {
 		sqlite3_bind_int64(stmt, 3, (int64_t)version);
 		sqlite3_bind_int64(stmt, 4, now);
 	}

@@ -31,6 +31,8 @@ static int errno_of(sqlite3 *db, int code)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED: return EBUSY;
 	case SQLITE_TOOBIG: return EFBIG;
+	case SQLITE_AUTH: return EACCES;
+	case SQLITE_INTERRUPT: return ETIMEDOUT;
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN: return errno_of_io(db);
 	default: return EIO;

@@ -122,7 +122,7 @@ static void teardown(void)
 	buf_free(&events);
 }
 
-static int command(const struct epath *path, const char *line)
+__attribute__((unused)) static int command(const struct epath *path, const char *line)
 {
 	struct buf out = BUF_INIT;
 	int rc = engine_command(engine, path, slice_of(line), &out, &err);
@@ -130,7 +130,7 @@ static int command(const struct epath *path, const char *line)
 	return rc;
 }
 
-static bool event_says(const char *text)
+__attribute__((unused)) static bool event_says(const char *text)
 {
 	LOCKED(&events_lock);
 	return strstr(buf_cstr(&events), text) != NULL;
@@ -186,7 +186,7 @@ __attribute__((unused)) static void expect_views(
 	expect_names("views", &names, expected);
 }
 
-static bool exists(const struct epath *path)
+__attribute__((unused)) static bool exists(const struct epath *path)
 {
 	struct engine_info info;
 	struct err why = {0};
