@@ -46,6 +46,8 @@ struct engine_info {
 	uint64_t size;	  /* of a file: exactly the bytes read() gives in the form asked for; of a
 			   * directory: about how many children it lists, 0 when not known */
 	int64_t mtime_ns; /* of the last change; of a directory: of its list of children */
+	bool moves;	  /* of a directory: what it shows changes without host.changed(), as a
+			   * view of SQL does: nothing of it is cached */
 };
 
 /* A form a file can be read and written in. Form 0 is the usual one. */

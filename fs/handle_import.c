@@ -96,21 +96,36 @@ static int import_start(struct handle *h, bool append, struct err *err)
 	return rc;
 }
 
+/* A report may begin with why it failed: that is not said twice. */
+static bool says_why(const struct buf *report, int rc, const struct err *err)
+{
+	size_t n = rc < 0 ? strlen(err->msg) : 0;
+	return n > 0 && report->n >= n && memcmp(report->p, err->msg, n) == 0;
+}
+
+static void keep_result(struct mount *m, const char *name, const char *what, int rc,
+	const struct err *err, const struct buf *report)
+{
+	const char *failed = says_why(report, rc, err) ? "failed" : err->msg;
+	control_results_add(
+		&m->results, name, slice_of(what), rc == 0 ? "done" : failed, buf_slice(report));
+}
+
 void import_tell(struct mount *m, const char *dir, const char *what, int rc, const struct err *err,
 	const struct buf *report)
 {
 	CLEANUP(buf_free) struct buf line = BUF_INIT;
 	struct slice text = buf_slice(report);
-	control_results_add(&m->results, dir, slice_of(what), rc == 0 ? "done" : err->msg, text);
-	buf_printf(&line, "%s: ", what);
+	keep_result(m, dir, what, rc, err, report);
+	buf_printf(&line, "%s: %s", what, rc < 0 ? "failed: " : "");
 	if (text.n > 0) {
 		const char *end = memchr(text.p, '\n', text.n);
 		buf_append(&line, text.p, end != NULL ? (size_t)(end - text.p) : text.n);
 	} else if (rc == 0) {
 		buf_puts(&line, "done");
 	}
-	if (rc < 0) {
-		buf_printf(&line, "%s%s", text.n > 0 ? "; " : "failed: ", err->msg);
+	if (rc < 0 && !says_why(report, rc, err)) {
+		buf_printf(&line, "%s%s", text.n > 0 ? "; " : "", err->msg);
 	}
 	side_event(&m->side, dir, buf_cstr(&line));
 }
@@ -125,8 +140,7 @@ static void import_record(struct handle *h, int rc, const struct err *err, struc
 	if (is_script(h)) {
 		/* What reading the script's name gives. */
 		buf_printf(&dir, "/%s", node_name(h->node));
-		control_results_add(&h->m->results, buf_cstr(&dir), buf_slice(&what),
-			rc == 0 ? "done" : err->msg, buf_slice(report));
+		keep_result(h->m, buf_cstr(&dir), buf_cstr(&what), rc, err, report);
 	} else if (is_beside(h) && rc == 0) {
 		CLEANUP(buf_free) struct buf own = BUF_INIT;
 		print_dir(h, true, &own);

@@ -379,7 +379,7 @@ static struct node *add_child(struct nodes *t, struct node *parent, struct slice
 static bool is_another(const struct node *n, const struct node_spec *spec)
 {
 	return n->type != spec->type || n->kind != spec->kind || node_row(n) != spec->row ||
-	       n->members != spec->members ||
+	       n->members != spec->members || (spec->uncached && !n->uncached) ||
 	       (n->owns_engine && spec->own_engine && n->engine != spec->engine);
 }
 

@@ -241,6 +241,7 @@ static struct node *wanted_node(struct filler *f, const struct wanted *w)
 		.kind = w->info.kind,
 		.form = form,
 		.listed_form = form,
+		.uncached = w->info.moves,
 		.key = slice_make(page->keys.p + w->key_at, w->key_n)};
 	return node_get_held(
 		&f->m->nodes, f->l->node, dirpage_name(&f->reply, w->at), w->hash, &spec);

@@ -106,8 +106,13 @@ int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, st
 	}
 	struct reserved_scope scope = {.level = &level, .engine = where.engine};
 	node_text(&m->nodes, anchor, out);
-	buf_printf(out, " is a %s of %s; it holds %ss.\n", level.noun, engine_service(where.engine),
-		level.child_noun);
+	if (where.path.depth == 0) {
+		buf_printf(out, " is the %s %s;", level.noun, engine_service(where.engine));
+	} else {
+		buf_printf(out, " is %s %s of %s;", strchr("aeiou", level.noun[0]) ? "an" : "a",
+			level.noun, engine_service(where.engine));
+	}
+	buf_printf(out, " it holds %ss.\n", level.child_noun);
 	if (level.help != NULL) {
 		buf_printf(out, "\n%s\n", level.help);
 	}

@@ -127,6 +127,7 @@ static int find_key(const struct node_path *where, const struct engine_level *le
 	if (rc == 0 && f->info.kind == ENGINE_FILE) {
 		f->spec.version = f->info.version;
 	}
+	f->spec.uncached = rc == 0 && f->info.moves;
 	return rc;
 }
 

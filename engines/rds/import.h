@@ -76,6 +76,7 @@ struct rds_load {
 	const struct rds_table *t;
 	unsigned *map; /* csv: the table's column of each field */
 	unsigned n_map;
+	bool headless; /* csv: the record read is no header but the first row */
 	struct rds_draft draft;
 	sqlite3_stmt *insert;
 	struct buf present; /* columns that `insert` has, a byte each */

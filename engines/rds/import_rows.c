@@ -323,6 +323,42 @@ static int find_column(const struct rds_load *l, struct slice name, unsigned *ou
 		near != NULL ? near : "");
 }
 
+static int map_header(struct rds_load *l, const struct rds_records *r, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < r->n_fields; i++) {
+		rc = find_column(l, rds_field_text(r, i), &l->map[i], err);
+		for (unsigned k = 0; rc == 0 && k < i; k++) {
+			if (l->map[k] == l->map[i]) {
+				rc = err_set(err, EINVAL, "the header names the column %s twice",
+					l->t->columns[l->map[i]].name);
+			}
+		}
+	}
+	return rc;
+}
+
+/* A line appended to what was read with a header: has a value for each column, one of
+ * them a number, and names no column. */
+static bool is_row(const struct rds_load *l, const struct rds_records *r)
+{
+	bool number = false;
+
+	for (unsigned i = 0; i < r->n_fields; i++) {
+		struct err none = {0};
+		unsigned column;
+		int64_t integer;
+		double real;
+		struct slice text = rds_field_text(r, i);
+		if (find_column(l, text, &column, &none) == 0) {
+			return false;
+		}
+		number = number || rds_integer_parse(text, &integer) || rds_real_read(text, &real);
+	}
+	return number && r->n_fields == l->t->n_columns;
+}
+
 static int take_header(struct rds_load *l, struct rds_records *r, struct err *err)
 {
 	int rc = rds_records_next(r, err);
@@ -339,18 +375,12 @@ static int take_header(struct rds_load *l, struct rds_records *r, struct err *er
 	if (l->map == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	rc = 0;
-	for (unsigned i = 0; rc == 0 && i < r->n_fields; i++) {
-		rc = find_column(l, rds_field_text(r, i), &l->map[i], err);
-		for (unsigned k = 0; rc == 0 && k < i; k++) {
-			if (l->map[k] == l->map[i]) {
-				rc = err_set(err, EINVAL, "the header names the column %s twice",
-					l->t->columns[l->map[i]].name);
-			}
-		}
-	}
 	r->keep_blank = r->n_fields == 1;
-	return rc;
+	l->headless = l->mode == RDS_APPEND && is_row(l, r);
+	for (unsigned i = 0; l->headless && i < l->n_map; i++) {
+		l->map[i] = i;
+	}
+	return l->headless ? 0 : map_header(l, r, err);
 }
 
 /* ---- all rows ---- */
@@ -377,8 +407,9 @@ static int each_row(struct rds_load *l, struct rds_records *r, struct err *err)
 {
 	int rc;
 
-	while ((rc = rds_records_next(r, err)) == 1) {
+	while ((rc = l->headless ? 1 : rds_records_next(r, err)) == 1) {
 		struct err why = {0};
+		l->headless = false;
 		l->n++;
 		rc = draft_row(l, r, &why);
 		rc = rc < 0 ? rc : put_row(l, &why);
@@ -398,6 +429,7 @@ static int load_rows(struct rds_load *l, struct err *err)
 
 	rds_records_init(&r, l->text, l->format);
 	l->draft = (struct rds_draft){0};
+	l->headless = false;
 	if (!buf_resize(&l->present, l->t->n_columns + 1)) {
 		return err_set(err, ENOMEM, "out of memory");
 	}

@@ -155,6 +155,10 @@ static int attach(struct rds_service *s, const char *name, const char *file, str
 		rc = err_set(
 			err, EINVAL, "rds.%s=%s: the whole path, from /, is expected", name, file);
 	}
+	if (rc == 0 && access(file, F_OK) != 0) {
+		rc = err_set(err, errno, "rds.%s=%s: %s; an SQLite file that is there is expected",
+			name, file, strerror(errno));
+	}
 	return rc < 0 ? rc : rds_instances_attach(s, name, file, err);
 }
 

@@ -134,6 +134,7 @@ int rds_table_stat(struct rds_conn *c, struct slice name, struct engine_info *ou
 	rc = rc != 0 ? rc : table_base(c, t->name, &stamped, &base, err);
 	if (rc == 0) {
 		*out = (struct engine_info){.kind = ENGINE_DIR,
+			.moves = t->view,
 			.version = base.version,
 			.mtime_ns = base.list_mtime_ns};
 	}

@@ -117,6 +117,10 @@ int rds_sqlite_view_list(void *ctx, const struct epath *path, enum engine_view_k
 	RDS_INSTANCE i = NULL;
 
 	int rc = views_of(ctx, path, kind, &i, err);
+	if (rc == -ENOTSUP && i != NULL) {
+		err_clear(err); /* an attached file: there is nothing to see, nothing wrong */
+		return 0;
+	}
 	if (rc < 0) {
 		return rc;
 	}

@@ -121,7 +121,8 @@ static int toy_stat(void *ctx, const struct epath *path, unsigned form, struct e
 	struct toy_place at;
 	TOY_LOCKED(t);
 	if (path->depth == 0) {
-		*out = (struct engine_info){ENGINE_DIR, 1, t->tree.n, 0};
+		*out = (struct engine_info){
+			.kind = ENGINE_DIR, .version = 1, .size = t->tree.n, .mtime_ns = 0};
 		return 0;
 	}
 	int r = path->depth == 1 ? toy_at_box(t, path, &at, err) : toy_at_item(t, path, &at, err);

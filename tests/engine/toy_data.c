@@ -244,12 +244,16 @@ void toy_item_info(const struct toy_item *item, unsigned form, struct engine_inf
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	toy_render(buf_slice(&item->text), form, &text);
-	*out = (struct engine_info){ENGINE_FILE, item->version, text.n, item->mtime_ns};
+	*out = (struct engine_info){.kind = ENGINE_FILE,
+		.version = item->version,
+		.size = text.n,
+		.mtime_ns = item->mtime_ns};
 }
 
 void toy_box_info(const struct toy_box *b, struct engine_info *out)
 {
-	*out = (struct engine_info){ENGINE_DIR, b->version, b->n, b->mtime_ns};
+	*out = (struct engine_info){
+		.kind = ENGINE_DIR, .version = b->version, .size = b->n, .mtime_ns = b->mtime_ns};
 }
 
 /* ---- the file ---- */

@@ -53,7 +53,10 @@ int toy_member_read(const struct toy_item *item, struct slice key, struct buf *o
 		return toy_not_there(err);
 	}
 	render(value, out);
-	*info = (struct engine_info){ENGINE_FILE, item->version, out->n - before, item->mtime_ns};
+	*info = (struct engine_info){.kind = ENGINE_FILE,
+		.version = item->version,
+		.size = out->n - before,
+		.mtime_ns = item->mtime_ns};
 	return buf_check(out, err);
 }
 

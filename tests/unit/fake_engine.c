@@ -44,7 +44,7 @@ static int fake_stat(void *ctx, const struct epath *path, unsigned form, struct 
 	if (path->depth == 2) {
 		return err_set(err, ENOENT, "there is no such thing");
 	}
-	*out = (struct engine_info){ENGINE_DIR, 1, 0, 0};
+	*out = (struct engine_info){.kind = ENGINE_DIR, .version = 1, .size = 0, .mtime_ns = 0};
 	return 0;
 }
 
@@ -67,7 +67,7 @@ static int fake_read(void *ctx, const struct epath *path, unsigned form, struct 
 	(void)ctx;
 	(void)form;
 	buf_puts(out, "text");
-	*info = (struct engine_info){ENGINE_FILE, 7, 4, 0};
+	*info = (struct engine_info){.kind = ENGINE_FILE, .version = 7, .size = 4, .mtime_ns = 0};
 	return path->depth == 2 ? err_set(err, EIO, "the disk is gone") : 0;
 }
 

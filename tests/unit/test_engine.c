@@ -420,7 +420,7 @@ static int liar_stat(void *ctx, const struct epath *path, unsigned form, struct 
 {
 	(void)ctx;
 	(void)form;
-	*out = (struct engine_info){ENGINE_DIR, 1, 0, 0};
+	*out = (struct engine_info){.kind = ENGINE_DIR, .version = 1, .size = 0, .mtime_ns = 0};
 	switch (path->depth) {
 	case 0: return -EIO; /* without a sentence */
 	case 1: err_set(err, EIO, "x"); return 0;

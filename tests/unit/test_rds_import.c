@@ -66,6 +66,24 @@ START_TEST(modes)
 }
 END_TEST
 
+START_TEST(lines_appended_without_a_header_are_rows)
+{
+	table();
+	OK(import("t", "append", "csv", "3,three,1.5,,1\n4,four,,,0\n", 5));
+	ck_assert_str_eq(rows("SELECT id, name, r, flag FROM t WHERE id > 2"),
+		"3|three|1.5|1\n4|four|NULL|0\n");
+	OK(import("t", "append", "tsv", "5\tfive\t\\N\t\\N\t1\n", 100));
+	ck_assert_str_eq(rows("SELECT name FROM t WHERE id = 5"), "five\n");
+	/* Too few values, no number, or the name of a column: that is a header. */
+	FAILS(EINVAL, import("t", "append", "csv", "6,six\n", 100));
+	FAILS(EINVAL, import("t", "append", "csv", "a,b,c,d,e\n6,six,,,1\n", 100));
+	FAILS(EINVAL, import("t", "append", "csv", "id,6,c,d,e\n6,six,,,1\n", 100));
+	FAILS(EINVAL, import("t", "replace", "csv", "6,six,1.5,,1\n", 100));
+	SAYS("the header names the column 6, which t has not");
+	ck_assert_str_eq(rows("SELECT count(*) FROM t"), "5\n");
+}
+END_TEST
+
 START_TEST(bad_rows_are_named_with_line_and_reason)
 {
 	table();
@@ -185,6 +203,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, modes);
+	tcase_add_test(c, lines_appended_without_a_header_are_rows);
 	tcase_add_test(c, bad_rows_are_named_with_line_and_reason);
 	tcase_add_test(c, new_tables_have_inferred_types);
 	tcase_add_test(c, foreign_keys_are_looked_at_at_the_end);
