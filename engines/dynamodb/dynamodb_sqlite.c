@@ -72,6 +72,7 @@ struct ddb_db *ddb_db_new(const char *dir, struct err *err)
 	pthread_mutex_init(&db->lock, NULL);
 	pthread_cond_init(&db->closed, NULL);
 	ddb_memo_init(&db->memo);
+	ddb_kept_init(&db->kept);
 	db->token = ddb_wall_clock();
 	db->dir = strdup(dir);
 	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -136,6 +137,7 @@ void dynamodb_sqlite_close(void *ctx)
 	}
 	store_close(db->catalog);
 	ddb_memo_end(&db->memo);
+	ddb_kept_end(&db->kept);
 	pthread_cond_destroy(&db->closed);
 	pthread_mutex_destroy(&db->lock);
 	pthread_mutex_destroy(&db->ddl);

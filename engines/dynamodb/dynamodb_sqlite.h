@@ -107,6 +107,7 @@ struct ddb_table {
 	atomic_bool dirty;	       /* the catalog says so; set under opening */
 	atomic_bool gone; /* being removed or redefined; set in a write to it, under db->ddl */
 	struct ddb_seen seen;
+	uint64_t born; /* never given twice by the ddb_db */
 };
 
 TAILQ_HEAD(ddb_table_list, ddb_table);
@@ -136,6 +137,16 @@ struct ddb_memo {
 	struct ddb_memo_text texts[DDB_MEMO_MAX];
 };
 
+/* The texts of the items read last; see kept.c. */
+struct ddb_kept_text;
+
+struct ddb_kept {
+	pthread_mutex_t lock; /* taken alone */
+	struct ddb_kept_text **buckets;
+	struct ddb_kept_text *newest, *oldest; /* by when they were used */
+	size_t bytes;
+};
+
 /* An open engine, or a view: then `only` is its one table and there is no catalog. */
 struct ddb_db {
 	char *dir;
@@ -156,6 +167,8 @@ struct ddb_db {
 	unsigned n_tables;	      /* under lock */
 	uint64_t epoch;		      /* under lock: moves when catalog rows of tables change */
 	struct ddb_memo memo;
+	struct ddb_kept kept;
+	_Atomic uint64_t n_born; /* tables brought into memory */
 };
 
 /* ---- catalog.c ---- */
@@ -427,6 +440,25 @@ int ddb_place_find(struct ddb_db *db, const struct epath *path, bool made, struc
 void ddb_place_free(struct ddb_place *place);
 #define PLACE CLEANUP(ddb_place_free) struct ddb_place
 
+/* ---- kept.c: the texts of the items read last ---- */
+
+struct ddb_kept_key {
+	uint64_t hash; /* the place's own, under which its writes are announced */
+	uint64_t born; /* the table's */
+	unsigned form;
+	const struct ddb_place *place;
+};
+
+void ddb_kept_init(struct ddb_kept *k);
+void ddb_kept_end(struct ddb_kept *k);
+/* Whether the item's text was kept and nothing was written to it since; it is
+ * appended, which can fail as buf_check() says. */
+bool ddb_kept_get(struct ddb_kept *k, struct store *s, const struct ddb_kept_key *key,
+	struct buf *out, struct ddb_stored *stored);
+/* `sequence`: of the reader that read it, begun for `key->hash`. */
+void ddb_kept_put(struct ddb_kept *k, const struct ddb_kept_key *key, uint64_t sequence,
+	const struct ddb_stored *stored, struct slice text);
+
 /* The hashes under which reads and writes of this place are announced. */
 void ddb_place_keys(const struct ddb_place *place, uint64_t out[2]);
 /* Tells the daemon that content below changed without its doing. */
@@ -450,9 +482,10 @@ int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, str
 
 /* What is stored there; version 0: nothing. */
 int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err *err);
-/* The plain text of an item and what is stored of it. ENOENT. */
+/* The plain text of an item and what is stored of it. ENOENT. `sequence`: the
+ * reader's; may be NULL. */
 int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
-	struct ddb_stored *out, struct err *err);
+	struct ddb_stored *out, uint64_t *sequence, struct err *err);
 
 /* write.c */
 /* `other_key`: NULL, or with its code set when the text bore another key than

@@ -470,7 +470,7 @@ int dynamodb_sqlite_find_hashed(void *ctx, const struct epath *path,
 /* ---- read ---- */
 
 int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
-	struct ddb_stored *out, struct err *err)
+	struct ddb_stored *out, uint64_t *sequence, struct err *err)
 {
 	READER r = NULL;
 	STMT stmt = NULL;
@@ -487,34 +487,62 @@ int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct bu
 	}
 	buf_append_slice(doc, store_column_slice(stmt, 4));
 	*out = stored_row(stmt);
+	if (sequence != NULL) {
+		*sequence = store_reader_sequence(r);
+	}
 	return buf_check(doc, err);
 }
 
-int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, struct buf *out,
-	struct engine_info *info, struct err *err)
+/* From the table, in the form asked for; a view keeps nothing. */
+static int read_anew(const struct epath *path, const struct ddb_kept_key *key, struct buf *out,
+	struct ddb_stored *stored, struct err *err)
 {
-	PLACE p = {0};
 	CLEANUP(buf_free) struct buf doc = BUF_INIT;
-	struct ddb_stored stored;
+	struct ddb_db *db = key->place->table->db;
 	size_t before = out->n;
+	uint64_t sequence;
 
-	int rc = ddb_place_find(ctx, path, false, &p, err);
-	if (rc < 0) {
-		return rc;
-	}
-	if (p.kind != DDB_ITEM) {
-		return err_set(err, EISDIR, "this is a directory");
-	}
-	rc = ddb_read_item(path, &p, form == DDB_PLAIN ? out : &doc, &stored, err);
-	if (rc == 0 && form == DDB_TYPED) {
+	int rc = ddb_read_item(
+		path, key->place, key->form == DDB_PLAIN ? out : &doc, stored, &sequence, err);
+	if (rc == 0 && key->form == DDB_TYPED) {
 		rc = ddb_doc_typed(buf_slice(&doc), true, out, err);
 	}
 	if (rc < 0) {
 		out->n = before;
 		return rc;
 	}
-	if (info != NULL) {
-		ddb_stored_info(&stored, p.table, form, info);
+	if (db->only == NULL) {
+		ddb_kept_put(&db->kept, key, sequence, stored,
+			slice_make(out->p + before, out->n - before));
 	}
 	return 0;
+}
+
+int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, struct buf *out,
+	struct engine_info *info, struct err *err)
+{
+	struct ddb_db *db = ctx;
+	struct store *s;
+	PLACE p = {0};
+	struct ddb_stored stored;
+
+	int rc = ddb_place_find(db, path, false, &p, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (p.kind != DDB_ITEM) {
+		return err_set(err, EISDIR, "this is a directory");
+	}
+	struct ddb_kept_key key = {place_key(&p), p.table->born, form, &p};
+	rc = ddb_table_store(p.table, &s, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = ddb_kept_get(&db->kept, s, &key, out, &stored)
+		     ? buf_check(out, err)
+		     : read_anew(path, &key, out, &stored, err);
+	if (rc == 0 && info != NULL) {
+		ddb_stored_info(&stored, p.table, form, info);
+	}
+	return rc;
 }

@@ -19,6 +19,7 @@ struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *d
 	}
 	t->db = db;
 	t->id = def->id;
+	t->born = ++db->n_born;
 	t->schema = def->schema;
 	t->created_ns = def->created_ns;
 	memcpy(t->name, def->name, sizeof(t->name));

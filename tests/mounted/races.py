@@ -4,6 +4,7 @@ an open file stays the version it was opened as, however the item changes."""
 import json
 import os
 import sys
+import threading
 
 
 def write(path, count):
@@ -59,7 +60,45 @@ def check(change, before, after, path):
         sys.exit(f"{change.__name__}: read {len(text)} bytes of {len(old)}")
 
 
+class Reader(threading.Thread):
+    """Opens anew each time; what was answered before must be seen."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.answered, self.over, self.failure = path, 0, False, None
+
+    def run(self):
+        while not self.over and not self.failure:
+            least = self.answered
+            with open(self.path, "rb") as file:
+                text = file.read()
+            values = json.loads(text)["v"]
+            if values != [len(values)] * len(values) or len(values) < least:
+                self.failure = f"after {least} was answered, read {text[:60]}"
+
+
+def check_beside(path, rounds):
+    """An item changed in every way in turn, beside those who read it."""
+    write(path, 0)
+    readers = [Reader(path), Reader(path)]
+    for reader in readers:
+        reader.start()
+    ways = [by_write, by_rename, by_other_form, by_import]
+    for i in range(1, rounds):
+        ways[i % len(ways)](path, i)
+        for reader in readers:
+            reader.answered = i
+    for reader in readers:
+        reader.over = True
+        reader.join()
+        if reader.failure:
+            sys.exit(reader.failure)
+
+
 CHANGES = {"write": by_write, "rename": by_rename, "other-form": by_other_form,
            "import": by_import, "open-writer": by_open_writer}
+if sys.argv[1] == "beside":
+    check_beside(os.path.join(sys.argv[2], "beside.json"), 120)
+    sys.exit()
 for before_, after_ in ((1000, 3000), (3000, 1000), (1000, 1200), (600, 40)):
     check(CHANGES[sys.argv[1]], before_, after_, os.path.join(sys.argv[2], f"a{before_}-{after_}.json"))

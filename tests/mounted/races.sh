@@ -26,6 +26,10 @@ test_open_file_stays_while_a_writer_has_truncated() {
 	stays open-writer
 }
 
+test_readers_see_what_was_answered_however_it_was_written() {
+	stays beside
+}
+
 # The thread that reads requests must not wait for the handle of a running import.
 test_closing_a_copy_of_a_busy_descriptor_holds_nobody_up() {
 	local i
