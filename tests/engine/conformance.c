@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "tests/engine/harness.h"
+#include "tests/unit/fixture.h"
 
 int main(void)
 {
@@ -19,9 +20,5 @@ int main(void)
 	suite_add_tcase(s, conform_whole());
 	suite_add_tcase(s, conform_offers());
 	suite_add_tcase(s, conform_concurrent());
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include "tests/engine/fault.h"
 #include "tests/engine/script.h"
 #include "tests/unit/fault_vfs.h"
+#include "tests/unit/fixture.h"
 
 /* No script has more calls or disk operations than this. */
 #define ENDLESS 100000
@@ -281,9 +282,5 @@ int main(void)
 	ADD(t, test_a_disk_that_cannot_be_read);
 	ADD(t, test_power_that_fails);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

@@ -11,6 +11,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/dynamodb/dynamodb.h"
+#include "tests/unit/fixture.h"
 
 #define OPS (&dynamodb_sqlite_ops)
 
@@ -168,15 +169,6 @@ __attribute__((unused)) static void expect_list(const struct epath *path, const 
 	OK(OPS->list(ctx, path, NULL, DDB_PLAIN, add_name, &names, &err));
 	ck_assert_str_eq(buf_cstr(&names.text), want);
 	buf_free(&names.text);
-}
-
-__attribute__((unused)) static int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

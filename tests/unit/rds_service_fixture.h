@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "engines/rds/lifecycle.h"
+#include "tests/unit/fixture.h"
 
 static char site[64];
 static struct engine *engine;
@@ -206,15 +207,6 @@ __attribute__((unused)) static void expect_status(
 	ck_assert_msg(text != NULL && strcmp(text, expected) == 0, "%s is %s instead of %s", member,
 		text != NULL ? text : "nothing", expected);
 	free(text);
-}
-
-static int run_suite(Suite *s)
-{
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/common/buf.h"
+#include "tests/unit/fixture.h"
 
 START_TEST(test_append)
 {
@@ -102,9 +103,5 @@ int main(void)
 	tcase_add_test(t, test_failure_sticks_until_cleared);
 	tcase_add_test(t, test_slices);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

@@ -15,6 +15,7 @@
 #include "engines/store/checksum_vfs.h"
 #include "engines/store/disk.h"
 #include "engines/store/wal_pages.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 #include "tests/unit/store_fixture.h"
 
@@ -599,9 +600,5 @@ int main(void)
 	tcase_add_test(tc, test_nothing_sound_is_called_damaged);
 	tcase_add_test(tc, test_scan_beside_writers);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

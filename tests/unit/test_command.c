@@ -4,6 +4,7 @@
 
 #include "engines/common/cleanup.h"
 #include "tests/unit/fake_engine.h"
+#include "tests/unit/fixture.h"
 
 START_TEST(test_words)
 {
@@ -230,9 +231,5 @@ int main(void)
 	tcase_add_test(t, test_commands_of_a_view);
 	tcase_add_test(t, test_help_of_commands);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

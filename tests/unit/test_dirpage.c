@@ -5,6 +5,7 @@
 #include <fuse3/fuse_lowlevel.h>
 
 #include "fs/dirpage.h"
+#include "tests/unit/fixture.h"
 
 #define SIZE 1024
 
@@ -114,9 +115,5 @@ int main(void)
 	tcase_add_test(tc, test_entries_with_attributes);
 	tcase_add_test(tc, test_a_full_page_takes_no_more);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

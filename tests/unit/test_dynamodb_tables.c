@@ -487,7 +487,7 @@ END_TEST
 
 static void damage(const char *name)
 {
-	char path[64];
+	char path[128];
 	snprintf(path, sizeof(path), "%s/%s", site, name);
 	int fd = open(path, O_WRONLY);
 	ck_assert_int_ge(fd, 0);
@@ -524,7 +524,7 @@ END_TEST
 
 START_TEST(a_damaged_or_lost_catalog_refuses_to_open)
 {
-	char path[64];
+	char path[128];
 	OK(OPS->mkdir(ctx, PATH("Users"), &err));
 	engine_down();
 	damage("catalog.db");
@@ -542,7 +542,7 @@ END_TEST
 START_TEST(leftovers_are_removed_at_open)
 {
 	static const char *const left[] = {"t77.db", "t77.db-wal", "b9.db", "tmp/import"};
-	char path[64];
+	char path[128];
 	OK(OPS->mkdir(ctx, PATH("Users"), &err));
 	engine_down();
 	for (unsigned i = 0; i < 4; i++) {
@@ -604,7 +604,7 @@ END_TEST
 
 START_TEST(read_only_without_anything)
 {
-	char path[64];
+	char path[128];
 	void *view;
 	engine_down();
 	snprintf(path, sizeof(path), "%s/catalog.db", site);

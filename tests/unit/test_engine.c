@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "tests/unit/fake_engine.h"
+#include "tests/unit/fixture.h"
 
 /* ---- opening ---- */
 
@@ -462,9 +463,5 @@ int main(void)
 	tcase_add_test(t, test_metrics);
 	tcase_add_loop_test_raise_signal(t, test_an_engine_that_lies, SIGABRT, 0, 4);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/common/err.h"
+#include "tests/unit/fixture.h"
 
 START_TEST(test_set)
 {
@@ -93,9 +94,5 @@ int main(void)
 	tcase_add_test(t, test_one_line);
 	tcase_add_test(t, test_cut_between_characters);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 
 static struct instance_fixture x;
@@ -141,9 +142,5 @@ int main(void)
 	tcase_add_test(tc, test_a_refusal_is_no_failure);
 	tcase_add_test(tc, test_a_damaged_state_or_mark_is_refused);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 
 static struct instance_fixture x;
@@ -238,9 +239,5 @@ int main(void)
 	tcase_add_test(tc, test_without_retention_nothing_is_kept_but_what_replicas_need);
 	tcase_add_test(tc, test_maintenance_checks_and_compacts);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

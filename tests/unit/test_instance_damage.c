@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 
 static struct instance_fixture x;
@@ -348,9 +349,5 @@ int main(void)
 	tcase_add_test(tc, test_a_log_that_is_gone_is_not_begun_again);
 	tcase_add_test(tc, test_an_instance_put_back_whole_has_new_replicas_and_backups);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 
 #define WRITERS 4
@@ -248,9 +249,5 @@ int main(void)
 	tcase_add_loop_test(tc, test_damage_of_the_primary_loses_nothing, 0,
 		sizeof(damages) / sizeof(damages[0]));
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

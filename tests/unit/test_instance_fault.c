@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/unit/fault_disk.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 
 #define MOST 400 /* operations of a step */
@@ -255,9 +256,5 @@ int main(void)
 	tcase_add_loop_test(tc, test_power_goes_at_each_operation_of_a_step, 0,
 		sizeof(steps) / sizeof(steps[0]));
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

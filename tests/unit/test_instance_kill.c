@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 #include "tests/unit/random.h"
 
@@ -264,9 +265,5 @@ int main(void)
 	tcase_set_timeout(tc, 0);
 	tcase_add_test(tc, test_kill_9_leaves_before_or_after);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
 
 static struct instance_fixture x;
@@ -215,9 +216,5 @@ int main(void)
 	tcase_add_test(tc, test_lost_replica_is_made_anew);
 	tcase_add_test(tc, test_replicas_refuse_writes_and_bad_names);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

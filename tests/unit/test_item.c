@@ -8,6 +8,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/json.h"
 #include "engines/dynamodb/item.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 
 static void free_item(struct ddb_item **item)
@@ -816,9 +817,5 @@ int main(void)
 	tcase_add_test(tc, test_random_round_trips);
 	tcase_add_test(tc, test_random_damage);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "engines/common/json.h"
 #include "engines/common/name.h"
 #include "engines/dynamodb/item.h"
+#include "tests/unit/fixture.h"
 
 static long left = -1; /* allocations until one fails; negative: none does */
 
@@ -207,9 +208,5 @@ int main(void)
 	tcase_add_test(tc, test_item);
 	tcase_add_test(tc, test_names);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/dynamodb/item.h"
+#include "tests/unit/fixture.h"
 
 /* What came: "#1@2 {...}" or "#1@2 ! message", a line each. */
 struct seen {
@@ -330,9 +331,5 @@ int main(void)
 	tcase_add_test(tc, test_real_files);
 	tcase_add_test(tc, test_real_round_trip);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/json.h"
 #include "engines/common/name.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 
 /* ---- events as text ---- */
@@ -550,9 +551,5 @@ int main(void)
 	tcase_add_test(tc, test_callback_stops);
 	tcase_add_test(tc, test_quote);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "engines/common/buf.h"
 #include "engines/common/log.h"
+#include "tests/unit/fixture.h"
 
 static char dir[64];
 static char path[96];
@@ -202,9 +203,5 @@ int main(void)
 	tcase_add_test(t, test_only_the_owner_reads_it);
 	tcase_add_test(t, test_threads);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mountopts/mountopts.h"
+#include "tests/unit/fixture.h"
 
 static char site[64];
 static struct mountopts o;
@@ -622,9 +623,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite());
 }

@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/name.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 
 static const char *const item_suffixes[] = {".json", ".ddb.json"};
@@ -372,9 +373,5 @@ int main(void)
 	tcase_add_test(tc, test_utf8);
 	tcase_add_test(tc, test_escape_for_people);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fs/node.h"
+#include "tests/unit/fixture.h"
 
 static long left = -1; /* allocations until one fails; negative: none does */
 
@@ -481,9 +482,5 @@ int main(void)
 	tcase_add_test(tc, test_many_are_small_and_their_memory_goes_back);
 	tcase_add_test(tc, test_what_is_left_is_freed_at_the_end);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

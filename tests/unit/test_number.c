@@ -7,6 +7,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/base64.h"
 #include "engines/dynamodb/number.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 
 #define DIGITS38 "12345678901234567890123456789012345678"
@@ -424,9 +425,5 @@ int main(void)
 	tcase_add_test(tc, test_random_base64);
 	tcase_add_test(tc, test_base64_refusals);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

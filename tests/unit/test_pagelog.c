@@ -10,6 +10,7 @@
 #include "engines/store/pagelog.h"
 #include "tests/unit/fault_disk.h"
 #include "tests/unit/fault_vfs.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/store_fixture.h"
 
 static struct fixture f;
@@ -524,9 +525,5 @@ int main(void)
 	tcase_add_test(tc, test_log_that_lost_records_gets_them_from_the_standby);
 	tcase_add_test(tc, test_log_of_another_store_is_no_standby);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/pagelog_fixture.h"
 
 #define SUM "SELECT total(v) FROM kv"
@@ -168,9 +169,5 @@ int main(void)
 	tcase_set_timeout(tc, 0);
 	tcase_add_test(tc, test_kill_9_loses_nothing_of_log_standby_and_replica);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -22,6 +22,7 @@
 #include "engines/store/checksum_vfs.h"
 #include "tests/unit/fault_disk.h"
 #include "tests/unit/fault_vfs.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/pagelog_fixture.h"
 #include "tests/unit/random.h"
 
@@ -653,9 +654,5 @@ int main(void)
 	tcase_set_timeout(tc, 0);
 	tcase_add_test(tc, test_random_crashes_leave_what_the_model_says);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/rds_fixture.h"
 
 static struct rds_fixture f;
@@ -202,9 +203,5 @@ int main(void)
 	tcase_add_test(t, columns_are_refused);
 	tcase_add_test(t, a_column_unchanged_is_not_written);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -1,4 +1,5 @@
 /* RDS: dumps of PostgreSQL and MySQL. */
+#include "tests/unit/fixture.h"
 #include "tests/unit/rds_sql_fixture.h"
 
 /* ---- the sample database, in three dialects ---- */
@@ -344,9 +345,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite());
 }

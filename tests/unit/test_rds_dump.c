@@ -2,6 +2,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 #include "tests/unit/rds_sql_fixture.h"
 
@@ -314,9 +315,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite());
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 #include "tests/unit/rds_fixture.h"
 
@@ -299,9 +300,5 @@ int main(void)
 	tcase_add_loop_test(t, random_tables_and_rows, 0, 60);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

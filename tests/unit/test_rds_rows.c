@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/rds_fixture.h"
 
 static struct rds_fixture f;
@@ -418,9 +419,5 @@ static Suite *rows_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(rows_suite());
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(rows_suite());
 }

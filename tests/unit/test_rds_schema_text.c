@@ -1,4 +1,5 @@
 /* RDS: `.schema` read and written. */
+#include "tests/unit/fixture.h"
 #include "tests/unit/rds_sql_fixture.h"
 
 struct apply {
@@ -109,9 +110,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite());
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/rds_fixture.h"
 
 static struct rds_fixture f;
@@ -296,9 +297,5 @@ int main(void)
 	tcase_add_test(t, many_rows_are_told_as_their_table);
 	tcase_add_test(t, stamps_survive_a_restart_and_are_hidden);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -10,6 +10,7 @@
 
 #include "tests/unit/fault_disk.h"
 #include "engines/common/cleanup.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/pagelog_fixture.h"
 
 #define GET_A "SELECT v FROM kv WHERE k = x'61'"
@@ -418,9 +419,5 @@ int main(void)
 	tcase_add_test(tc, test_replica_goes_on_after_a_failed_write);
 	tcase_add_test(tc, test_replica_the_log_left_behind_says_so);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "engines/common/log.h"
 #include "fs/loop.h"
 #include "fs/side.h"
+#include "tests/unit/fixture.h"
 
 #define DIR_A "/dynamodb/T/a"
 #define DIR_B "/dynamodb/T/b"
@@ -597,9 +598,5 @@ static Suite *side_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(side_suite());
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(side_suite());
 }

@@ -13,6 +13,7 @@
 
 #include "engines/common/log.h"
 #include "tests/unit/fault_vfs.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/store_fixture.h"
 
 #define KEYS 12
@@ -424,9 +425,5 @@ int main(void)
 	tcase_add_test(tc, test_checkpoint_fails);
 	tcase_add_test(tc, test_failed_commit_is_told_to_each);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/fixture.h"
 #include "tests/unit/store_fixture.h"
 
 static struct fixture f;
@@ -170,9 +171,5 @@ int main(void)
 	tcase_add_test(tc, test_kill_9_loses_nothing_fsync);
 	tcase_add_test(tc, test_kill_9_repeats_no_version_interval);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "engines/common/suggest.h"
+#include "tests/unit/fixture.h"
 
 static const char *next_word(const void *arg, unsigned i)
 {
@@ -61,9 +62,5 @@ int main(void)
 	tcase_add_test(t, test_nothing_near);
 	tcase_add_test(t, test_the_first_of_equals);
 	suite_add_tcase(s, t);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }
