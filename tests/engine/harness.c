@@ -1,6 +1,5 @@
 #include "tests/engine/harness.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,25 +104,16 @@ void ground_make(void)
 void ground_setup(const struct profile *p)
 {
 	ground.profile = p;
-	snprintf(ground.dir, sizeof(ground.dir), "/tmp/engine_test.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(ground.dir));
+	make_site(ground.dir);
 	ground_open(p->ops, false);
 	ground_make();
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
 }
 
 void ground_teardown(void)
 {
 	ground_close();
 	if (ground.dir[0] != '\0') {
-		nftw(ground.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		remove_site(ground.dir);
 	}
 	buf_free(&ground.events);
 	ground.dir[0] = '\0';

@@ -11,7 +11,7 @@
 
 struct ground {
 	const struct profile *profile;
-	char dir[64];
+	char dir[SITE_MAX];
 	enum store_sync sync; /* of engines opened from now on */
 	struct engine *e;
 	struct epath parent; /* of the items */

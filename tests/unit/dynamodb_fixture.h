@@ -5,7 +5,6 @@
 
 #include <check.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +14,7 @@
 
 #define OPS (&dynamodb_sqlite_ops)
 
-static char site[] = "/tmp/dbmount-ddb-XXXXXX";
+static char site[SITE_MAX];
 static void *ctx;
 static struct err err;
 static struct engine_config config;
@@ -33,19 +32,6 @@ __attribute__((unused)) static struct epath path_of(const char *const *keys, uns
 	(&(struct epath[]){path_of((const char *const[]){__VA_ARGS__},                             \
 		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))}[0])
 #define ROOT (&(struct epath){0})
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void remove_site(void)
-{
-	nftw(site, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 /* The call must succeed, and say why when it does not. */
 #define OK(call)                                                                                   \
@@ -87,8 +73,7 @@ __attribute__((unused)) static void engine_again(void)
 
 static void setup(void)
 {
-	memcpy(site + sizeof(site) - 7, "XXXXXX", 6);
-	ck_assert_ptr_nonnull(mkdtemp(site));
+	make_site(site);
 	memset(&config, 0, sizeof(config));
 	config.dir = site;
 	engine_up();
@@ -100,7 +85,7 @@ static void teardown(void)
 		OPS->close(ctx);
 		ctx = NULL;
 	}
-	remove_site();
+	remove_site(site);
 }
 
 __attribute__((unused)) static int put(const struct epath *path, const char *text)

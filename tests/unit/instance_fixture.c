@@ -27,10 +27,8 @@ static void on_event(void *arg, enum instance_event what, const char *detail)
 
 void instance_fixture_init(struct instance_fixture *x)
 {
-	const char *tmp = getenv("TMPDIR");
 	*x = (struct instance_fixture){0};
-	snprintf(x->dir, sizeof(x->dir), "%.40s/instance.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(x->dir));
+	make_site(x->dir);
 	snprintf(x->zone_dir[0], sizeof(x->zone_dir[0]), "%s/az/a", x->dir);
 	snprintf(x->zone_dir[1], sizeof(x->zone_dir[1]), "%s/az/b", x->dir);
 	snprintf(x->own_dir, sizeof(x->own_dir), "%s/rds", x->dir);
@@ -73,18 +71,10 @@ void instance_fixture_close(struct instance_fixture *x)
 	x->i = NULL;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 void instance_fixture_end(struct instance_fixture *x)
 {
 	instance_fixture_close(x);
-	nftw(x->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_site(x->dir);
 }
 
 static int n_files;

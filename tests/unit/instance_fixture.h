@@ -6,7 +6,7 @@
 #include "tests/unit/store_fixture.h"
 
 struct instance_fixture {
-	char dir[64];
+	char dir[SITE_MAX];
 	char zone_dir[INSTANCE_ZONES][96];
 	char own_dir[96];
 	struct instance_config config;

@@ -47,10 +47,8 @@ void log_fixture_close(struct log_fixture *x)
 
 void log_fixture_end(struct log_fixture *x)
 {
-	char command[400];
 	log_fixture_close(x);
-	snprintf(command, sizeof(command), "rm -rf '%s'", x->f.dir);
-	ck_assert_int_eq(system(command), 0);
+	remove_site(x->f.dir);
 }
 
 int64_t log_fixture_query(const char *path, const char *sql)

@@ -28,8 +28,8 @@ void fixture_other(struct rds_fixture *f, const char *sql)
 
 void fixture_open(struct rds_fixture *f, const char *sql, bool stamped)
 {
-	*f = (struct rds_fixture){.dir = "/tmp/dbmount-rds-XXXXXX"};
-	ck_assert_ptr_nonnull(mkdtemp(f->dir));
+	*f = (struct rds_fixture){0};
+	make_site(f->dir);
 	snprintf(f->path, sizeof(f->path), "%s/data.db", f->dir);
 	fixture_other(f, sql);
 	if (stamped) {
@@ -43,15 +43,9 @@ void fixture_open(struct rds_fixture *f, const char *sql, bool stamped)
 
 void fixture_close(struct rds_fixture *f)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
 	rds_source_close(f->source);
 	buf_free(&f->told);
-	for (unsigned i = 0; i < 3; i++) {
-		char path[128];
-		snprintf(path, sizeof(path), "%s%s", f->path, suffixes[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
+	remove_site(f->dir);
 }
 
 /* ---- one call, in a transaction of its own ---- */

@@ -3,9 +3,10 @@
 #define DBMOUNT_TESTS_RDS_FIXTURE_H
 
 #include "engines/rds/rows.h"
+#include "tests/unit/fixture.h"
 
 struct rds_fixture {
-	char dir[64];
+	char dir[SITE_MAX];
 	char path[96];
 	struct rds_source *source;
 	struct buf told; /* "Track/7 Album " : what changed() was told */

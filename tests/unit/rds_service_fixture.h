@@ -5,14 +5,13 @@
 
 #include <check.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engines/rds/lifecycle.h"
 #include "tests/unit/fixture.h"
 
-static char site[64];
+static char site[SITE_MAX];
 static struct engine *engine;
 static struct err err;
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -96,30 +95,21 @@ __attribute__((unused)) static void engine_again(void)
 	engine_up();
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static void setup_closed(void)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void make_site(void)
-{
-	snprintf(site, sizeof(site), "/tmp/dbmount-rds-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(site));
+	make_site(site);
 }
 
 __attribute__((unused)) static void setup(void)
 {
-	make_site();
+	make_site(site);
 	engine_up();
 }
 
 static void teardown(void)
 {
 	engine_down();
-	nftw(site, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	remove_site(site);
 	buf_free(&events);
 }
 

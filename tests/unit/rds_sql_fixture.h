@@ -5,13 +5,13 @@
 
 #include <check.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engines/rds/sql.h"
+#include "tests/unit/fixture.h"
 
-static char site[] = "/tmp/dbmount-rsq-XXXXXX";
+static char site[SITE_MAX];
 static struct rds_source *source;
 static struct err err;
 static struct buf report;
@@ -35,14 +35,6 @@ static struct buf report;
 #define REPORTS(text)                                                                              \
 	ck_assert_msg(strstr(buf_cstr(&report), text) != NULL, "%s", buf_cstr(&report))
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 /* An empty database, opened as a source; freed by the caller. */
 static struct rds_source *database(const char *name)
 {
@@ -62,8 +54,7 @@ static struct rds_source *database(const char *name)
 
 static void setup(void)
 {
-	memcpy(site + sizeof(site) - 7, "XXXXXX", 6);
-	ck_assert_ptr_nonnull(mkdtemp(site));
+	make_site(site);
 	source = database("main");
 }
 
@@ -71,7 +62,7 @@ static void teardown(void)
 {
 	rds_source_close(source);
 	buf_free(&report);
-	nftw(site, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	remove_site(site);
 }
 
 __attribute__((unused)) static int script_text(
@@ -141,18 +132,11 @@ __attribute__((unused)) static const char *rows(const char *sql)
 __attribute__((unused)) static bool shared_text(const char *name, struct buf *out)
 {
 	char path[400];
-	char piece[65536];
-	size_t n;
 	snprintf(path, sizeof(path), "%s/../shared/data/%s", SOURCE_ROOT, name);
-	FILE *f = fopen(path, "rb");
-	if (f == NULL) {
+	if (!read_whole(path, out)) {
 		printf("skipped: %s is not there\n", path);
 		return false;
 	}
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0) {
-		buf_append(out, piece, n);
-	}
-	fclose(f);
 	return true;
 }
 

@@ -31,10 +31,8 @@ const char *fixture_err_text(void)
 
 void fixture_init(struct fixture *f, enum store_sync sync)
 {
-	const char *tmp = getenv("TMPDIR");
 	*f = (struct fixture){0};
-	snprintf(f->dir, sizeof(f->dir), "%.40s/store.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(f->dir));
+	make_site(f->dir);
 	/* A name that a URI would take for something else. */
 	snprintf(f->path, sizeof(f->path), "%s/a%%20b?c#d é.db", f->dir);
 	f->config = (struct store_config){
@@ -63,37 +61,22 @@ void fixture_close(struct fixture *f)
 	f->s = NULL;
 }
 
-/* Calls fn for each entry of the directory; returns how many there are. */
-static int each_file(const char *dir, int (*fn)(const char *path))
-{
-	DIR *d = opendir(dir);
-	ck_assert_ptr_nonnull(d);
-	int n = 0;
-	for (struct dirent *e; (e = readdir(d)) != NULL;) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
-			continue;
-		}
-		char path[512];
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		n++;
-		if (fn != NULL) {
-			fn(path);
-		}
-	}
-	closedir(d);
-	return n;
-}
-
 void fixture_end(struct fixture *f)
 {
 	fixture_close(f);
-	each_file(f->dir, remove);
-	rmdir(f->dir);
+	remove_site(f->dir);
 }
 
 int fixture_files(const struct fixture *f)
 {
-	return each_file(f->dir, NULL);
+	DIR *d = opendir(f->dir);
+	ck_assert_ptr_nonnull(d);
+	int n = 0;
+	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	}
+	closedir(d);
+	return n;
 }
 
 bool fixture_has(const struct fixture *f, const char *suffix)

@@ -3,6 +3,7 @@
 #define DBMOUNT_STORE_FIXTURE_H
 
 #include "engines/store/store.h"
+#include "tests/unit/fixture.h"
 
 #define FIXTURE_APP_ID 0x64626d74u
 #define FIXTURE_SCHEMA                                                                             \
@@ -11,7 +12,7 @@
 enum fixture_sql { FX_PUT, FX_GET, FX_COUNT, FX_INSERT, FX_SUM, FX_BROKEN, FX_N };
 
 struct fixture {
-	char dir[64];
+	char dir[SITE_MAX];
 	char path[128];
 	struct store_config config;
 	struct store *s;

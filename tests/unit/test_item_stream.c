@@ -233,17 +233,10 @@ static bool load(const char *name, struct buf *out)
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	buf_printf(&path, "%s/data/dynamodb/%s", shared != NULL ? shared : SOURCE_ROOT "/../shared",
 		name);
-	FILE *f = fopen(buf_cstr(&path), "re");
-	if (f == NULL) {
+	if (!read_whole(buf_cstr(&path), out)) {
 		printf("skipped: no %s\n", buf_cstr(&path));
 		return false;
 	}
-	char chunk[8192];
-	size_t n;
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
-		buf_append(out, chunk, n);
-	}
-	fclose(f);
 	return true;
 }
 

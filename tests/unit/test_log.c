@@ -12,15 +12,14 @@
 #include "engines/common/log.h"
 #include "tests/unit/fixture.h"
 
-static char dir[64];
+static char dir[SITE_MAX];
 static char path[96];
 static char moved[96];
 static struct err err;
 
 static void setup(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test_log.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	make_site(dir);
 	snprintf(path, sizeof(path), "%s/log", dir);
 	snprintf(moved, sizeof(moved), "%s/log.1", dir);
 	log_set_stderr(false);
@@ -31,21 +30,7 @@ static void setup(void)
 static void teardown(void)
 {
 	log_close();
-	unlink(path);
-	unlink(moved);
-	rmdir(dir);
-}
-
-static void read_file(const char *name, struct buf *out)
-{
-	char chunk[512];
-	FILE *f = fopen(name, "re");
-	ck_assert_ptr_nonnull(f);
-	size_t n;
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
-		buf_append(out, chunk, n);
-	}
-	fclose(f);
+	remove_site(dir);
 }
 
 /* The file is these lines, each behind its time. */
@@ -53,7 +38,7 @@ static void assert_lines(const char *name, const char *want)
 {
 	struct buf text = BUF_INIT;
 	struct buf got = BUF_INIT;
-	read_file(name, &text);
+	ck_assert(read_whole(name, &text));
 	for (char *line = (char *)text.p, *end; line < text.p + text.n; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(text.p + text.n - line));
 		ck_assert_ptr_nonnull(end);
@@ -102,7 +87,7 @@ START_TEST(test_a_long_line_is_cut_not_split)
 	ck_assert_int_eq(log_open(path, &err), 0);
 	log_info("%s", text);
 	log_info("next");
-	read_file(path, &got);
+	ck_assert(read_whole(path, &got));
 	ck_assert_str_eq(strchr(buf_cstr(&got), '\n') + 26, "info: next\n");
 	buf_free(&got);
 }
@@ -181,7 +166,7 @@ START_TEST(test_threads)
 	for (unsigned i = 0; i < 3; i++) {
 		pthread_join(t[i], NULL);
 	}
-	read_file(path, &got);
+	ck_assert(read_whole(path, &got));
 	for (size_t i = 0; i < got.n; i++) {
 		lines += got.p[i] == '\n';
 	}

@@ -10,14 +10,13 @@
 #include "mountopts/mountopts.h"
 #include "tests/unit/fixture.h"
 
-static char site[64];
+static char site[SITE_MAX];
 static struct mountopts o;
 static struct err err;
 
 static void setup(void)
 {
-	snprintf(site, sizeof(site), "/tmp/test_mountopts.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(site));
+	make_site(site);
 	err_clear(&err);
 }
 
@@ -28,10 +27,7 @@ static void conf_path(char path[128])
 
 static void teardown(void)
 {
-	char path[128];
-	conf_path(path);
-	unlink(path);
-	rmdir(site);
+	remove_site(site);
 	mountopts_finish(&o);
 }
 

@@ -50,9 +50,7 @@ static void finish(void)
 	pagelog_close(plog);
 	plog = NULL;
 	fault_disk_settle();
-	char command[400];
-	snprintf(command, sizeof(command), "rm -rf '%s'", f.dir);
-	ck_assert_int_eq(system(command), 0);
+	remove_site(f.dir);
 }
 
 static void put(const char *key, int value)

@@ -1,5 +1,4 @@
 /* RDS: dumps of PostgreSQL and MySQL. */
-#include "tests/unit/fixture.h"
 #include "tests/unit/rds_sql_fixture.h"
 
 /* ---- the sample database, in three dialects ---- */

@@ -2,7 +2,6 @@
 #include <float.h>
 #include <math.h>
 
-#include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 #include "tests/unit/rds_sql_fixture.h"
 

@@ -1,5 +1,4 @@
 /* RDS: tables loaded from csv, tsv, json. */
-#include "tests/unit/fixture.h"
 #include "tests/unit/rds_sql_fixture.h"
 
 static int import(

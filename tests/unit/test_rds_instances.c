@@ -725,7 +725,7 @@ static Suite *suite(void)
 	tcase_add_test(c, files_without_a_row_are_removed);
 	suite_add_tcase(s, c);
 	TCase *k = tcase_create("kill");
-	tcase_add_checked_fixture(k, make_site, teardown);
+	tcase_add_checked_fixture(k, setup_closed, teardown);
 	tcase_set_timeout(k, 100);
 	tcase_add_test(k, kill_at_any_time);
 	suite_add_tcase(s, k);

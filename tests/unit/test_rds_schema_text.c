@@ -1,5 +1,4 @@
 /* RDS: `.schema` read and written. */
-#include "tests/unit/fixture.h"
 #include "tests/unit/rds_sql_fixture.h"
 
 struct apply {

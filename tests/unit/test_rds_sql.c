@@ -1,5 +1,4 @@
 /* RDS: scripts, what users' SQL may do, what is reported. */
-#include "tests/unit/fixture.h"
 #include "tests/unit/rds_sql_fixture.h"
 
 START_TEST(statements_run_and_are_counted)

@@ -3,6 +3,8 @@
 #include "engines/rds/sql.h"
 #include "tests/unit/rds_service_fixture.h"
 
+#include <sys/stat.h>
+
 static int run(const char *text)
 {
 	struct engine_import *sink = NULL;
@@ -233,12 +235,12 @@ static int open_with(const char *dir, const char *a, const char *b, struct engin
 
 static void zones_down(void)
 {
-	nftw(site, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	remove_site(site);
 }
 
 static void zones_up(void)
 {
-	make_site();
+	make_site(site);
 	snprintf(zones[0], sizeof(zones[0]), "%s/za", site);
 	snprintf(zones[1], sizeof(zones[1]), "%s/zb", site);
 }
@@ -288,7 +290,7 @@ int main(void)
 	tcase_add_test(t, an_import_breaks_no_foreign_key);
 	suite_add_tcase(s, t);
 	t = tcase_create("views");
-	tcase_add_checked_fixture(t, make_site, zones_down);
+	tcase_add_checked_fixture(t, setup_closed, zones_down);
 	tcase_add_test(t, an_endless_view_is_stopped);
 	suite_add_tcase(s, t);
 	t = tcase_create("zones");

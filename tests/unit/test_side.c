@@ -17,7 +17,7 @@
 #define DIR_A "/dynamodb/T/a"
 #define DIR_B "/dynamodb/T/b"
 
-static char site[64];
+static char site[SITE_MAX];
 static struct side side;
 static struct err err;
 static _Atomic int n_failed;
@@ -44,8 +44,7 @@ static void begin(void)
 
 static void setup(void)
 {
-	snprintf(site, sizeof(site), "/tmp/test_side.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(site));
+	make_site(site);
 	log_set_stderr(false);
 	err_clear(&err);
 	n_failed = 0;
@@ -54,10 +53,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	char command[96];
 	side_finish(&side);
-	snprintf(command, sizeof(command), "rm -rf %s", site);
-	ck_assert_int_eq(system(command), 0); /* NOLINT(cert-env33-c) */
+	remove_site(site);
 }
 
 static void again(void)
