@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "tests/engine/profiles.h"
+#include "tests/unit/fixture.h"
 
 struct ground {
 	const struct profile *profile;

@@ -92,7 +92,7 @@ static void do_steps(int fd, const void *arg)
 		_exit(2);
 	}
 	for (unsigned long done = 0;; done++) {
-		if (w->step(s->first + done / w->n_steps, done % w->n_steps) < 0) {
+		if (w->step(s->first + done / w->n_steps, (unsigned)(done % w->n_steps)) < 0) {
 			fprintf(stderr, "step %lu: %s\n", done % w->n_steps, w->err->msg);
 			_exit(2);
 		}

@@ -36,7 +36,7 @@ void child_reap(const struct child *c);
 /* Work in steps, which a crash may fall between or into. */
 struct crash_work {
 	int (*open)(void);
-	int (*step)(unsigned long round, unsigned long step);
+	int (*step)(unsigned long round, unsigned step);
 	unsigned n_steps;      /* in a round */
 	const struct err *err; /* of open and step, which return < 0 with it */
 };

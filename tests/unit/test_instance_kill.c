@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +17,7 @@
 #define KEYS 7
 
 static struct instance_fixture x;
-static int told[2]; /* a pipe from the child */
+static int acks; /* in the child: to tell by */
 
 enum what { WROTE, PROMOTING, PROMOTED, MADE, REMOVED };
 
@@ -38,7 +37,7 @@ static unsigned rounds(unsigned usual)
 static void tell(enum what what, int64_t value)
 {
 	struct message m = {.what = what, .value = value};
-	if (write(told[1], &m, sizeof(m)) != sizeof(m)) {
+	if (write(acks, &m, sizeof(m)) != sizeof(m)) {
 		_exit(1);
 	}
 }
@@ -118,14 +117,16 @@ static void act(unsigned choice, int64_t value)
 	}
 }
 
-static void child(int64_t first)
+static void child(int fd, const void *arg)
 {
+	const int64_t *first = arg;
 	struct err err = {0};
+	acks = fd;
 	if (instance_open(&x.config, &x.i, &err) != 0) {
 		fprintf(stderr, "%s\n", err.msg);
 		_exit(2);
 	}
-	for (int64_t value = first;; value++) {
+	for (int64_t value = *first;; value++) {
 		put(value);
 		act((unsigned)rng() % 16, value);
 	}
@@ -138,10 +139,10 @@ struct seen {
 	bool promoting;
 };
 
-static void collect(pid_t pid, unsigned n, struct seen *s)
+static void collect(const struct child *c, unsigned n, struct seen *s)
 {
 	struct message m;
-	for (unsigned got = 0; read(told[0], &m, sizeof(m)) == sizeof(m);) {
+	for (unsigned got = 0; read(c->told, &m, sizeof(m)) == sizeof(m);) {
 		if (m.what == WROTE) {
 			s->last = m.value;
 			s->promoting = false;
@@ -149,7 +150,7 @@ static void collect(pid_t pid, unsigned n, struct seen *s)
 		s->promoting = m.what == PROMOTING || (s->promoting && m.what != PROMOTED);
 		if (++got == n) {
 			usleep((useconds_t)(n * 997 % 9000));
-			kill(pid, SIGKILL);
+			kill(c->pid, SIGKILL);
 		}
 	}
 }
@@ -238,20 +239,12 @@ START_TEST(test_kill_9_leaves_before_or_after)
 	x.settings.retention_days = 1;
 	ck_ok(instance_create(&x.config, &x.settings, NULL, NEW_ERR));
 	for (unsigned round = 0; round < rounds(12); round++) {
-		ck_assert_int_eq(pipe(told), 0);
+		int64_t first = s.last + 1;
 		rng_seed(seed + round);
-		pid_t pid = fork();
-		if (pid == 0) {
-			close(told[0]);
-			child(s.last + 1);
-		}
-		close(told[1]);
+		struct child c = child_start(child, &first);
 		s.promoting = false;
-		collect(pid, 2 + (unsigned)rng() % 40, &s);
-		close(told[0]);
-		int status;
-		waitpid(pid, &status, 0);
-		ck_assert_msg(WIFSIGNALED(status), "round %u: exit %d", round, status);
+		collect(&c, 2 + (unsigned)rng() % 40, &s);
+		child_reap(&c);
 		check_all(&s);
 	}
 	instance_fixture_end(&x);

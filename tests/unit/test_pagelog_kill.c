@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
@@ -17,7 +16,7 @@
 #define SUM "SELECT total(v) FROM kv"
 
 static struct log_fixture x;
-static int ack_pipe[2];
+static int acks; /* in the child: to tell by */
 
 /* In the child: one write, acknowledged through the pipe. */
 static void write_one(int64_t value)
@@ -25,7 +24,7 @@ static void write_one(int64_t value)
 	char key[8];
 	snprintf(key, sizeof(key), "k%d", (int)(value % 7));
 	if (fixture_put(x.f.s, key, value, (size_t)(value * 37 % 9000), NULL) != 0 ||
-		write(ack_pipe[1], &value, sizeof(value)) != sizeof(value)) {
+		write(acks, &value, sizeof(value)) != sizeof(value)) {
 		_exit(1);
 	}
 }
@@ -51,29 +50,31 @@ static void maintain(int64_t value, struct replica **replica)
 	}
 }
 
-static void child(int64_t first)
+static void child(int fd, const void *arg)
 {
+	const int64_t *first = arg;
 	struct replica *replica = NULL;
 	struct base b;
+	acks = fd;
 	log_fixture_open(&x);
 	if (base_find(&x.bases, UINT64_MAX, &b, NULL) != 0 &&
 		base_take(&x.bases, x.f.s, &b, NULL) != 0) {
 		_exit(2);
 	}
-	for (int64_t value = first;; value++) {
+	for (int64_t value = *first;; value++) {
 		write_one(value);
 		maintain(value, &replica);
 	}
 }
 
 /* The last value acknowledged. */
-static int64_t collect(pid_t pid, unsigned n, int64_t last)
+static int64_t collect(const struct child *c, unsigned n, int64_t last)
 {
 	int64_t value;
-	for (unsigned got = 0; read(ack_pipe[0], &value, sizeof(value)) == sizeof(value);) {
+	for (unsigned got = 0; read(c->told, &value, sizeof(value)) == sizeof(value);) {
 		last = value;
 		if (++got == n) {
-			kill(pid, SIGKILL);
+			kill(c->pid, SIGKILL);
 		}
 	}
 	return last;
@@ -142,18 +143,10 @@ START_TEST(test_kill_9_loses_nothing_of_log_standby_and_replica)
 	log_fixture_start(&x, NULL, NULL, true);
 	log_fixture_close(&x);
 	for (int round = 0; round < rounds; round++) {
-		ck_assert_int_eq(pipe(ack_pipe), 0);
-		pid_t pid = fork();
-		if (pid == 0) {
-			close(ack_pipe[0]);
-			child(last + 1);
-		}
-		close(ack_pipe[1]);
-		last = collect(pid, 3 + (unsigned)(round * 29 % 71), last);
-		close(ack_pipe[0]);
-		int status;
-		waitpid(pid, &status, 0);
-		ck_assert(WIFSIGNALED(status));
+		int64_t first = last + 1;
+		struct child c = child_start(child, &first);
+		last = collect(&c, 3 + (unsigned)(round * 29 % 71), last);
+		child_reap(&c);
 		last = check_all(last);
 	}
 	log_fixture_end(&x);

@@ -3,9 +3,7 @@
 #include "tests/unit/rds_service_fixture.h"
 
 #include <dirent.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 /* ---- names and times ---- */
 
@@ -587,49 +585,12 @@ static int step(unsigned long n, unsigned which)
 	}
 }
 
-/* The child: steps without end, each told once it is done. */
-static _Noreturn void work(int fd, unsigned long first)
+static int begin(void)
 {
-	if (open_engine(false) < 0) {
-		fprintf(stderr, "open: %s\n", err.msg);
-		_exit(2);
-	}
-	for (unsigned long done = 0;; done++) {
-		if (step(first + done / N_STEPS, done % N_STEPS) < 0) {
-			fprintf(stderr, "step %lu: %s\n", done % N_STEPS, err.msg);
-			_exit(2);
-		}
-		if (write(fd, "x", 1) != 1) {
-			_exit(2);
-		}
-	}
+	return open_engine(false);
 }
 
-/* Lets a child work for a while and kills it; the steps it acknowledged. */
-static unsigned long work_and_kill(unsigned long first, unsigned microseconds)
-{
-	char done[256];
-	unsigned long n = 0;
-	int fds[2];
-	int status;
-	ck_assert_int_eq(pipe(fds), 0);
-	pid_t pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		close(fds[0]);
-		work(fds[1], first);
-	}
-	close(fds[1]);
-	usleep(microseconds);
-	kill(pid, SIGKILL);
-	for (ssize_t got; (got = read(fds[0], done, sizeof(done))) > 0;) {
-		n += (unsigned long)got;
-	}
-	close(fds[0]);
-	waitpid(pid, &status, 0);
-	ck_assert_msg(WIFSIGNALED(status), "the child failed by itself");
-	return n;
-}
+static const struct crash_work work = {begin, step, N_STEPS, &err};
 
 static bool snapshot_exists(const char *name)
 {
@@ -672,7 +633,8 @@ START_TEST(kill_at_any_time)
 	unsigned instances = 0;
 	unsigned snapshots = 0;
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		unsigned long done = work_and_kill(first, 2000 + (unsigned)rand_r(&seed) % 150000);
+		unsigned long done =
+			work_and_kill(&work, first, 2000 + (unsigned)rand_r(&seed) % 150000);
 		unsigned long last = first + done / N_STEPS;
 		engine_up();
 		struct state s = state_of(last);

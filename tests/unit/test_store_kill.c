@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/fixture.h"
@@ -22,7 +21,7 @@ struct ack {
 	int64_t time;
 };
 
-static int ack_pipe[2];
+static int acks; /* in the child: to tell by */
 
 static int put_stamped(struct store_txn *t, void *arg, struct err *err)
 {
@@ -48,18 +47,20 @@ static void *write_until_killed(void *arg)
 	for (;;) {
 		a.value++;
 		if (store_write(f.s, NULL, 0, put_stamped, &a, NULL) != 0 ||
-			write(ack_pipe[1], &a, sizeof(a)) != sizeof(a)) {
+			write(acks, &a, sizeof(a)) != sizeof(a)) {
 			_exit(1);
 		}
 	}
 	return NULL;
 }
 
-static void child(const uint32_t *value)
+static void child(int fd, const void *arg)
 {
+	const uint32_t *value = arg;
 	uint32_t first[4];
 	pthread_t t;
 	struct err err = {0};
+	acks = fd;
 	if (store_open(&f.config, &f.s, &err) != 0) {
 		_exit(2);
 	}
@@ -83,14 +84,14 @@ static bool cmp_newer(const struct ack *a, const struct seen *before)
 }
 
 /* Reads the acknowledgements of one round; kills the child after `n`. */
-static void collect(struct seen *seen, pid_t pid, unsigned n)
+static void collect(struct seen *seen, const struct child *c, unsigned n)
 {
 	struct ack a;
 	struct seen before = *seen;
 	unsigned got = 0;
-	while (read(ack_pipe[0], &a, sizeof(a)) == sizeof(a)) {
+	while (read(c->told, &a, sizeof(a)) == sizeof(a)) {
 		if (++got == n) {
-			kill(pid, SIGKILL);
+			kill(c->pid, SIGKILL);
 		}
 		ck_assert(cmp_newer(&a, &before));
 		ck_assert_uint_eq(a.value, seen->value[a.thread] + 1);
@@ -126,19 +127,9 @@ static void kill_rounds(enum store_sync sync, int rounds)
 	struct seen seen = {0};
 	fixture_init(&f, sync);
 	for (int round = 0; round < rounds; round++) {
-		ck_assert_int_eq(pipe(ack_pipe), 0);
-		pid_t pid = fork();
-		if (pid == 0) {
-			close(ack_pipe[0]);
-			child(seen.value);
-			_exit(3);
-		}
-		close(ack_pipe[1]);
-		collect(&seen, pid, 10 + (unsigned)round * 23);
-		close(ack_pipe[0]);
-		int status;
-		waitpid(pid, &status, 0);
-		ck_assert(WIFSIGNALED(status));
+		struct child c = child_start(child, seen.value);
+		collect(&seen, &c, 10 + (unsigned)round * 23);
+		child_reap(&c);
 		compare(&seen);
 	}
 	fixture_end(&f);
