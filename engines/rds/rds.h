@@ -12,7 +12,7 @@
  *   lifecycle: catalog.c instance states, commands*.c views.c status.c
  *   sql:       script.c query.c dump.c load.c export*.c import*.c dialect.c guard.c
  *   rows:      schema.c table_sql.c key.c row_json.c row_read.c row_parse.c row_write.c
- *              row_rename.c column.c stamp.c stamp_note.c foreign_key.c
+ *              row_rename.c column.c stamp*.c foreign_key.c
  *   source.h                    where rows are: an instance, an attached file, a copy
  */
 #ifndef DBMOUNT_RDS_H
