@@ -1,57 +1,20 @@
-/* What the DynamoDB tests share: an engine over a directory of its own, and
- * paths in few words. Each test program includes it once. */
+/* What the DynamoDB tests share: an engine over a directory of its own.
+ * Each test program includes it once. */
 #ifndef DBMOUNT_TEST_DYNAMODB_FIXTURE_H
 #define DBMOUNT_TEST_DYNAMODB_FIXTURE_H
 
-#include <check.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/dynamodb/dynamodb.h"
-#include "tests/unit/fixture.h"
+#include "tests/unit/calls.h"
 
 #define OPS (&dynamodb_sqlite_ops)
 
 static char site[SITE_MAX];
 static void *ctx;
-static struct err err;
 static struct engine_config config;
-
-__attribute__((unused)) static struct epath path_of(const char *const *keys, unsigned n)
-{
-	struct epath p = {.depth = n};
-	for (unsigned i = 0; i < n; i++) {
-		p.key[i] = slice_of(keys[i]);
-	}
-	return p;
-}
-
-#define PATH(...)                                                                                  \
-	(&(struct epath[]){path_of((const char *const[]){__VA_ARGS__},                             \
-		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))}[0])
-#define ROOT (&(struct epath){0})
-
-/* The call must succeed, and say why when it does not. */
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		err_clear(&err);                                                                   \
-		int ok_rc = (call);                                                                \
-		ck_assert_msg(ok_rc == 0, "%s: %d %s", #call, ok_rc, err.msg);                     \
-	} while (0)
-
-/* The call must fail with this errno. */
-#define FAILS(errno_, call)                                                                        \
-	do {                                                                                       \
-		err_clear(&err);                                                                   \
-		int ok_rc = (call);                                                                \
-		ck_assert_msg(ok_rc == -(errno_), "%s: %d %s", #call, ok_rc, err.msg);             \
-		ck_assert_int_eq(err.code, errno_);                                                \
-		ck_assert_str_ne(err.msg, "");                                                     \
-	} while (0)
-
-#define SAYS(text) ck_assert_msg(strstr(err.msg, text) != NULL, "%s", err.msg)
 
 static void engine_up(void)
 {

@@ -7,15 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const sql[FX_N] = {
-	[FX_PUT] = "REPLACE INTO kv(k, v, body) VALUES (?1, ?2, ?3)",
-	[FX_GET] = "SELECT v FROM kv WHERE k = ?1",
-	[FX_COUNT] = "SELECT count(*) FROM kv",
-	[FX_INSERT] = "INSERT INTO kv(k, v) VALUES (?1, ?2)",
-	[FX_SUM] = "SELECT sum(v) FROM kv",
-	[FX_BROKEN] = "SELECT k FROM nowhere",
-};
-
 static void on_event(void *arg, enum instance_event what, const char *detail)
 {
 	struct instance_fixture *x = arg;
@@ -40,7 +31,7 @@ void instance_fixture_init(struct instance_fixture *x)
 		.application_id = FIXTURE_APP_ID,
 		.schema_version = 3,
 		.schema = FIXTURE_SCHEMA,
-		.sql = sql,
+		.sql = fixture_sql,
 		.n_sql = FX_N,
 		.event = on_event,
 		.arg = x,
@@ -118,34 +109,10 @@ const char *in_own(const struct instance_fixture *x, const char *name)
 
 /* ---- data ---- */
 
-struct put {
-	const char *key;
-	int64_t value;
-	size_t body;
-};
-
-static int put_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	const struct put *p = arg;
-	sqlite3_stmt *stmt = store_txn_stmt(t, FX_PUT, err);
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	char *body = malloc(p->body + 1);
-	memset(body, (int)(p->value & 0xff), p->body);
-	store_bind_slice(stmt, 1, slice_of(p->key));
-	sqlite3_bind_int64(stmt, 2, p->value);
-	store_bind_slice(stmt, 3, slice_make(body, p->body));
-	int rc = store_step(stmt, err);
-	sqlite3_clear_bindings(stmt);
-	free(body);
-	return rc;
-}
-
 int instance_put(struct instance *i, const char *key, int64_t value, size_t body, struct err *err)
 {
-	struct put p = {key, value, body};
-	return instance_write(i, NULL, 0, put_fn, &p, err);
+	struct fixture_row row = {key, value, body};
+	return instance_write(i, NULL, 0, fixture_put_row, &row, err);
 }
 
 struct get {
@@ -184,7 +151,7 @@ static int replica_fn(sqlite3 *db, uint64_t sequence, void *arg, struct err *err
 	struct get *g = arg;
 	sqlite3_stmt *stmt = NULL;
 	(void)sequence;
-	if (sqlite3_prepare_v2(db, sql[FX_GET], -1, &stmt, NULL) != SQLITE_OK) {
+	if (sqlite3_prepare_v2(db, fixture_sql[FX_GET], -1, &stmt, NULL) != SQLITE_OK) {
 		return store_sql_error(db, NULL, err);
 	}
 	store_bind_slice(stmt, 1, slice_of(g->key));

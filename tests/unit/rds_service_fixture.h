@@ -3,51 +3,17 @@
 #ifndef DBMOUNT_TEST_RDS_SERVICE_FIXTURE_H
 #define DBMOUNT_TEST_RDS_SERVICE_FIXTURE_H
 
-#include <check.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engines/rds/lifecycle.h"
-#include "tests/unit/fixture.h"
+#include "tests/unit/calls.h"
 
 static char site[SITE_MAX];
 static struct engine *engine;
-static struct err err;
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buf events; /* under events_lock: "PATH: TEXT" a line */
 static unsigned n_changed;
-
-static struct epath path_of(const char *const *keys, unsigned n)
-{
-	struct epath p = {.depth = n};
-	for (unsigned i = 0; i < n; i++) {
-		p.key[i] = slice_of(keys[i]);
-	}
-	return p;
-}
-
-#define PATH(...)                                                                                  \
-	(&(struct epath[]){path_of((const char *const[]){__VA_ARGS__},                             \
-		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))}[0])
-#define ROOT (&(struct epath){0})
-
-/* The call must succeed, and say why when it does not. */
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		err_clear(&err);                                                                   \
-		int ok_rc = (call);                                                                \
-		ck_assert_msg(ok_rc == 0, "%s: %d %s", #call, ok_rc, err.msg);                     \
-	} while (0)
-
-/* The call must fail with this errno and say this. */
-#define FAILS(errno_, text, call)                                                                  \
-	do {                                                                                       \
-		err_clear(&err);                                                                   \
-		int ok_rc = (call);                                                                \
-		ck_assert_msg(ok_rc == -(errno_), "%s: %d %s", #call, ok_rc, err.msg);             \
-		ck_assert_msg(strstr(err.msg, text) != NULL, "%s", err.msg);                       \
-	} while (0)
 
 static void on_event(void *arg, const char *service, const struct epath *path, const char *text)
 {

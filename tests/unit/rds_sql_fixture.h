@@ -3,35 +3,16 @@
 #ifndef DBMOUNT_TEST_RDS_SQL_FIXTURE_H
 #define DBMOUNT_TEST_RDS_SQL_FIXTURE_H
 
-#include <check.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engines/rds/sql.h"
-#include "tests/unit/fixture.h"
+#include "tests/unit/calls.h"
 
 static char site[SITE_MAX];
 static struct rds_source *source;
-static struct err err;
 static struct buf report;
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		err_clear(&err);                                                                   \
-		int ok_rc = (call);                                                                \
-		ck_assert_msg(ok_rc == 0, "%s: %d %s", #call, ok_rc, err.msg);                     \
-	} while (0)
-
-#define FAILS(errno_, call)                                                                        \
-	do {                                                                                       \
-		err_clear(&err);                                                                   \
-		int ok_rc = (call);                                                                \
-		ck_assert_msg(ok_rc == -(errno_), "%s: %d %s", #call, ok_rc, err.msg);             \
-		ck_assert_int_eq(err.code, errno_);                                                \
-	} while (0)
-
-#define SAYS(text) ck_assert_msg(strstr(err.msg, text) != NULL, "%s", err.msg)
 #define REPORTS(text)                                                                              \
 	ck_assert_msg(strstr(buf_cstr(&report), text) != NULL, "%s", buf_cstr(&report))
 

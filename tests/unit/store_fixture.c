@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const fixture_sql[FX_N] = {
+const char *const fixture_sql[FX_N] = {
 	[FX_PUT] = "REPLACE INTO kv(k, v, body) VALUES (?1, ?2, ?3)",
 	[FX_GET] = "SELECT v FROM kv WHERE k = ?1",
 	[FX_COUNT] = "SELECT count(*) FROM kv",
@@ -86,15 +86,9 @@ bool fixture_has(const struct fixture *f, const char *suffix)
 	return access(path, F_OK) == 0;
 }
 
-struct put {
-	const char *key;
-	int64_t value;
-	size_t body;
-};
-
-static int put_fn(struct store_txn *t, void *arg, struct err *err)
+int fixture_put_row(struct store_txn *t, void *arg, struct err *err)
 {
-	const struct put *p = arg;
+	const struct fixture_row *p = arg;
 	sqlite3_stmt *stmt = store_txn_stmt(t, FX_PUT, err);
 	if (stmt == NULL) {
 		return -err->code;
@@ -113,9 +107,9 @@ static int put_fn(struct store_txn *t, void *arg, struct err *err)
 
 int fixture_put(struct store *s, const char *key, int64_t value, size_t body, struct err *err)
 {
-	struct put p = {.key = key, .value = value, .body = body};
+	struct fixture_row row = {.key = key, .value = value, .body = body};
 	uint64_t hash = store_key_hash(slice_of(key), slice_of(""));
-	return store_write(s, &hash, 1, put_fn, &p, err);
+	return store_write(s, &hash, 1, fixture_put_row, &row, err);
 }
 
 int64_t fixture_get(struct store *s, const char *key, struct err *err)

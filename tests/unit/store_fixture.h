@@ -9,7 +9,8 @@
 #define FIXTURE_SCHEMA                                                                             \
 	"CREATE TABLE kv(k BLOB PRIMARY KEY, v INTEGER NOT NULL, body BLOB) WITHOUT ROWID;"
 
-enum fixture_sql { FX_PUT, FX_GET, FX_COUNT, FX_INSERT, FX_SUM, FX_BROKEN, FX_N };
+enum fixture_stmt { FX_PUT, FX_GET, FX_COUNT, FX_INSERT, FX_SUM, FX_BROKEN, FX_N };
+extern const char *const fixture_sql[FX_N];
 
 struct fixture {
 	char dir[SITE_MAX];
@@ -26,6 +27,12 @@ void fixture_close(struct fixture *f);
 void fixture_end(struct fixture *f);
 
 /* `body` bytes that differ with each call make a row as large as wanted. */
+struct fixture_row {
+	const char *key;
+	int64_t value;
+	size_t body;
+};
+int fixture_put_row(struct store_txn *t, void *row, struct err *err);
 int fixture_put(struct store *s, const char *key, int64_t value, size_t body, struct err *err);
 /* The value; -1: no such key; -2: an error, in err. */
 int64_t fixture_get(struct store *s, const char *key, struct err *err);

@@ -17,7 +17,7 @@ START_TEST(identifiers)
 		OK(rds_check_name("DBInstanceIdentifier", slice_of(*p), RDS_NAME_MAX, &err));
 	}
 	for (const char *const *p = bad; *p != NULL; p++) {
-		FAILS(EINVAL,
+		REFUSES(EINVAL,
 			"InvalidParameterValue: The parameter DBInstanceIdentifier is not a valid "
 			"identifier. Identifiers must begin with a letter; must contain only ASCII "
 			"letters, digits, and hyphens; and must not end with a hyphen or contain "
@@ -27,9 +27,9 @@ START_TEST(identifiers)
 	}
 	memset(name, 'a', sizeof(name));
 	OK(rds_check_name("X", slice_make(name, 63), RDS_NAME_MAX, &err));
-	FAILS(EINVAL, "63 characters",
+	REFUSES(EINVAL, "63 characters",
 		rds_check_name("X", slice_make(name, 64), RDS_NAME_MAX, &err));
-	FAILS(EINVAL, "255 characters",
+	REFUSES(EINVAL, "255 characters",
 		rds_check_name("X", slice_make(name, 256), RDS_SNAPSHOT_MAX, &err));
 }
 END_TEST
@@ -37,7 +37,7 @@ END_TEST
 START_TEST(capitals_are_refused_in_the_tree_and_folded_in_commands)
 {
 	char name[RDS_NAME_MAX + 1];
-	FAILS(EINVAL, "use 'shop'", engine_mkdir(engine, PATH("Shop"), &err));
+	REFUSES(EINVAL, "use 'shop'", engine_mkdir(engine, PATH("Shop"), &err));
 	OK(rds_take_name("X", "Shop-2", RDS_NAME_MAX, name, &err));
 	ck_assert_str_eq(name, "shop-2");
 }
@@ -66,7 +66,8 @@ START_TEST(times)
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int64_t t;
-		FAILS(EINVAL, "InvalidParameterValue", rds_time_parse(slice_of(bad[i]), &t, &err));
+		REFUSES(EINVAL, "InvalidParameterValue",
+			rds_time_parse(slice_of(bad[i]), &t, &err));
 	}
 }
 END_TEST
@@ -77,12 +78,12 @@ START_TEST(instances_come_and_go)
 {
 	OK(engine_mkdir(engine, PATH("shop"), &err));
 	expect_event("shop: RDS-EVENT-0005 creation: DB instance created.");
-	FAILS(EEXIST, "DBInstanceAlreadyExists", engine_mkdir(engine, PATH("shop"), &err));
+	REFUSES(EEXIST, "DBInstanceAlreadyExists", engine_mkdir(engine, PATH("shop"), &err));
 	OK(engine_mkdir(engine, PATH("bank"), &err));
 	expect_list(ROOT, "bank shop ");
 	engine_again();
 	expect_list(ROOT, "bank shop ");
-	FAILS(ENOENT, "DBInstanceNotFound: DBInstance x not found.",
+	REFUSES(ENOENT, "DBInstanceNotFound: DBInstance x not found.",
 		engine_rmdir(engine, PATH("x"), &err));
 	OK(engine_rmdir(engine, PATH("bank"), &err));
 	expect_event(": RDS-EVENT-0003 deletion: DB instance deleted. [bank]");
@@ -96,7 +97,7 @@ START_TEST(only_an_instance_without_tables_is_removed)
 {
 	OK(engine_mkdir(engine, PATH("shop"), &err));
 	OK(engine_mkdir(engine, PATH("shop", "T"), &err));
-	FAILS(ENOTEMPTY, "(T)", engine_rmdir(engine, PATH("shop"), &err));
+	REFUSES(ENOTEMPTY, "(T)", engine_rmdir(engine, PATH("shop"), &err));
 	expect_status(PATH("shop"), "DBInstanceStatus", "\"available\"");
 	OK(engine_rmdir(engine, PATH("shop", "T"), &err));
 	OK(engine_rmdir(engine, PATH("shop"), &err));
@@ -109,10 +110,10 @@ START_TEST(instances_are_renamed_and_exchanged)
 	OK(engine_mkdir(engine, PATH("a"), &err));
 	OK(engine_mkdir(engine, PATH("a", "T"), &err));
 	OK(engine_mkdir(engine, PATH("b"), &err));
-	FAILS(EEXIST, "DBInstanceAlreadyExists",
+	REFUSES(EEXIST, "DBInstanceAlreadyExists",
 		engine_rename(engine, PATH("a"), PATH("b"), RENAME_NOREPLACE, &err));
-	FAILS(ENOTEMPTY, "(T)", engine_rename(engine, PATH("b"), PATH("a"), 0, &err));
-	FAILS(EINVAL, "NewDBInstanceIdentifier",
+	REFUSES(ENOTEMPTY, "(T)", engine_rename(engine, PATH("b"), PATH("a"), 0, &err));
+	REFUSES(EINVAL, "NewDBInstanceIdentifier",
 		engine_rename(engine, PATH("a"), PATH("x_y"), 0, &err));
 	OK(engine_rename(engine, PATH("a"), PATH("c"), 0, &err));
 	expect_list(ROOT, "b c ");
@@ -131,8 +132,8 @@ START_TEST(a_protected_instance_stays)
 	OK(engine_mkdir(engine, PATH("shop"), &err));
 	OK(command(PATH("shop"), "deletion-protection on"));
 	engine_again();
-	FAILS(EBUSY, "Cannot delete protected DB Instance", command(PATH("shop"), "delete"));
-	FAILS(EBUSY, "Cannot delete protected DB Instance",
+	REFUSES(EBUSY, "Cannot delete protected DB Instance", command(PATH("shop"), "delete"));
+	REFUSES(EBUSY, "Cannot delete protected DB Instance",
 		engine_rmdir(engine, PATH("shop"), &err));
 	OK(command(PATH("shop"), "deletion-protection off"));
 	OK(engine_rmdir(engine, PATH("shop"), &err));
@@ -148,14 +149,14 @@ START_TEST(a_stopped_instance_serves_nothing_until_started)
 	engine_again();
 	expect_status(PATH("shop"), "DBInstanceStatus", "\"stopped\"");
 	ck_assert(exists(PATH("shop")));
-	FAILS(EBUSY, "InvalidDBInstanceState",
+	REFUSES(EBUSY, "InvalidDBInstanceState",
 		engine_list(engine, PATH("shop"), NULL, 0, add_name, &events, &err));
-	FAILS(EBUSY, "InvalidDBInstanceState", command(PATH("shop"), "snapshot s1"));
-	FAILS(EBUSY, "InvalidDBInstanceState", command(PATH("shop"), "reboot"));
+	REFUSES(EBUSY, "InvalidDBInstanceState", command(PATH("shop"), "snapshot s1"));
+	REFUSES(EBUSY, "InvalidDBInstanceState", command(PATH("shop"), "reboot"));
 	OK(command(PATH("shop"), "start"));
 	expect_event("shop: RDS-EVENT-0088 notification: DB instance started.");
 	expect_list(PATH("shop"), "T ");
-	FAILS(EBUSY, "InvalidDBInstanceState", command(PATH("shop"), "start"));
+	REFUSES(EBUSY, "InvalidDBInstanceState", command(PATH("shop"), "start"));
 }
 END_TEST
 
@@ -175,24 +176,24 @@ START_TEST(arguments_are_checked)
 {
 	OK(engine_mkdir(engine, PATH("shop"), &err));
 	const struct epath *shop = PATH("shop");
-	FAILS(EINVAL, "Retention period must be between 0 and 35.",
+	REFUSES(EINVAL, "Retention period must be between 0 and 35.",
 		command(shop, "backup-retention 36"));
-	FAILS(EINVAL, "between 0 and 35", command(shop, "backup-retention -1"));
-	FAILS(EINVAL, "on or off", command(shop, "multi-az maybe"));
-	FAILS(EINVAL, "'pending' is expected", command(shop, "multi-az on later"));
-	FAILS(EINVAL, "availability zones are a and b", command(shop, "create-replica r az=c"));
-	FAILS(EINVAL, "delay=", command(shop, "create-replica r delay=5x"));
-	FAILS(EINVAL, "delay=", command(shop, "create-replica r delay=25h"));
-	FAILS(EINVAL, "az=, region= or delay=", command(shop, "create-replica r zone=a"));
-	FAILS(EINVAL, "not a valid identifier", command(shop, "create-replica r_1"));
-	FAILS(EINVAL, "not a valid identifier", command(shop, "snapshot rds:x"));
-	FAILS(EINVAL, "'as' is expected", command(shop, "restore s to t"));
-	FAILS(EINVAL, "'with-failover' is expected", command(shop, "reboot hard"));
-	FAILS(EINVAL, "InvalidParameterCombination", command(shop, "reboot with-failover"));
-	FAILS(EINVAL, "InvalidParameterCombination", command(shop, "failover"));
-	FAILS(EINVAL, "the name is missing", command(shop, "delete final-snapshot"));
-	FAILS(ENOENT, "DBSnapshotNotFound", command(shop, "restore s as t"));
-	FAILS(ENOENT, "DBSnapshotNotFound", command(ROOT, "delete-snapshot s"));
+	REFUSES(EINVAL, "between 0 and 35", command(shop, "backup-retention -1"));
+	REFUSES(EINVAL, "on or off", command(shop, "multi-az maybe"));
+	REFUSES(EINVAL, "'pending' is expected", command(shop, "multi-az on later"));
+	REFUSES(EINVAL, "availability zones are a and b", command(shop, "create-replica r az=c"));
+	REFUSES(EINVAL, "delay=", command(shop, "create-replica r delay=5x"));
+	REFUSES(EINVAL, "delay=", command(shop, "create-replica r delay=25h"));
+	REFUSES(EINVAL, "az=, region= or delay=", command(shop, "create-replica r zone=a"));
+	REFUSES(EINVAL, "not a valid identifier", command(shop, "create-replica r_1"));
+	REFUSES(EINVAL, "not a valid identifier", command(shop, "snapshot rds:x"));
+	REFUSES(EINVAL, "'as' is expected", command(shop, "restore s to t"));
+	REFUSES(EINVAL, "'with-failover' is expected", command(shop, "reboot hard"));
+	REFUSES(EINVAL, "InvalidParameterCombination", command(shop, "reboot with-failover"));
+	REFUSES(EINVAL, "InvalidParameterCombination", command(shop, "failover"));
+	REFUSES(EINVAL, "the name is missing", command(shop, "delete final-snapshot"));
+	REFUSES(ENOENT, "DBSnapshotNotFound", command(shop, "restore s as t"));
+	REFUSES(ENOENT, "DBSnapshotNotFound", command(ROOT, "delete-snapshot s"));
 	expect_status(shop, "DBInstanceStatus", "\"available\"");
 }
 END_TEST
@@ -206,7 +207,7 @@ START_TEST(snapshots_outlive_their_instance)
 	OK(engine_view_create(engine, PATH("shop"), ENGINE_VIEW_SNAPSHOT, slice_of("s1"), &err));
 	expect_event("shop: RDS-EVENT-0042 creation: Manual snapshot created. [s1]");
 	OK(engine_mkdir(engine, PATH("shop", "U"), &err));
-	FAILS(EEXIST, "DBSnapshotAlreadyExists", command(PATH("shop"), "snapshot s1"));
+	REFUSES(EEXIST, "DBSnapshotAlreadyExists", command(PATH("shop"), "snapshot s1"));
 	OK(command(PATH("shop"), "delete final-snapshot Last"));
 	engine_again();
 	expect_list(ROOT, "");
@@ -214,7 +215,7 @@ START_TEST(snapshots_outlive_their_instance)
 	OK(command(ROOT, "restore s1 as one"));
 	expect_event("one: RDS-EVENT-0043 restoration: Restored from snapshot s1.");
 	OK(command(ROOT, "restore last as two"));
-	FAILS(EEXIST, "DBInstanceAlreadyExists", command(ROOT, "restore last as two"));
+	REFUSES(EEXIST, "DBInstanceAlreadyExists", command(ROOT, "restore last as two"));
 	expect_list(PATH("one"), "T ");
 	expect_list(PATH("two"), "T U ");
 	OK(engine_view_remove(engine, ROOT, ENGINE_VIEW_SNAPSHOT, slice_of("s1"), &err));
@@ -235,10 +236,10 @@ START_TEST(a_snapshot_is_a_tree_that_cannot_be_changed)
 	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_SNAPSHOT, slice_of("s1"), &view, &err));
 	expect_list_of(view, PATH("shop"), "T ");
 	expect_list_of(view, PATH("shop", "T"), "");
-	FAILS(EROFS, "snapshot", engine_mkdir(view, PATH("shop", "U"), &err));
+	REFUSES(EROFS, "snapshot", engine_mkdir(view, PATH("shop", "U"), &err));
 	engine_unref(view);
 	expect_list(PATH("shop"), "");
-	FAILS(ENOENT, "DBSnapshotNotFound",
+	REFUSES(ENOENT, "DBSnapshotNotFound",
 		engine_view(
 			engine, PATH("shop"), ENGINE_VIEW_SNAPSHOT, slice_of("s2"), &view, &err));
 }
@@ -252,10 +253,10 @@ START_TEST(a_snapshot_is_of_one_instance)
 	OK(command(PATH("a"), "snapshot s1"));
 	expect_views(PATH("a"), ENGINE_VIEW_SNAPSHOT, "s1 ");
 	expect_views(PATH("b"), ENGINE_VIEW_SNAPSHOT, "");
-	FAILS(ENOENT, "DBSnapshotNotFound",
+	REFUSES(ENOENT, "DBSnapshotNotFound",
 		engine_view(engine, PATH("b"), ENGINE_VIEW_SNAPSHOT, slice_of("s1"), &view, &err));
-	FAILS(ENOENT, "a snapshot of instance a", command(PATH("b"), "delete-snapshot s1"));
-	FAILS(EEXIST, "DBSnapshotAlreadyExists", command(PATH("b"), "snapshot s1"));
+	REFUSES(ENOENT, "a snapshot of instance a", command(PATH("b"), "delete-snapshot s1"));
+	REFUSES(EEXIST, "DBSnapshotAlreadyExists", command(PATH("b"), "snapshot s1"));
 	OK(engine_rename(engine, PATH("a"), PATH("c"), 0, &err));
 	expect_views(PATH("c"), ENGINE_VIEW_SNAPSHOT, "s1 ");
 }
@@ -288,11 +289,11 @@ START_TEST(a_dump_makes_an_instance_or_nothing)
 	expect_event("shop: RDS-EVENT-0005 creation: DB instance created.");
 	expect_list(PATH("shop"), "T V ");
 	expect_list(PATH("shop", "T"), "1 ");
-	FAILS(EEXIST, "DBInstanceAlreadyExists", load(PATH("shop"), "create", "SELECT 1;"));
-	FAILS(EEXIST, "DBInstanceAlreadyExists", load(PATH("shop"), "replace", "SELECT 1;"));
-	FAILS(EINVAL, "line 2",
+	REFUSES(EEXIST, "DBInstanceAlreadyExists", load(PATH("shop"), "create", "SELECT 1;"));
+	REFUSES(EEXIST, "DBInstanceAlreadyExists", load(PATH("shop"), "replace", "SELECT 1;"));
+	REFUSES(EINVAL, "line 2",
 		load(PATH("bank"), "create", "CREATE TABLE T(x);\nINSERT INTO U VALUES(1);"));
-	FAILS(EINVAL, "not a valid identifier", load(PATH("a--b"), "create", "SELECT 1;"));
+	REFUSES(EINVAL, "not a valid identifier", load(PATH("a--b"), "create", "SELECT 1;"));
 	expect_list(ROOT, "shop ");
 	engine_again();
 	expect_list(ROOT, "shop ");
@@ -305,9 +306,9 @@ START_TEST(a_script_runs_whole_or_not_at_all)
 	OK(engine_mkdir(engine, PATH("shop"), &err));
 	OK(load(PATH("shop"), "run", "CREATE TABLE T(id INTEGER PRIMARY KEY, x);"));
 	OK(load(PATH("shop"), "append", "INSERT INTO T VALUES(1, 'a');"));
-	FAILS(EINVAL, "line 1", load(PATH("shop"), "run", "DELETE FROM T; DROP TABLE nothing;"));
+	REFUSES(EINVAL, "line 1", load(PATH("shop"), "run", "DELETE FROM T; DROP TABLE nothing;"));
 	expect_list(PATH("shop", "T"), "1 ");
-	FAILS(ENOENT, "DBInstanceNotFound", load(PATH("bank"), "run", "SELECT 1;"));
+	REFUSES(ENOENT, "DBInstanceNotFound", load(PATH("bank"), "run", "SELECT 1;"));
 }
 END_TEST
 
@@ -343,7 +344,7 @@ static void make_followed(void)
 START_TEST(a_promoted_replica_is_an_instance_of_its_own)
 {
 	make_followed();
-	FAILS(EEXIST, "DBInstanceAlreadyExists", command(PATH("shop"), "promote r1 as shop"));
+	REFUSES(EEXIST, "DBInstanceAlreadyExists", command(PATH("shop"), "promote r1 as shop"));
 	expect_views(PATH("shop"), ENGINE_VIEW_REPLICA, "r1 ");
 	OK(command(PATH("shop"), "promote r1 as Shop2"));
 	expect_views(PATH("shop"), ENGINE_VIEW_REPLICA, "");
@@ -351,14 +352,14 @@ START_TEST(a_promoted_replica_is_an_instance_of_its_own)
 	expect_list(PATH("shop", "T"), "1 ");
 	engine_again();
 	expect_list(PATH("shop2", "T"), "1 2 ");
-	FAILS(ENOENT, "DBInstanceNotFound", command(PATH("shop"), "promote r1"));
+	REFUSES(ENOENT, "DBInstanceNotFound", command(PATH("shop"), "promote r1"));
 }
 END_TEST
 
 START_TEST(replicas_of_a_deleted_instance_become_instances)
 {
 	make_followed();
-	FAILS(EBUSY, "read replica", command(PATH("shop"), "stop"));
+	REFUSES(EBUSY, "read replica", command(PATH("shop"), "stop"));
 	OK(command(PATH("shop"), "delete"));
 	expect_list(ROOT, "r1 ");
 	expect_list(PATH("r1", "T"), "1 ");
@@ -439,12 +440,12 @@ START_TEST(a_point_in_time_is_shared_and_kept_for_a_while)
 	expect_list_of(b, PATH("shop", "T"), "");
 	engine_unref(b);
 	expect_list(PATH("shop", "T"), "1 ");
-	FAILS(ENOENT, "is no time",
+	REFUSES(ENOENT, "is no time",
 		engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of("noon"), &a, &err));
-	FAILS(ENOENT, "not come yet",
+	REFUSES(ENOENT, "not come yet",
 		engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME,
 			slice_of("2099-01-01T00:00:00Z"), &a, &err));
-	FAILS(ENOENT, "",
+	REFUSES(ENOENT, "",
 		engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME,
 			slice_of("2020-01-01T00:00:00Z"), &a, &err));
 }
@@ -460,9 +461,9 @@ START_TEST(a_read_only_mount_serves_and_changes_nothing)
 	engine_down();
 	OK(open_engine(true));
 	expect_list(PATH("shop"), "T ");
-	FAILS(EROFS, "read-only", engine_mkdir(engine, PATH("x"), &err));
-	FAILS(EROFS, "read-only", command(PATH("shop"), "snapshot s1"));
-	FAILS(EROFS, "read-only", command(PATH("shop"), "stop"));
+	REFUSES(EROFS, "read-only", engine_mkdir(engine, PATH("x"), &err));
+	REFUSES(EROFS, "read-only", command(PATH("shop"), "snapshot s1"));
+	REFUSES(EROFS, "read-only", command(PATH("shop"), "stop"));
 }
 END_TEST
 
@@ -491,7 +492,7 @@ START_TEST(a_lost_catalog_is_not_made_anew)
 	engine_down();
 	snprintf(path, sizeof(path), "%s/catalog.db", site);
 	ck_assert_int_eq(unlink(path), 0);
-	FAILS(EIO, "no catalog.db", open_engine(false));
+	REFUSES(EIO, "no catalog.db", open_engine(false));
 	ck_assert_uint_eq(count("", 'i'), 1);
 }
 END_TEST
