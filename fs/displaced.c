@@ -86,7 +86,35 @@ bool displaced_for(struct mount *m, const struct node *dir, const char *name, pi
 		clear(m, x);
 		x = NULL;
 	}
-	return x != NULL && handle_same_process(pid, x->pid);
+	return x != NULL && !x->taken && handle_same_process(pid, x->pid);
+}
+
+void displaced_take(struct mount *m, const struct node *dir, const char *name, uint64_t version)
+{
+	LOCKED(&m->displaced.lock);
+	struct displaced_name *x = find(m, dir, name);
+	if (x != NULL) {
+		x->taken = true;
+		x->version = version;
+	}
+}
+
+bool displaced_again(
+	struct mount *m, const struct node *dir, const char *name, pid_t pid, uint64_t version)
+{
+	if (m->displaced.n == 0) {
+		return false;
+	}
+	LOCKED(&m->displaced.lock);
+	struct displaced_name *x = find(m, dir, name);
+	bool again = x != NULL && x->taken && x->version == version &&
+		     monotonic_ns() - x->since_ns <= DISPLACED_NS &&
+		     handle_same_process(pid, x->pid);
+	if (again) {
+		x->taken = false;
+		x->since_ns = monotonic_ns();
+	}
+	return again;
 }
 
 void displaced_drop(struct mount *m, const struct node *dir, const char *name)

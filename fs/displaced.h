@@ -23,6 +23,8 @@ struct displaced_name {
 	char *name;
 	pid_t pid;
 	int64_t since_ns;
+	bool taken; /* its new file was made, over the item of this version */
+	uint64_t version;
 };
 
 struct displaced {
@@ -36,6 +38,12 @@ void displaced_finish(struct mount *m);
 void displaced_add(struct mount *m, struct node *dir, const char *name, pid_t pid);
 /* Whether the name looks free to this process. */
 bool displaced_for(struct mount *m, const struct node *dir, const char *name, pid_t pid);
+/* That process makes its new file there: the name is free no more. */
+void displaced_take(struct mount *m, const struct node *dir, const char *name, uint64_t version);
+/* That process removes its new file, whose text was refused, to move the backup back:
+ * the item, which is the same all the time, stays. True: the name looks free again. */
+bool displaced_again(
+	struct mount *m, const struct node *dir, const char *name, pid_t pid, uint64_t version);
 /* Something is under that name again. */
 void displaced_drop(struct mount *m, const struct node *dir, const char *name);
 

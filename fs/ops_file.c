@@ -120,7 +120,7 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 		if (!create && displaced_for(m, dir, name, who->pid)) {
 			/* Its new text replaces the item that was moved to a backup. */
 			flags = (flags & ~O_EXCL) | O_TRUNC;
-			displaced_drop(m, dir, name);
+			displaced_take(m, dir, name, info.version);
 		}
 		rc = (flags & O_EXCL) && (!create || (*node)->more->n_pending > 0)
 			     ? -EEXIST

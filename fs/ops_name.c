@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "fs/displaced.h"
 #include "fs/attr.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
@@ -218,7 +219,9 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int rc = tree_find(m, dir, name, &f, &err);
 	if (rc == -ENOENT && is_pending(m, dir, name)) {
 		rc = 0; /* made, not yet committed: there is nothing to remove but the name */
-	} else if (rc == 0) {
+	} else if (rc == 0 &&
+		   !(f.spec.type == NODE_KEY &&
+			   displaced_again(m, dir, name, fuse_req_ctx(req)->pid, f.info.version))) {
 		rc = remove_file(m, dir, name, &f, &err);
 	}
 	if (rc == 0) {

@@ -66,6 +66,33 @@ test_lines_are_appended_to_a_table_as_csv() {
 	check_eq rows 6 "$(ls a | wc -l)"
 }
 
+# What vim does in its default settings when the close of its new text fails.
+test_a_refused_save_of_vim_leaves_what_refers_to_the_row() {
+	shop refused
+	cd "$R/refused"
+	put .sql "CREATE TABLE b(id INTEGER PRIMARY KEY, a INT REFERENCES a ON DELETE CASCADE); INSERT INTO b VALUES(5, 1)"
+	python3 - a/1.json <<-'END'
+		import os, sys
+		name = sys.argv[1]
+		os.rename(name, name + '~')
+		fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+		try:
+		    os.write(fd, b'{"v": [\n')
+		    os.close(fd)
+		    sys.exit('not refused')
+		except OSError:
+		    pass
+		os.unlink(name)
+		assert not os.path.exists(name)
+		os.rename(name + '~', name)
+		assert os.path.exists(name)
+	END
+	check_eq row '"one"' "$(jq .v a/1.json)"
+	check_eq child 1 "$(jq .a b/5.json)"
+	rm a/1.json
+	fails cat b/5.json
+}
+
 test_an_attached_file_must_be_there() {
 	cd "$WORK"
 	fails remount -o "rds.gone=$WORK/nowhere.db"
