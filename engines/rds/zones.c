@@ -11,7 +11,7 @@
 #include "engines/rds/lifecycle.h"
 #include "engines/store/disk.h"
 
-#define SITE_BYTES 16
+#define SITE_BYTES ((size_t)16)
 #define SITE_TEXT  (2 * SITE_BYTES)
 
 struct site {
@@ -63,7 +63,7 @@ static int make_site(struct rds_service *s, struct site *out, struct err *err)
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
 		return err_errno(err, "rds: no random bytes");
 	}
-	for (unsigned i = 0; i < SITE_BYTES; i++) {
+	for (size_t i = 0; i < SITE_BYTES; i++) {
 		snprintf(out->text + 2 * i, 3, "%02x", bytes[i]);
 	}
 	return write_site(s->dir, out, err);
