@@ -1,7 +1,7 @@
 #!/bin/bash
 # Read replicas: lag, older rows, no writes, promotion by command and by mv; kill -9 in the
 # middle leaves before or after (DESIGN 7).
-#   REPLICA_ROUNDS   rounds of kill -9 (6; 100 for a release)
+#   REPLICA_ROUNDS   rounds of kill -9 of each kind (6; 100 for a release)
 . "$(dirname "$0")/lib.sh"
 need jq
 
@@ -84,36 +84,72 @@ test_replicas_need_backups() {
 	check_has .errors "$(tail -1 "$R/bare/.errors")" 'InvalidParameterCombination'
 }
 
-# A promotion is killed; then there is the replica, or the instance, with the row.
+# killed_while COMMAND..: the daemon is killed within 40 ms of its start, then mounted again.
+killed_while() {
+	local pid
+	pid=$(daemon_pid)
+	("$@" 2>/dev/null) &
+	sleep "0.$(printf '%03d' $((RANDOM % 40)))"
+	kill -9 "$pid"
+	kill_daemon
+	is_mounted && unmount -l
+	wait || true
+	start_mount
+}
+
+# A promotion, by command and by mv, is killed; then there is the replica, or the instance,
+# with the row.
 test_kill_9_during_a_promotion_leaves_before_or_after() {
-	local round pid before=0 after=0
+	local round replica before=0 after=0
 	cd "$WORK"
 	shop killed
 	for ((round = 1; round <= ROUNDS; round++)); do
-		[ -d "$R/killed/.replicas/r$round" ] || control "$R/killed" "create-replica r$round"
-		wait_for 20 value_is "$R/killed/.replicas/r$round/T/1.json" 1
-		pid=$(daemon_pid)
-		(put "$R/killed/.control" "promote r$round" 2>/dev/null) &
-		sleep "0.$(printf '%03d' $((RANDOM % 40)))"
-		kill -9 "$pid"
-		kill_daemon
-		is_mounted && unmount -l
-		wait || true
-		start_mount
+		replica=$R/killed/.replicas/r$round
+		control "$R/killed" "create-replica r$round"
+		wait_for 20 value_is "$replica/T/1.json" 1
+		if ((round % 2)); then
+			killed_while put "$R/killed/.control" "promote r$round"
+		else
+			killed_while mv "$replica" "$R/r$round"
+		fi
 		if [ -d "$R/r$round" ]; then
 			after=$((after + 1))
 			check_eq "round $round: the instance's row" 1 "$(jq .n "$R/r$round/T/1.json")"
-			[ ! -d "$R/killed/.replicas/r$round" ] || { echo "round $round: both"; return 1; }
+			[ ! -d "$replica" ] || { echo "round $round: both"; return 1; }
 			control "$R/r$round" delete
 		else
 			before=$((before + 1))
-			check_eq "round $round: the replica's row" 1 "$(jq .n "$R/killed/.replicas/r$round/T/1.json")"
+			check_eq "round $round: the replica's row" 1 "$(jq .n "$replica/T/1.json")"
 			control "$R/killed" "delete-replica r$round"
 		fi
 		check_eq "round $round: the source's row" 1 "$(jq .n "$R/killed/T/1.json")"
 	done
-	echo "# killed $ROUNDS times: $before before, $after after" >"$WORK/summary"
+	echo "# killed $ROUNDS promotions: $before before, $after after" >>"$WORK/summary"
 	check_eq "files of instances" "$(ls "$R" | wc -l)" "$(ls "$SITE/rds" | grep -c '^i[0-9]*$')"
+}
+
+test_kill_9_while_a_replica_is_made_leaves_none_or_a_whole_one() {
+	local round replica before=0 after=0
+	cd "$WORK"
+	shop origin
+	for ((round = 1; round <= ROUNDS; round++)); do
+		replica=$R/origin/.replicas/c$round
+		if ((round % 2)); then
+			killed_while put "$R/origin/.control" "create-replica c$round"
+		else
+			killed_while mkdir "$replica"
+		fi
+		if [ -d "$replica" ]; then
+			after=$((after + 1))
+		else
+			before=$((before + 1))
+			control "$R/origin" "create-replica c$round"
+		fi
+		wait_for 20 value_is "$replica/T/1.json" 1
+		control "$R/origin" "delete-replica c$round"
+		check_eq "round $round: the source's row" 1 "$(jq .n "$R/origin/T/1.json")"
+	done
+	echo "# killed $ROUNDS makings of a replica: $before before, $after after" >>"$WORK/summary"
 }
 
 clean_up_more() {
