@@ -14,6 +14,7 @@
 struct scratch {
 	struct side_file *file;
 	bool written; /* since it became an item */
+	bool unsaved; /* written since the last close that made it durable */
 };
 
 static int scratch_read(
@@ -40,12 +41,14 @@ static int scratch_write(
 	if (became_item(h)) {
 		x->written = true;
 	}
+	x->unsaved = true;
 	return side_write(&h->m->side, x->file, data, off, append, err);
 }
 
 static int scratch_truncate(struct handle *h, off_t size, struct err *err)
 {
-	const struct scratch *x = h->state;
+	struct scratch *x = h->state;
+	x->unsaved = true;
 	return side_truncate(&h->m->side, x->file, size, err);
 }
 
@@ -73,10 +76,12 @@ static int scratch_flush(struct handle *h, pid_t pid, struct err *err)
 	struct scratch *x = h->state;
 	struct side *s = &h->m->side;
 	(void)pid;
-	if (x->written && is_query(h)) {
-		x->written = false;
+	if (x->unsaved && is_query(h)) {
 		h->m->nodes.changes++; /* its results show something else */
-		return side_sync(s, x->file, err);
+		loop_yield();
+		int rc = side_sync(s, x->file, err);
+		x->unsaved = rc != 0;
+		return rc;
 	}
 	if (!x->written || !became_item(h)) {
 		return 0;

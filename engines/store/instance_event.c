@@ -8,7 +8,7 @@
 void event_post(struct instance *i, enum instance_event what, const char *fmt, ...)
 {
 	struct event *e = calloc(1, sizeof(*e));
-	if (e == NULL || i->config.event == NULL) {
+	if (e == NULL || i->config.event == NULL || fmt == NULL) {
 		free(e);
 		return;
 	}
