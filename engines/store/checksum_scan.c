@@ -13,8 +13,9 @@
 #include "engines/store/store_impl.h"
 
 #define PAUSE_NS  (2 * MS_NS)
-#define TRIES	  8    /* of a page that stays as it is */
-#define MAX_TRIES 1000 /* of one that changes all the time */
+#define TRIES	  8		      /* of a page that stays as it is */
+#define MAX_TRIES 1000		      /* of one that changes all the time */
+#define END_NS	  INT64_C(3000000000) /* of a file that does not grow, though it is to */
 
 static void pause_a_moment(void)
 {
@@ -141,12 +142,13 @@ static int check_page(struct checksum_scan *scan, uint32_t number, struct err *e
 	return found_bad(scan, number, "is not what was written to it", err);
 }
 
-/* While the file grows, a checkpoint writes the pages that page 1 tells of. */
+/* While the file grows, a checkpoint writes the pages that page 1 tells of; a slow disk
+ * or a busy machine may hold it up for long. */
 static int check_end(struct checksum_scan *scan, struct err *err)
 {
 	unsigned char header[CHECKSUM_HEADER];
 	uint64_t before = 0;
-	for (unsigned same = 0; same < TRIES; same++) {
+	for (unsigned same = 0; same < END_NS / PAUSE_NS; same++) {
 		int rc = read_at(scan, header, sizeof(header), 0);
 		if (rc != SQLITE_OK) {
 			return io_error(scan, rc, err);
