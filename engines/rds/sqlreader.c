@@ -72,7 +72,7 @@ static int advance(struct sql_reader *r, struct err *err)
 
 static bool holds(struct slice text, const char *what)
 {
-	return text.n > 0 && memmem(text.p, text.n, what, strlen(what)) != NULL;
+	return text.p != NULL && text.n > 0 && memmem(text.p, text.n, what, strlen(what)) != NULL;
 }
 
 static enum sql_dialect comment_mark(struct slice gap)
