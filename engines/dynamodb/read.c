@@ -500,7 +500,7 @@ static int read_anew(const struct epath *path, const struct ddb_kept_key *key, s
 	CLEANUP(buf_free) struct buf doc = BUF_INIT;
 	struct ddb_db *db = key->place->table->db;
 	size_t before = out->n;
-	uint64_t sequence;
+	uint64_t sequence = 0;
 
 	int rc = ddb_read_item(
 		path, key->place, key->form == DDB_PLAIN ? out : &doc, stored, &sequence, err);

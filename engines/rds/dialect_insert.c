@@ -21,9 +21,13 @@ static char kind_of(const char *type)
 	if (strcasecmp(type, "BLOB") == 0) {
 		return BYTES;
 	}
-	return strncasecmp(type, "TIMESTAMP", 9) == 0 ? TIME
-	       : strcasecmp(type, "DATE") == 0	      ? DATE
-						      : PLAIN;
+	if (strncasecmp(type, "TIMESTAMP", 9) == 0) {
+		return TIME;
+	}
+	if (strcasecmp(type, "DATE") == 0) {
+		return DATE;
+	}
+	return PLAIN;
 }
 
 /* "INSERT INTO t (a, b)" becomes a SELECT that has the same columns. */

@@ -37,7 +37,7 @@ uint32_t checksum_page_size(const unsigned char *header);
 /* The page at 1 GiB, where locks are and nothing else: it is not sealed. */
 static inline uint32_t checksum_lock_page(uint32_t page_size)
 {
-	return 0x40000000u / page_size + 1;
+	return page_size != 0 ? 0x40000000u / page_size + 1 : 0;
 }
 
 static inline uint64_t checksum_rotate(uint64_t x, unsigned n)

@@ -4,6 +4,7 @@
  * it would drop the locks that this process has on it. No lock is taken, so a
  * page may be read while a checkpoint or an apply writes it: one that looks
  * damaged is read again until it stays the same. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -24,6 +25,7 @@ static void pause_a_moment(void)
 
 static int read_at(struct checksum_scan *scan, void *to, size_t n, uint64_t offset)
 {
+	assert(scan->file->pMethods != NULL);
 	return scan->file->pMethods->xRead(scan->file, to, (int)n, (sqlite3_int64)offset);
 }
 
@@ -48,6 +50,7 @@ static int open_file(struct checksum_scan *scan, const char *path, struct err *e
 	scan->file = calloc(1, (size_t)vfs->szOsFile);
 	if (full == NULL || scan->file == NULL ||
 		vfs->xFullPathname(vfs, path, vfs->mxPathname, full) != SQLITE_OK) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): `full` is freed by its attribute */
 		return err_set(err, ENOMEM, "%s: out of memory", path);
 	}
 	scan->name = sqlite3_create_filename(full, "", "", 0, NULL);
@@ -123,6 +126,7 @@ static int check_page(struct checksum_scan *scan, uint32_t number, struct err *e
 	uint32_t size = scan->page_size;
 	unsigned char *before = scan->page + size;
 	unsigned same = 0;
+	assert(scan->page != NULL);
 	for (unsigned i = 0; i < MAX_TRIES && same < TRIES; i++) {
 		int rc = read_at(scan, scan->page, size, (uint64_t)(number - 1) * size);
 		if (rc == SQLITE_IOERR_SHORT_READ) {

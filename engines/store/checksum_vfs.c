@@ -107,12 +107,13 @@ static int file_shm_unmap(sqlite3_file *f, int remove)
 /* By whether the file below has shared memory. No xFetch: no mmap. */
 #define METHODS(version, map, lock, barrier, unmap)                                                \
 	{                                                                                          \
-		.iVersion = version, .xClose = file_close, .xRead = shim_read,                     \
+		.iVersion = (version), .xClose = file_close, .xRead = shim_read,                   \
 		.xWrite = shim_write, .xTruncate = shim_truncate, .xSync = file_sync,              \
 		.xFileSize = file_size, .xLock = file_lock, .xUnlock = file_unlock,                \
 		.xCheckReservedLock = file_check_lock, .xFileControl = file_control,               \
-		.xSectorSize = file_sector, .xDeviceCharacteristics = file_traits, .xShmMap = map, \
-		.xShmLock = lock, .xShmBarrier = barrier, .xShmUnmap = unmap,                      \
+		.xSectorSize = file_sector, .xDeviceCharacteristics = file_traits,                 \
+		.xShmMap = (map), .xShmLock = (lock), .xShmBarrier = (barrier),                    \
+		.xShmUnmap = (unmap),                                                              \
 	}
 
 static const sqlite3_io_methods with_shm =

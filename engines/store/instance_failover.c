@@ -6,6 +6,7 @@
  * the primary, after a crash, too. What follows only completes it and is done by
  * whoever opens the instance next, if need be. Then the commits held back are told
  * to run again on the new primary. */
+#include <assert.h>
 #include <errno.h>
 
 #include "engines/common/log.h"
@@ -212,6 +213,7 @@ static int fail_over(struct instance *i, const char *why, struct err *err)
 	struct primary *p = NULL;
 	int rc = may_fail_over(i, &p, err);
 	if (rc == 0) {
+		assert(p != NULL);
 		instance_hide(i, true);
 		rc = failover_run(i, p, why, err);
 	}

@@ -144,9 +144,7 @@ static int save_notes(struct store_txn *t, struct err *err)
 static void txn_commit(struct store_txn *t)
 {
 	struct err err = {0};
-	if (t->n_kept == 0) {
-		rollback(t);
-	} else if (save_notes(t, &err) == 0) {
+	if (t->n_kept > 0 && save_notes(t, &err) == 0) {
 		commit_counters(t, &err);
 	} else {
 		rollback(t);
