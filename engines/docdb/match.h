@@ -1,0 +1,39 @@
+/* Filters: which documents a query means. */
+#ifndef DBMOUNT_DOCDB_MATCH_H
+#define DBMOUNT_DOCDB_MATCH_H
+
+#include "engines/docdb/order.h"
+
+struct doc_match;
+
+/* Compiles a filter document (copied): $eq $ne $gt $gte $lt $lte $in $nin; $and $or $nor $not;
+ * $exists $type; $all $elemMatch $size; $regex $options, a regular expression as a value, $mod,
+ * $expr, $comment; $bitsAllSet and its kin. EINVAL names the operator or path and what would be
+ * accepted ("unknown operator: $foo", with the nearest known one). */
+int doc_match_new(struct slice filter, struct doc_match **out, struct err *err);
+void doc_match_free(struct doc_match *m);
+/* 1, 0; -errno with err set: an expression failed, or memory ran out. Thread-safe. */
+int doc_matches(const struct doc_match *m, struct slice document, struct err *err);
+bool doc_match_all(const struct doc_match *m); /* an empty filter */
+
+/* For planning: what the filter demands of one path, in conjunction. Each interval is of
+ * values that an index entry may have; a document that matches has an entry in one of
+ * them. False: nothing is demanded of this path that an index could use. */
+struct doc_interval {
+	struct doc_value low, high; /* DOC_MISSING: open on that side, but within the bracket */
+	bool low_open, high_open;   /* the bound itself does not belong */
+};
+struct doc_intervals {
+	struct doc_interval *at; /* sorted, disjoint; borrowed from the match */
+	unsigned n;
+	bool exact; /* all entries within satisfy this path's conditions */
+};
+bool doc_match_intervals(const struct doc_match *m, struct slice path, struct doc_intervals *out);
+/* Whether every document that m matches is matched by `wider`, as far as can be told: for partial
+ * indexes. */
+bool doc_match_implies(const struct doc_match *m, const struct doc_match *wider);
+/* The top-level equalities (path, value) of a filter, for upserts and for sharding a plan. */
+typedef int doc_equality_fn(void *arg, struct slice path, struct doc_value v);
+int doc_match_equalities(const struct doc_match *m, doc_equality_fn *fn, void *arg);
+
+#endif
