@@ -79,6 +79,13 @@ struct engine_query_names {
 	unsigned n_results;
 };
 
+/* A reserved name whose writer runs a script in the directory: import mode "run", the
+ * format is the name without its dot. Reading it gives the last report of that one. */
+struct engine_script {
+	const char *name; /* ".sql" */
+	const char *help; /* "runs the SQL written to it, in one transaction" */
+};
+
 struct engine_level {
 	const char *noun;	/* "table" */
 	const char *child_noun; /* "item" */
@@ -95,11 +102,7 @@ struct engine_level {
 	 * child. Writing imports: "create" when there is no child, else "replace" when
 	 * the file was truncated first, "append" when it is appended to. NULL: none. */
 	const char *const *beside_formats;
-	/* The reserved name whose writer runs a script here (".sql"): import mode "run",
-	 * the format is the name without its dot. Reading it gives the last report.
-	 * NULL: none. */
-	const char *script;
-	const char *script_help;
+	const struct engine_script *scripts;	/* ended by a NULL name, or NULL: none */
 	const struct engine_query_names *query; /* NULL: no .query/ */
 	const char *help; /* paragraphs for .help, before the commands; may be NULL */
 };

@@ -325,16 +325,15 @@ static void list_rows(struct filler *f)
 	struct reserved_scope scope = {.level = f->l->node->engine != NULL ? &f->level : NULL,
 		.engine = f->l->node->engine};
 	const char *after = f->l->place.begun ? f->l->place.key.p : NULL;
-	const struct reserved *r;
-	while (!f->stop && (r = reserved_next(place, after, &scope)) != NULL) {
-		const char *name = reserved_name(r, &scope);
-		struct entry e = {.name = slice_of(name),
-			.key = slice_make(name, strlen(name) + 1),
-			.type = reserved_is_dir(r) ? S_IFDIR : S_IFREG};
-		if (row_listed(f, name)) {
+	struct reserved_entry r;
+	while (!f->stop && reserved_next(place, after, &scope, &r)) {
+		struct entry e = {.name = slice_of(r.name),
+			.key = slice_make(r.name, strlen(r.name) + 1),
+			.type = reserved_is_dir(r.row) ? S_IFDIR : S_IFREG};
+		if (row_listed(f, r.name)) {
 			add(f, &e);
 		}
-		after = name;
+		after = r.name;
 	}
 }
 

@@ -46,7 +46,13 @@ static bool there_export(const struct reserved *row, const struct reserved_scope
 
 static bool there_script(const struct reserved *row, const struct reserved_scope *s)
 {
-	return there_writable(row, s) && s->level != NULL && s->level->script != NULL;
+	return there_writable(row, s) && s->level != NULL && s->level->scripts != NULL;
+}
+
+static const char *nth_script(const struct engine_level *level, unsigned i, const char **help)
+{
+	*help = level->scripts[i].help;
+	return level->scripts[i].name;
 }
 
 static bool there_query(const struct reserved *row, const struct reserved_scope *s)
@@ -124,7 +130,14 @@ const struct reserved reserved_table[] = {
 		"each replica as a tree of its own, with .status and .control; mv promotes one"),
 	FEATURE_ROW(".schema", 0644, ENGINE_HAS_SCHEMA, text_schema, handle_open_schema, NULL,
 		"how it is defined; writing one in a new directory defines it"),
-	FILE_ROW("", PLACE_DATA, 0644, there_script, text_script, handle_open_script, NULL, ""),
+	{.name = "",
+		.place = PLACE_DATA,
+		.inside = PLACE_NONE,
+		.mode = 0644,
+		.there = there_script,
+		.nth = nth_script,
+		.text = text_script,
+		.open = handle_open_script},
 	VIEWS_ROW(".snapshots", ENGINE_HAS_SNAPSHOTS, ENGINE_VIEW_SNAPSHOT,
 		"each snapshot as a read-only copy of this tree"),
 	FEATURE_ROW(".status", 0444, ENGINE_HAS_STATUS, text_status, NULL, NULL,
@@ -151,46 +164,57 @@ const struct reserved reserved_table[] = {
 	{.name = NULL},
 };
 
-const char *reserved_name(const struct reserved *row, const struct reserved_scope *scope)
+/* The row's i-th name, if the row is there at all; false behind the last. */
+static bool entry_of(const struct reserved *row, unsigned i, const struct reserved_scope *scope,
+	struct reserved_entry *out)
 {
 	if (row->there != NULL && !row->there(row, scope)) {
-		return NULL;
+		return false;
 	}
-	return row->name[0] != '\0' ? row->name : scope->level->script;
+	*out = (struct reserved_entry){.row = row, .name = row->name, .help = row->help};
+	if (row->nth == NULL) {
+		return i == 0;
+	}
+	out->name = row->nth(scope->level, i, &out->help);
+	return out->name != NULL;
 }
 
 const struct reserved *reserved_find(
 	enum reserved_place place, const char *name, const struct reserved_scope *scope)
 {
+	struct reserved_entry e;
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
-		const char *own = r->place == place ? reserved_name(r, scope) : NULL;
-		if (own != NULL && strcmp(own, name) == 0) {
-			return r;
+		for (unsigned i = 0; r->place == place && entry_of(r, i, scope, &e); i++) {
+			if (strcmp(e.name, name) == 0) {
+				return r;
+			}
 		}
 	}
 	return NULL;
 }
 
-const struct reserved *reserved_next(
-	enum reserved_place place, const char *after, const struct reserved_scope *scope)
+bool reserved_next(enum reserved_place place, const char *after, const struct reserved_scope *scope,
+	struct reserved_entry *out)
 {
-	const struct reserved *next = NULL;
-	const char *best = NULL;
+	struct reserved_entry e;
+	bool found = false;
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
-		const char *name = r->place == place ? reserved_name(r, scope) : NULL;
-		if (name != NULL && (after == NULL || strcmp(name, after) > 0) &&
-			(best == NULL || strcmp(name, best) < 0)) {
-			next = r;
-			best = name;
+		for (unsigned i = 0; r->place == place && entry_of(r, i, scope, &e); i++) {
+			if ((after == NULL || strcmp(e.name, after) > 0) &&
+				(!found || strcmp(e.name, out->name) < 0)) {
+				*out = e;
+				found = true;
+			}
 		}
 	}
-	return next;
+	return found;
 }
 
 bool reserved_known(const char *name)
 {
 	static const char *const more[] = {".ttl", ".index", ".by", ".where", ".order", ".columns",
-		".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream", NULL};
+		".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream", ".new",
+		".update", ".indexes", ".changes", NULL};
 	if (in_list(more, name)) {
 		return true;
 	}

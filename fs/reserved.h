@@ -25,7 +25,7 @@ struct reserved_scope {
 };
 
 struct reserved {
-	const char *name; /* "": the level says it, see reserved_name() */
+	const char *name; /* "": the level lists names and their help, see `nth` */
 	enum reserved_place place;
 	enum reserved_place inside; /* of a directory: the place of its children */
 	mode_t mode;		    /* 0444, 0644, 0222, 0755 */
@@ -34,6 +34,8 @@ struct reserved {
 	enum engine_view_kind view; /* with PLACE_VIEWS inside */
 	bool (*there)(
 		const struct reserved *row, const struct reserved_scope *scope); /* NULL: always */
+	/* The level's i-th name for this row, and its help; NULL behind the last. */
+	const char *(*nth)(const struct engine_level *level, unsigned i, const char **help);
 	/* A file whose content is made when it is opened. */
 	int (*text)(
 		struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
@@ -53,11 +55,17 @@ static inline bool reserved_is_dir(const struct reserved *row)
 /* The table. Ends with a NULL name. */
 extern const struct reserved reserved_table[];
 
-/* What the row is called there; NULL: it is not there. */
-const char *reserved_name(const struct reserved *row, const struct reserved_scope *scope);
-/* Of the rows of a place that are there the first by name behind `after` (NULL: of all). */
-const struct reserved *reserved_next(
-	enum reserved_place place, const char *after, const struct reserved_scope *scope);
+/* A name that is there. */
+struct reserved_entry {
+	const struct reserved *row;
+	const char *name;
+	const char *help; /* may be NULL */
+};
+
+/* Of the names of a place that are there the first behind `after` (NULL: of all).
+ * False: there is none. */
+bool reserved_next(enum reserved_place place, const char *after, const struct reserved_scope *scope,
+	struct reserved_entry *out);
 /* The row for a name in a place, if it is there; else NULL. */
 const struct reserved *reserved_find(
 	enum reserved_place place, const char *name, const struct reserved_scope *scope);

@@ -31,12 +31,10 @@ int text_readme(struct mount *m, struct node *n, uid_t reader, struct buf *out, 
 static void help_reserved(
 	const struct reserved_scope *scope, enum reserved_place place, struct buf *out)
 {
-	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
-		const char *name = r->place == place ? reserved_name(r, scope) : NULL;
-		if (name != NULL && r->help != NULL) {
-			bool own = r->name[0] != '\0';
-			buf_printf(out, "  %-12s %s\n", name,
-				own ? r->help : scope->level->script_help);
+	struct reserved_entry r = {0};
+	while (reserved_next(place, r.name, scope, &r)) {
+		if (r.help != NULL) {
+			buf_printf(out, "  %-12s %s\n", r.name, r.help);
 		}
 	}
 }

@@ -36,6 +36,11 @@ static void level_service(bool view, struct engine_level *out)
 		"instances, of those that are gone too: 'restore NAME as NEW' in .control.";
 }
 
+static const struct engine_script instance_scripts[] = {
+	{".sql", "runs the SQL written to it, in one transaction"},
+	{NULL, NULL},
+};
+
 static void level_instance(const struct rds_view *view, struct engine_level *out)
 {
 	out->noun = "instance";
@@ -55,8 +60,7 @@ static void level_instance(const struct rds_view *view, struct engine_level *out
 	if (view == NULL) {
 		out->features |= ENGINE_HAS_CONTROL | ENGINE_HAS_SNAPSHOTS | ENGINE_HAS_MKDIR |
 				 ENGINE_HAS_REPLICAS | ENGINE_HAS_TIMES;
-		out->script = ".sql";
-		out->script_help = "runs the SQL written to it, in one transaction";
+		out->scripts = instance_scripts;
 	} else if (view->kind == ENGINE_VIEW_REPLICA) {
 		out->features |= ENGINE_HAS_CONTROL;
 		out->help =

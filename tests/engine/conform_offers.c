@@ -142,7 +142,7 @@ static bool find_level(bool query, struct epath *out, struct engine_level *level
 	for (unsigned d = ground.parent.depth + 1; d-- > 0;) {
 		*out = up_to(&ground.parent, d);
 		*level = level_of(out);
-		if (query ? level->query != NULL : level->script != NULL) {
+		if (query ? level->query != NULL : level->scripts != NULL) {
 			return true;
 		}
 	}
@@ -193,7 +193,7 @@ static int run_script(const struct epath *p, const struct engine_level *level, c
 	struct buf *report)
 {
 	struct engine_import *i = NULL;
-	OK(engine_import_open(ground.e, p, "run", level->script + 1, &i, ok_err));
+	OK(engine_import_open(ground.e, p, "run", level->scripts[0].name + 1, &i, ok_err));
 	for (const char *c = text; *c != '\0'; c++) {
 		int r = engine_import_feed(i, slice_make(c, 1), fresh());
 		if (r != 0) {
@@ -214,8 +214,10 @@ START_TEST(test_a_script_runs_whole_or_not_at_all)
 	if (!find_level(false, &p, &level) || ground.profile->script == NULL) {
 		return;
 	}
-	ck_assert_int_eq(level.script[0], '.');
-	ck_assert(level.script_help != NULL);
+	for (const struct engine_script *s = level.scripts; s->name != NULL; s++) {
+		ck_assert_int_eq(s->name[0], '.');
+		ck_assert(s->help != NULL);
+	}
 	FAILS(run_script(&p, &level, ground.profile->bad_script, &report), EINVAL);
 	ck_assert(!exists(&made));
 	buf_clear(&report);
@@ -224,6 +226,8 @@ START_TEST(test_a_script_runs_whole_or_not_at_all)
 	ck_assert_uint_gt(report.n, 0);
 	ck_assert(exists(&made));
 	ck_assert_uint_gt(ground.changed, told);
+	struct engine_import *i = NULL;
+	FAILS(engine_import_open(ground.e, &p, "run", "no script", &i, fresh()), EINVAL);
 }
 END_TEST
 

@@ -29,8 +29,8 @@ struct profile {
 	const char *dir_key;	 /* a valid name of a new directory at depth 1 */
 	bool on_sqlite;
 	/* Of a service that has them: a query of all items in `container` whose result
-	 * names each, one that is refused, a script that makes item "made" there and
-	 * one that does so and fails behind it. */
+	 * names each, one that is refused; of its first script a text that makes item
+	 * "made" there and one that does so and fails behind it. */
 	const char *query;
 	const char *bad_query;
 	const char *script;

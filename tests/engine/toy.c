@@ -72,6 +72,12 @@ static const struct engine_form results[] = {
 };
 static const struct engine_query_names queries = {".q", results, 2};
 
+static const struct engine_script scripts[] = {
+	{".run", "runs lines 'set KEY OBJECT' and 'del KEY', all or none"},
+	{".new", "makes an item of the object, and tells its name"},
+	{NULL, NULL},
+};
+
 static int toy_level(void *ctx, const struct epath *path, struct engine_level *out, struct err *err)
 {
 	struct toy *t = ctx;
@@ -106,8 +112,7 @@ static int toy_level(void *ctx, const struct epath *path, struct engine_level *o
 		.n_forms = 2,
 		.features = features | ENGINE_HAS_SCHEMA | ENGINE_HAS_SNAPSHOTS |
 			    ENGINE_HAS_REPLICAS | ENGINE_HAS_TIMES | ENGINE_HAS_MEMBERS,
-		.script = ".run",
-		.script_help = "runs lines 'set KEY OBJECT' and 'del KEY', all or none",
+		.scripts = scripts,
 		.query = &queries,
 		.export_formats = formats,
 		.import_formats = formats};

@@ -153,6 +153,9 @@ int toy_query_open(void *ctx, const struct epath *path, struct slice text, unsig
 /* A script: lines "set KEY OBJECT" and "del KEY"; into `b`, which is a copy. */
 int toy_run(
 	struct toy *t, struct toy_box *b, struct slice text, struct buf *report, struct err *err);
+/* An object, made an item of a name of its own. */
+int toy_run_new(
+	struct toy *t, struct toy_box *b, struct slice text, struct buf *report, struct err *err);
 /* What an export or a query's result is read from; takes over the text. */
 int toy_stream_new(struct buf *text, void **stream, uint64_t *size, struct err *err);
 int toy_export_open(void *ctx, const struct epath *path, const char *format, void **stream,

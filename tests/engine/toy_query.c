@@ -92,3 +92,21 @@ int toy_run(
 	buf_printf(report, "%u lines run\n", n);
 	return 0;
 }
+
+int toy_run_new(
+	struct toy *t, struct toy_box *b, struct slice text, struct buf *report, struct err *err)
+{
+	struct engine_info info;
+	CLEANUP(buf_free) struct buf item = BUF_INIT;
+	CLEANUP(buf_free) struct buf key = BUF_INIT;
+	int r = toy_parse(text, &item, err);
+	if (r != 0) {
+		return r;
+	}
+	buf_printf(&key, "new-%llu", (unsigned long long)t->last_version);
+	r = toy_put(t, b, buf_slice(&key), buf_slice(&item), ENGINE_VERSION_ABSENT, &info, 0, err);
+	if (r == 0) {
+		buf_printf(report, "%s.json\n", buf_cstr(&key));
+	}
+	return r;
+}

@@ -417,7 +417,7 @@ void toy_export_close(void *stream)
 struct sink {
 	struct toy *t;
 	struct toy_tree tree; /* the box as it will be */
-	char mode;	      /* first letter; of "run" 's' */
+	char mode;	      /* first letter; of "run" 's', of .new 'n' */
 	struct buf key;
 	struct buf text;
 };
@@ -437,7 +437,8 @@ int toy_import_open(void *ctx, const struct epath *path, const char *mode, const
 	struct toy_place at;
 	bool run = strcmp(mode, "run") == 0;
 	bool create = strcmp(mode, "create") == 0;
-	if (strcmp(format, run ? "run" : "jsonl") != 0) {
+	bool one = run && strcmp(format, "new") == 0;
+	if (!one && strcmp(format, run ? "run" : "jsonl") != 0) {
 		return err_set(err, EINVAL, "unknown format %s; known is jsonl", format);
 	}
 	if (!run && !create && strcmp(mode, "append") != 0 && strcmp(mode, "upsert") != 0 &&
@@ -459,7 +460,7 @@ int toy_import_open(void *ctx, const struct epath *path, const char *mode, const
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	k->t = t;
-	k->mode = run ? 's' : mode[0];
+	k->mode = one ? 'n' : run ? 's' : mode[0];
 	buf_append_slice(&k->key, path->key[0]);
 	*sink = k;
 	return 0;
@@ -520,9 +521,10 @@ static int import_lines(
 	if (b == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	if (k->mode == 's') {
+	if (k->mode == 's' || k->mode == 'n') {
 		toy_touch(k->t, b);
-		return toy_run(k->t, b, rest, report, err);
+		return k->mode == 's' ? toy_run(k->t, b, rest, report, err)
+				      : toy_run_new(k->t, b, rest, report, err);
 	}
 	while (rest.n > 0) {
 		const char *end = memchr(rest.p, '\n', rest.n);

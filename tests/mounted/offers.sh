@@ -267,6 +267,33 @@ test_a_script_that_fails_changes_nothing() {
 	fails ls "$B/.replicas/r1/.run"
 }
 
+test_each_script_of_a_directory_has_its_own_report() {
+	box run3 'a={"n": 1}'
+	put "$B/.run" 'set b {}'
+	put "$B/.new" '{"n": 3}'
+	local made
+	made=$(tail -1 "$B/.new")
+	check_json "$B/$made" '{"n": 3}'
+	check_has "of one" "$(cat "$B/.run")" '^1 lines run$'
+	fails cp /etc/hostname "$B/.new"
+	check_has "of the other" "$(cat "$B/.new")" '\.new: '
+	check_has "of one" "$(cat "$B/.run")" '^1 lines run$'
+	check_has "help" "$(cat "$B/.help")" '^ *\.new +makes an item'
+	check_has "help" "$(cat "$B/.help")" '^ *\.run +runs lines'
+	check_eq "listing" "a.json b.json $made" "$(names_in "$B" | xargs)"
+}
+
+test_show_reserved_lists_what_the_level_names() {
+	box shown 'a={"n": 1}'
+	check_eq "not listed" "a.json" "$(names_in "$B" | xargs)"
+	cd "$WORK"
+	remount -o show_reserved
+	local names
+	names=$(names_in "$B" | xargs)
+	remount
+	check_has "scripts" " $names " ' \.new .* \.run '
+}
+
 # ------------------------------------------------------------------ queries
 
 test_a_saved_query_has_results_by_name() {
