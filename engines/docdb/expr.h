@@ -29,7 +29,22 @@ void doc_expr_free(struct doc_expr *e);
  * Thread-safe. */
 int doc_expr_eval(const struct doc_expr *e, const struct doc_vars *vars, struct doc_arena *a,
 	struct doc_value *out, struct err *err);
+/* A field path ("a.b", without "$") as expressions read it: through arrays, an array. */
+struct doc_value doc_expr_path(struct slice document, struct slice path, struct doc_arena *a);
 /* What a condition takes for true: all but false, null, missing, zero. */
 bool doc_is_true(struct doc_value v);
+
+/* ---- add_fields.c: $addFields, $set of a pipeline, also as an update has it ---- */
+
+struct doc_fields;
+
+/* {"a": <expression>, "b.c": <expression>, "d": {"e": <expression>}}. EINVAL: paths collide, a bad
+ * path or expression. */
+int doc_fields_new(
+	struct slice spec, const struct doc_var *known, struct doc_fields **out, struct err *err);
+void doc_fields_free(struct doc_fields *f);
+/* Appends vars->document with the fields set; $$REMOVE takes one away. */
+int doc_fields_apply(const struct doc_fields *f, const struct doc_vars *vars, struct doc_arena *a,
+	struct buf *out, struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef DBMOUNT_DOCDB_MATCH_H
 #define DBMOUNT_DOCDB_MATCH_H
 
-#include "engines/docdb/order.h"
+#include "engines/docdb/expr.h"
 
 struct doc_match;
 
@@ -14,6 +14,12 @@ int doc_match_new(struct slice filter, struct doc_match **out, struct err *err);
 void doc_match_free(struct doc_match *m);
 /* 1, 0; -errno with err set: an expression failed, or memory ran out. Thread-safe. */
 int doc_matches(const struct doc_match *m, struct slice document, struct err *err);
+/* The same where variables are known ($lookup's let, $$NOW): `known` for compiling, may be NULL;
+ * `vars` for matching vars->document, its arena for what $expr makes (not cleared). */
+int doc_match_new_vars(
+	struct slice filter, const struct doc_var *known, struct doc_match **out, struct err *err);
+int doc_matches_vars(const struct doc_match *m, const struct doc_vars *vars, struct doc_arena *a,
+	struct err *err);
 bool doc_match_all(const struct doc_match *m); /* an empty filter */
 
 /* For planning: what the filter demands of one path, in conjunction. Each interval is of
