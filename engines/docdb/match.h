@@ -34,7 +34,14 @@ struct doc_intervals {
 	unsigned n;
 	bool exact; /* all entries within satisfy this path's conditions */
 };
-bool doc_match_intervals(const struct doc_match *m, struct slice path, struct doc_intervals *out);
+/* `arrays`: the path leads to or through an array in some document. Then {$gt: 3, $lt: 5} is met by
+ * [1, 9], no element of which lies between: the intervals are those of one of the conditions
+ * ($elemMatch apart); else those of all. The entries of a document are (order.h): of a missing
+ * field null; of an array one for each element and none for itself; of [] one, undefined. So {a:
+ * []} wants [undefined, undefined] and [[], []]; {a: [1, 2]} wants the first element and [[1, 2],
+ * [1, 2]]. */
+bool doc_match_intervals(
+	const struct doc_match *m, struct slice path, bool arrays, struct doc_intervals *out);
 /* Whether every document that m matches is matched by `wider`, as far as can be told: for partial
  * indexes. */
 bool doc_match_implies(const struct doc_match *m, const struct doc_match *wider);

@@ -29,6 +29,9 @@ struct doc_value doc_sort_value(struct slice document, struct slice path, bool d
 
 /* Appends the key of v. No key is a prefix of another. `descending`: turned around. */
 void doc_key_append(struct doc_value v, bool descending, struct buf *out);
+/* The keys of all values that are in one bracket with those of `type`, and whatever follows them in
+ * a longer key, are >= low and < high. No key begins with 0xff. */
+void doc_key_bracket(uint8_t type, bool descending, struct buf *low, struct buf *high);
 /* A key that is no longer decodable to the value's type, but to the value: numbers come
  * back as the narrowest type that holds them. Skips it in `key`. */
 bool doc_key_next(struct slice *key, bool descending, struct doc_arena *a, struct doc_value *out);
