@@ -18,11 +18,13 @@ uint64_t doc_hash(struct doc_value v);
 /* A path like "a.b.0.c" in a document. Each value that it leads to, through arrays of
  * documents as queries do: where a name meets an array, it is looked for in each element that is
  * a document, and as an index. Calls fn with DOC_MISSING where it leads nowhere (once
- * for each branch). `through_array`: an array was passed on the way. Non-zero of fn stops. */
+ * for each branch; an array without documents is no branch: {a: [1]} has nothing at all at "a.b").
+ * `through_array`: an array was passed on the way. Non-zero of fn stops. */
 typedef int doc_path_fn(void *arg, struct doc_value v, bool through_array);
 int doc_path_each(struct slice document, struct slice path, doc_path_fn *fn, void *arg);
 /* The key to sort by: ascending the smallest of what the path leads to, descending the
- * largest, of an array its elements; an empty array comes before null. */
+ * largest, of an array its elements; an empty array comes before null: it gives undefined, whose
+ * bracket that is. DOC_MISSING where the path leads nowhere. */
 struct doc_value doc_sort_value(struct slice document, struct slice path, bool descending);
 
 /* ---- as bytes (key.c): memcmp() of two keys is doc_compare() of their values ---- */
