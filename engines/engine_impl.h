@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engines/common/clock.h"
 #include "engines/engine.h"
 
 enum probe_op {
@@ -83,9 +84,6 @@ struct probe probe_begin(
 	struct engine *e, enum probe_op op, const struct epath *path, const struct err *err);
 /* Gives back `r`. */
 int probe_end(const struct probe *p, int r, const struct err *err);
-
-/* Nanoseconds of a clock that only goes forward. */
-int64_t engine_clock(void);
 
 /* 0, or -EROFS with a sentence. A fixed view takes commands, but no writes. */
 int engine_refuse_write(const struct engine *e, struct err *err);

@@ -164,7 +164,7 @@ __attribute__((format(printf, 2, 3))) static void job_event(struct job *job, con
 
 static double seconds_of(const struct job *job)
 {
-	return (double)(engine_clock() - job->probe.start_ns) / (double)SECOND_NS;
+	return (double)(clock_monotonic_ns() - job->probe.start_ns) / (double)SECOND_NS;
 }
 
 static unsigned percent_of(const struct job *job)
@@ -181,7 +181,7 @@ static uint64_t rate_of(const struct job *job)
 /* Whether a line is due: at most one a second, and only when it has news. */
 static bool progress_is_news(struct job *job)
 {
-	int64_t since = engine_clock() - job->told_ns;
+	int64_t since = clock_monotonic_ns() - job->told_ns;
 	if (since < SECOND_NS) {
 		return false;
 	}
@@ -203,7 +203,7 @@ static void job_progress(struct engine_call *call, uint64_t done, uint64_t total
 		if (!progress_is_news(job)) {
 			return;
 		}
-		job->told_ns = engine_clock();
+		job->told_ns = clock_monotonic_ns();
 		job->told_percent = percent_of(job);
 		unsigned long long rate = rate_of(job);
 		if (total > 0) {
@@ -292,7 +292,7 @@ static void job_unlink(struct job *job)
 
 static void job_begin(struct job *job)
 {
-	job->told_ns = engine_clock();
+	job->told_ns = clock_monotonic_ns();
 	job_event(job, "started");
 }
 

@@ -1,7 +1,6 @@
 /* What happens around each call of an engine: checks, counting, the debug line. */
 #include <assert.h>
 #include <errno.h>
-#include <time.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/common/log.h"
@@ -34,13 +33,6 @@ static const char *const probe_names[PROBE_N] = {
 	[PROBE_SYNC] = "sync",
 };
 
-int64_t engine_clock(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void engine_print_path(const struct epath *path, struct buf *out)
 {
 	if (path->depth == 0) {
@@ -59,7 +51,7 @@ struct probe probe_begin(
 	assert(path->depth <= EPATH_MAX);
 	/* An error left over would win over the one to come. */
 	assert(err == NULL || err->code == 0);
-	return (struct probe){e, op, path, engine_clock()};
+	return (struct probe){e, op, path, clock_monotonic_ns()};
 }
 
 static void print_debug(const struct probe *p, int r, const struct err *err, int64_t ns)
@@ -90,7 +82,7 @@ static bool answer_is_whole(int r, const struct err *err)
 
 int probe_end(const struct probe *p, int r, const struct err *err)
 {
-	int64_t ns = engine_clock() - p->start_ns;
+	int64_t ns = clock_monotonic_ns() - p->start_ns;
 	struct counters *c = p->e->counters;
 
 	if (!answer_is_whole(r, err)) {

@@ -206,7 +206,7 @@ int engine_import_finish(struct engine_import *i, struct buf *report, struct err
 	int r = e->ops->import_finish(i->sink, report, err);
 	assert(err == NULL || err->code == -r);
 	log_debug("%s import finished: %s, %lld us since it was opened", e->ops->service,
-		r == 0 ? "ok" : "failed", (long long)((engine_clock() - i->start_ns) / 1000));
+		r == 0 ? "ok" : "failed", (long long)((clock_monotonic_ns() - i->start_ns) / 1000));
 	free(i);
 	engine_unref(e);
 	return r;

@@ -1,3 +1,4 @@
+#include "engines/common/clock.h"
 #include "fs/attr.h"
 
 #include <errno.h>
@@ -163,7 +164,7 @@ static int64_t last_change_ns(struct mount *m)
 	uint64_t now = m->nodes.changes;
 	if (m->change_seen != now || m->change_seen_ns == 0) {
 		m->change_seen = now;
-		m->change_seen_ns = time_now_ns();
+		m->change_seen_ns = clock_wall_ns();
 	}
 	return m->change_seen_ns;
 }
@@ -173,7 +174,8 @@ static int64_t mtime_of_reserved(struct mount *m, struct node *n)
 	if (n->kind == ENGINE_DIR) {
 		return m->started_ns;
 	}
-	return node_row(n)->costly && !engine_moves(n->engine) ? last_change_ns(m) : time_now_ns();
+	return node_row(n)->costly && !engine_moves(n->engine) ? last_change_ns(m)
+							       : clock_wall_ns();
 }
 
 static int attr_of_reserved(
@@ -197,7 +199,7 @@ static int attr_of_reserved(
 
 void attr_of_new(struct mount *m, struct node *n, struct attr *out)
 {
-	fill(m, n, 0666, 0, time_now_ns(), out);
+	fill(m, n, 0666, 0, clock_wall_ns(), out);
 	out->timeout = 0;
 }
 
@@ -258,7 +260,7 @@ static int attr_of_removed(struct mount *m, struct node *n, struct attr *out, st
 	}
 	err_clear(err);
 	int rc = size_of_handle(h, &size, err);
-	fill(m, n, 0666, size, time_now_ns(), out);
+	fill(m, n, 0666, size, clock_wall_ns(), out);
 	out->st.st_nlink = 0;
 	out->timeout = 0;
 	return rc;

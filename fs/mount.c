@@ -1,5 +1,6 @@
 /* The life of a mount: engines, side files, session, loop; and what engines may
  * ask of the daemon. */
+#include "engines/common/clock.h"
 #include "fs/mount.h"
 
 #include <dirent.h>
@@ -472,7 +473,7 @@ int mount_create(const struct mountopts *opts, struct mount **out, struct err *e
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	m->opts = opts;
-	m->started_ns = time_now_ns();
+	m->started_ns = clock_wall_ns();
 	m->errlog.fd = -1;
 	m->side.max_bytes = opts->scratch_size;
 	m->side.max_files = opts->scratch_files;

@@ -17,13 +17,6 @@
  * the tree, so that no name in the tree can meet "f", "rejected" or "events". */
 static const char *const kind_folder[] = {[SIDE_SCRATCH] = "f", [SIDE_REJECTED] = "rejected"};
 
-int64_t time_now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int64_t monotonic_ns(void)
 {
 	struct timespec ts;

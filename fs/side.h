@@ -143,7 +143,6 @@ void side_event(struct side *s, const char *dir, const char *text);
 /* The time now as RFC 3339 in UTC, to the second; and with milliseconds. */
 #define TIME_TEXT_MAX 40
 void time_text(char out[TIME_TEXT_MAX], bool milliseconds);
-int64_t time_now_ns(void);
 /* Of a clock that only goes forward. */
 int64_t monotonic_ns(void);
 

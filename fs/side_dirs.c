@@ -4,6 +4,7 @@
  * scratch file is opened or its name changes there; from then on the table knows what
  * is there without asking the disk, in memory or not. Only the last DIRS_MAX stay, and
  * those with files that are open or in memory: a tree may have a million directories. */
+#include "engines/common/clock.h"
 #include "fs/side_impl.h"
 
 #include <assert.h>
@@ -94,7 +95,7 @@ static void place(struct side_dir *d, struct side_file *f, char *name)
 
 static void has_changed(struct side_dir *d)
 {
-	d->mtime_ns = time_now_ns();
+	d->mtime_ns = clock_wall_ns();
 	d->changed = true;
 }
 

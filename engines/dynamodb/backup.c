@@ -1,5 +1,6 @@
 /* Backups: a consistent copy of a table's file, and tables made from one. The
  * copying holds no lock: a backup exists once its row is in the catalog. */
+#include "engines/common/clock.h"
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
 #include <stdio.h>
@@ -84,7 +85,7 @@ static int make(struct ddb_table *t, struct ddb_backup_def *def,
 	def->id = next_id(db);
 	def->schema = t->schema;
 	def->table_created_ns = t->created_ns;
-	def->created_ns = ddb_wall_clock();
+	def->created_ns = clock_wall_ns();
 	rc = copy_to(db, s, 'b', def->id, progress, err);
 	rc = rc < 0 ? rc : take_totals(db, def, err);
 	rc = rc < 0 ? rc : add_row(t, def, err);

@@ -1,4 +1,5 @@
 /* DynamoDB on SQLite: opening, closing, and the table of operations. */
+#include "engines/common/clock.h"
 #include "engines/dynamodb/dynamodb_sqlite.h"
 
 #include <dirent.h>
@@ -6,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engines/common/datadir.h"
@@ -51,14 +51,6 @@ static int clean(struct ddb_db *db, struct err *err)
 
 /* ---- open, close ---- */
 
-int64_t ddb_wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 struct ddb_db *ddb_db_new(const char *dir, struct err *err)
 {
 	struct ddb_db *db = calloc(1, sizeof(*db));
@@ -73,7 +65,7 @@ struct ddb_db *ddb_db_new(const char *dir, struct err *err)
 	pthread_cond_init(&db->closed, NULL);
 	ddb_memo_init(&db->memo);
 	ddb_kept_init(&db->kept);
-	db->token = ddb_wall_clock();
+	db->token = clock_wall_ns();
 	db->dir = strdup(dir);
 	db->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (db->dir == NULL || db->dir_fd < 0) {

@@ -575,7 +575,6 @@ int dynamodb_sqlite_import_finish(void *sink, struct buf *report, struct err *er
 void dynamodb_sqlite_import_abort(void *sink);
 
 /* dynamodb_sqlite.c */
-int64_t ddb_wall_clock(void);
 struct ddb_db *ddb_db_new(const char *dir, struct err *err);
 void dynamodb_sqlite_close(void *ctx);
 

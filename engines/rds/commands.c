@@ -2,6 +2,7 @@
  * checks of arguments are here, the work is in operate.c, lifecycle.c, snapshot.c. */
 #include <stdio.h>
 
+#include "engines/common/clock.h"
 #include "engines/rds/lifecycle.h"
 
 #define SECOND_MS    INT64_C(1000)
@@ -334,7 +335,7 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 static int time_arg(const char *arg, int64_t *out, struct err *err)
 {
 	if (strcmp(arg, "latest") == 0) {
-		*out = rds_wall_clock();
+		*out = clock_wall_ns();
 		return 0;
 	}
 	return rds_time_parse(slice_of(arg), out, err);

@@ -1,8 +1,8 @@
 /* A connection of a source, and what is kept on it: statements by their text, and
  * what schema.c knows. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "engines/common/clock.h"
 #include "engines/rds/rds.h"
 #include "engines/rds/source_impl.h"
 
@@ -118,10 +118,7 @@ sqlite3_stmt *rds_conn_stmt(struct rds_conn *c, const char *sql, struct err *err
 
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_monotonic_ns() / 1000000;
 }
 
 static int tick(void *arg)

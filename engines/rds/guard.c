@@ -1,20 +1,17 @@
 /* What a user's SQL may do, by SQLite's authorizer, which is asked while a statement
  * is prepared; and for how long, by its progress handler. */
+#include "engines/common/clock.h"
 #include "engines/rds/source_impl.h"
 #include "engines/rds/sql.h"
 
 #include <stdio.h>
 #include <strings.h>
-#include <time.h>
 
 #define STEPS 5000
 
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_monotonic_ns() / 1000000;
 }
 
 static int refuse(struct rds_guard *g, const char *what, const char *why)

@@ -121,14 +121,6 @@ int rds_no_snapshot(struct slice name, struct err *err)
 
 /* ---- times ---- */
 
-int64_t rds_wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
 void rds_time_print(int64_t time_ns, char out[RDS_TIME_MAX])
 {
 	time_t seconds = (time_t)(time_ns / SECOND_NS);

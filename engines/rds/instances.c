@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "engines/common/clock.h"
 #include "engines/common/log.h"
 #include "engines/rds/lifecycle.h"
 
@@ -89,7 +90,7 @@ int rds_instances_attach(struct rds_service *s, const char *name, const char *fi
 {
 	struct rds_def def = {.pending_multi_az = RDS_NOT_PENDING,
 		.pending_retention = RDS_NOT_PENDING,
-		.created_ns = rds_wall_clock()};
+		.created_ns = clock_wall_ns()};
 
 	if (find(s, slice_of(name)) != NULL) {
 		return err_set(err, EEXIST,
@@ -450,7 +451,7 @@ static struct rds_instance *reserved_new(struct rds_service *s, struct slice nam
 		.id = id,
 		.pending_multi_az = RDS_NOT_PENDING,
 		.pending_retention = RDS_NOT_PENDING,
-		.created_ns = rds_wall_clock(),
+		.created_ns = clock_wall_ns(),
 	};
 
 	snprintf(def.name, sizeof(def.name), "%.*s", (int)name.n, name.p);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "engines/common/clock.h"
 #include "engines/common/log.h"
+#include "engines/common/thread.h"
 #include "engines/rds/lifecycle.h"
 
 #define SECOND_NS     INT64_C(1000000000)
@@ -25,7 +27,7 @@ static void start_after_a_week(struct rds_instance *i, const struct rds_def *def
 {
 	struct err why = {0};
 
-	if (rds_wall_clock() - def->stopped_ns < STOPPED_MAX || i->service->read_only) {
+	if (clock_wall_ns() - def->stopped_ns < STOPPED_MAX || i->service->read_only) {
 		return;
 	}
 	rds_event(i, 154, "notification",
@@ -126,7 +128,7 @@ int rds_keeper_start(struct rds_service *s, struct err *err)
 	k->service = s;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->wake, NULL);
-	int code = pthread_create(&k->thread, NULL, keep, k);
+	int code = thread_start(&k->thread, keep, k);
 	if (code != 0) {
 		free(k);
 		return err_set(err, code, "rds: no thread could be started: %s", strerror(code));

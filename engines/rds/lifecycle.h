@@ -49,7 +49,6 @@ int rds_no_snapshot(struct slice name, struct err *err); /* ENOENT, DBSnapshotNo
 int rds_time_parse(struct slice text, int64_t *out_ns, struct err *err);
 #define RDS_TIME_MAX 40
 void rds_time_print(int64_t time_ns, char out[RDS_TIME_MAX]);
-int64_t rds_wall_clock(void);
 
 /* ---- catalog.c ---- */
 

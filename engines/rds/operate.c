@@ -2,6 +2,7 @@
  * service's passing state and back, and says so in its events. */
 #include <stdio.h>
 
+#include "engines/common/clock.h"
 #include "engines/rds/lifecycle.h"
 
 /* ---- the shape of a step ---- */
@@ -51,7 +52,7 @@ int rds_change(struct rds_instance *i, rds_change_fn *change, int value, struct 
 static void set_stopped(struct rds_def *def, int value)
 {
 	def->stopped = value != 0;
-	def->stopped_ns = value != 0 ? rds_wall_clock() : 0;
+	def->stopped_ns = value != 0 ? clock_wall_ns() : 0;
 }
 
 static int refuse_with_replicas(struct rds_instance *i, const char *what, struct err *err)

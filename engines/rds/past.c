@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engines/common/clock.h"
 #include "engines/rds/lifecycle.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -96,14 +97,14 @@ void rds_past_put(struct rds_service *s, struct rds_past *p)
 {
 	LOCKED(&s->past_lock);
 
-	p->idle_since_ns = rds_wall_clock();
+	p->idle_since_ns = clock_wall_ns();
 	p->refs--;
 }
 
 /* Under past_lock. */
 static void expire(struct rds_service *s, bool all)
 {
-	int64_t now = rds_wall_clock();
+	int64_t now = clock_wall_ns();
 	unsigned idle = 0;
 	struct rds_past *p = TAILQ_FIRST(&s->past);
 

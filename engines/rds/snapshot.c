@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "engines/common/clock.h"
 #include "engines/common/log.h"
 #include "engines/rds/lifecycle.h"
 #include "engines/store/disk.h"
@@ -52,7 +53,7 @@ static int check_unused(struct rds_service *s, const char *name, struct err *err
 int rds_snapshot_take(struct rds_instance *i, const char *name, const struct rds_intent *intent,
 	const struct rds_progress *progress, struct err *err)
 {
-	struct rds_snapshot snapshot = {.created_ns = rds_wall_clock()};
+	struct rds_snapshot snapshot = {.created_ns = clock_wall_ns()};
 	struct rds_source *rows;
 	struct rds_def def;
 
@@ -95,7 +96,7 @@ int rds_snapshot_create(struct rds_instance *i, const char *name,
 
 void rds_snapshot_automated(struct rds_instance *i)
 {
-	struct rds_snapshot snapshot = {.automated = true, .created_ns = rds_wall_clock()};
+	struct rds_snapshot snapshot = {.automated = true, .created_ns = clock_wall_ns()};
 	time_t seconds = (time_t)(snapshot.created_ns / SECOND_NS);
 	struct rds_def def;
 	struct err why = {0};
@@ -144,7 +145,7 @@ int rds_snapshot_delete(struct rds_service *s, struct slice name, struct err *er
 
 static void temp_path(const struct rds_service *s, struct buf *out)
 {
-	uint64_t unique = (uint64_t)rds_wall_clock();
+	uint64_t unique = (uint64_t)clock_wall_ns();
 
 	buf_printf(out, "%s/tmp/r%llu-%p.db", s->dir, (unsigned long long)unique, (void *)out);
 	buf_cstr(out);
@@ -236,7 +237,7 @@ static int check_time(struct rds_instance *i, int64_t time_ns, struct err *err)
 	char text[RDS_TIME_MAX];
 
 	(void)i;
-	if (time_ns <= rds_wall_clock()) {
+	if (time_ns <= clock_wall_ns()) {
 		return 0;
 	}
 	rds_time_print(time_ns, text);

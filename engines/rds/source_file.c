@@ -15,8 +15,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "engines/common/clock.h"
 #include "engines/common/log.h"
 #include "engines/rds/rows.h"
 #include "engines/rds/source_impl.h"
@@ -56,13 +56,6 @@ struct source_file {
 
 	struct rds_watch *watch;
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- connections ---- */
 
@@ -230,7 +223,7 @@ static bool others_changed(void *arg)
 			return false;
 		}
 		s->data_version = v;
-		moved(s, now_ns());
+		moved(s, clock_wall_ns());
 	}
 	if (s->changed != NULL) {
 		s->changed(s->arg, NULL, NULL);
@@ -265,7 +258,7 @@ static int run_write(
 {
 	f->conn.base_version = atomic_load(&s->version);
 	f->conn.base_mtime_ns = atomic_load(&s->mtime_ns);
-	int64_t now = now_ns();
+	int64_t now = clock_wall_ns();
 	s->write_time = now > f->conn.base_mtime_ns ? now : f->conn.base_mtime_ns + 1;
 	s->write_version = f->conn.base_version + 1;
 	int rc = rds_conn_begin(&f->conn, true, err);
@@ -429,7 +422,7 @@ int rds_source_file(const struct rds_file_config *config, struct rds_source **ou
 	s->changed = config->changed;
 	s->arg = config->arg;
 	/* Above what an earlier life of this file gave. */
-	s->version = (uint64_t)now_ns();
+	s->version = (uint64_t)clock_wall_ns();
 	pthread_mutex_init(&s->pool_lock, NULL);
 	pthread_mutex_init(&s->write_lock, NULL);
 	int rc = copy_texts(s, config) ? 0 : err_set(err, ENOMEM, "out of memory");

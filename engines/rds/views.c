@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engines/common/clock.h"
 #include "engines/rds/lifecycle.h"
 
 static int no_views(struct err *err)
@@ -222,7 +223,7 @@ static int open_time(struct rds_view *v, struct rds_instance *i, struct slice na
 	if (rds_time_parse(name, &time_ns, &why) < 0) {
 		return err_set(err, ENOENT, "%s", why.msg);
 	}
-	if (time_ns > rds_wall_clock()) {
+	if (time_ns > clock_wall_ns()) {
 		return err_set(err, ENOENT, "%.*s has not come yet", (int)name.n, name.p);
 	}
 	return open_moment(v, i, time_ns, err);

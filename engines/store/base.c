@@ -14,6 +14,7 @@
  * readers before its tap is called. A write that changes nothing waits for its
  * turn behind any such commit; when it returns, all that the copy can hold is in
  * the log, or the log says that it lacks something. */
+#include "engines/common/clock.h"
 #include "engines/store/base.h"
 
 #include <dirent.h>
@@ -21,7 +22,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
@@ -181,18 +181,11 @@ static int replay(const struct replay *p, struct err *err)
 
 /* ---- making bases ---- */
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 static int time_of(const struct base_set *set, uint64_t sequence, int64_t *out, struct err *err)
 {
 	struct segment_reader reader;
 	struct record r = {0};
-	*out = now_ns();
+	*out = clock_wall_ns();
 	if (sequence == 0) {
 		return 0;
 	}

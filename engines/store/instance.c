@@ -8,13 +8,6 @@
 #include "engines/common/log.h"
 #include "engines/store/instance_impl.h"
 
-int64_t instance_clock(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
-}
-
 /* ---- who uses the current copy ---- */
 
 /* Under i->lock. False: the deadline has passed. */
@@ -39,7 +32,7 @@ static int enter(struct instance *i, int64_t deadline, struct primary **out, str
 		*out = i->current;
 		return 0;
 	}
-	return instance_clock() >= i->retry_at
+	return clock_monotonic_ns() >= i->retry_at
 		       ? 1
 		       : err_set(err, EIO, "%s: no copy of it can serve: %s", i->config.label,
 				 i->failure.msg);
@@ -91,7 +84,7 @@ void instance_settle(struct instance *i, struct primary *p, const struct err *wh
 		err_clear(&i->failure);
 	} else if (why != NULL) {
 		i->failure = *why;
-		i->retry_at = instance_clock() + INSTANCE_RETRY_NS;
+		i->retry_at = clock_monotonic_ns() + INSTANCE_RETRY_NS;
 	}
 	pthread_cond_broadcast(&i->moved);
 }
@@ -125,7 +118,7 @@ typedef int use_fn(struct primary *p, void *arg, struct err *err);
 static int use_current(struct instance *i, use_fn *use, void *arg, struct err *err)
 {
 	struct err unasked = {0};
-	int64_t deadline = instance_clock() + INSTANCE_WAIT_NS;
+	int64_t deadline = clock_monotonic_ns() + INSTANCE_WAIT_NS;
 	err = err != NULL ? err : &unasked;
 	for (;;) {
 		struct primary *p = NULL;

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engines/common/log.h"
 #include "engines/store/instance_impl.h"
@@ -16,13 +15,6 @@
 #define DAY_NS		(86400 * SECOND_NS)
 #define PRUNE_PAUSE_NS	(600 * SECOND_NS)
 #define BACKUP_PAUSE_NS (60 * SECOND_NS)
-
-static int64_t now_wall(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
-}
 
 static unsigned retention_days(struct instance *i)
 {
@@ -139,7 +131,7 @@ static int prune_with(struct instance *i, struct primary *p, struct err *err)
 		return rc;
 	}
 	if (days > 0) {
-		return base_prune(&set, now_wall() - days * DAY_NS, hold, err);
+		return base_prune(&set, clock_wall_ns() - days * DAY_NS, hold, err);
 	}
 	rc = remove_all(&set, err);
 	return rc != 0 ? rc : pagelog_drop_below(p->log, hold < last ? hold + 1 : last, err);
@@ -153,7 +145,7 @@ static int prune(struct instance *i, struct err *err)
 	}
 	int rc = prune_with(i, p, err);
 	instance_leave(i, p);
-	i->prune_at = instance_clock() + PRUNE_PAUSE_NS;
+	i->prune_at = clock_monotonic_ns() + PRUNE_PAUSE_NS;
 	return rc;
 }
 
@@ -183,7 +175,7 @@ static int take(struct instance *i, struct primary *p, struct err *err)
 static int backup(struct instance *i, struct err *err)
 {
 	struct primary *p;
-	int rc = instance_enter(i, instance_clock() + INSTANCE_WAIT_NS, &p, err);
+	int rc = instance_enter(i, clock_monotonic_ns() + INSTANCE_WAIT_NS, &p, err);
 	if (rc != 0) {
 		return rc;
 	}
@@ -200,11 +192,11 @@ static int backup(struct instance *i, struct err *err)
 
 static bool is_due(struct instance *i)
 {
-	if (retention_days(i) == 0 || instance_clock() < i->backup_at) {
+	if (retention_days(i) == 0 || clock_monotonic_ns() < i->backup_at) {
 		return false;
 	}
 	LOCKED(&i->lock);
-	int64_t age = now_wall() - i->last_backup_ns;
+	int64_t age = clock_wall_ns() - i->last_backup_ns;
 	return age >= DAY_NS || age < -60 * SECOND_NS;
 }
 
@@ -213,14 +205,14 @@ void backup_step(struct instance *i)
 	LOCKED(&i->work);
 	struct err err = {0};
 	if (is_due(i)) {
-		i->backup_at = instance_clock() + BACKUP_PAUSE_NS;
+		i->backup_at = clock_monotonic_ns() + BACKUP_PAUSE_NS;
 		if (backup(i, &err) != 0) {
 			log_warn("%s: no backup: %s", i->config.label, err.msg);
 		}
 		i->prune_at = 0;
 	}
 	err_clear(&err);
-	if (instance_clock() >= i->prune_at && prune(i, &err) != 0) {
+	if (clock_monotonic_ns() >= i->prune_at && prune(i, &err) != 0) {
 		log_warn(
 			"%s: what is no longer kept was not removed: %s", i->config.label, err.msg);
 	}
@@ -276,7 +268,7 @@ void instance_restorable(struct instance *i, int64_t *earliest_ns, int64_t *late
 	if (retention_days(i) > 0 && set_of(i, NULL, &dir, &set, &ignored) == 0 &&
 		base_list(&set, &list, &n, &ignored) == 0 && n > 0) {
 		*earliest_ns = list[0].time_ns;
-		*latest_ns = now_wall();
+		*latest_ns = clock_wall_ns();
 	}
 }
 
@@ -319,7 +311,7 @@ int instance_build_time(
 	struct instance *i, int64_t time_ns, const char *path, int64_t *commit_ns, struct err *err)
 {
 	struct primary *p;
-	if (time_ns > now_wall()) {
+	if (time_ns > clock_wall_ns()) {
 		return err_set(err, ENODATA, "%s: that time is yet to come", i->config.label);
 	}
 	if (retention_days(i) == 0) {
@@ -327,7 +319,7 @@ int instance_build_time(
 			i->config.label);
 	}
 	LOCKED(&i->work);
-	int rc = instance_enter(i, instance_clock() + INSTANCE_WAIT_NS, &p, err);
+	int rc = instance_enter(i, clock_monotonic_ns() + INSTANCE_WAIT_NS, &p, err);
 	if (rc == 0) {
 		rc = build(i, p, time_ns, path, commit_ns, err);
 		instance_leave(i, p);

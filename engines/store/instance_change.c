@@ -110,7 +110,7 @@ static int open_again(struct instance *i, int64_t deadline, struct primary **out
 static bool should_revive(struct instance *i)
 {
 	LOCKED(&i->lock);
-	return i->current == NULL && instance_clock() >= i->retry_at;
+	return i->current == NULL && clock_monotonic_ns() >= i->retry_at;
 }
 
 void instance_revive(struct instance *i)
@@ -122,7 +122,7 @@ void instance_revive(struct instance *i)
 	struct err why = {0};
 	struct primary *p = NULL;
 	instance_hide(i, false);
-	int rc = open_again(i, instance_clock() + SECOND_NS, &p, &why);
+	int rc = open_again(i, clock_monotonic_ns() + SECOND_NS, &p, &why);
 	instance_settle(i, rc == 0 ? p : NULL, &why);
 	if (rc == 0) {
 		log_warn("%s: it serves again", i->config.label);
@@ -145,7 +145,7 @@ static int put_away(struct instance *i, struct err *err)
 		return 0;
 	}
 	struct err why = {0};
-	int rc = instance_empty(i, p, instance_clock() + INSTANCE_WAIT_NS, &why);
+	int rc = instance_empty(i, p, clock_monotonic_ns() + INSTANCE_WAIT_NS, &why);
 	if (rc != 0) {
 		instance_settle(i, p, NULL);
 		return err_set(err, why.code, "%s", why.msg);
@@ -165,7 +165,7 @@ static int restart(struct instance *i, struct err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = open_again(i, instance_clock() + SECOND_NS, &p, &why);
+	rc = open_again(i, clock_monotonic_ns() + SECOND_NS, &p, &why);
 	instance_settle(i, rc == 0 ? p : NULL, &why);
 	return rc != 0 ? err_set(err, why.code, "%s", why.msg) : 0;
 }
@@ -212,7 +212,7 @@ static int switch_off(struct instance *i, struct err *err)
 	}
 	replica_close(i->follower);
 	i->follower = NULL;
-	return stop_old(i, instance_clock() + INSTANCE_WAIT_NS, err);
+	return stop_old(i, clock_monotonic_ns() + INSTANCE_WAIT_NS, err);
 }
 
 static int switch_on(struct instance *i, struct err *err)
@@ -224,7 +224,7 @@ static int switch_on(struct instance *i, struct err *err)
 	instance_bury(i);
 	{
 		LOCKED(&i->change);
-		rc = stop_old(i, instance_clock() + INSTANCE_WAIT_NS, err);
+		rc = stop_old(i, clock_monotonic_ns() + INSTANCE_WAIT_NS, err);
 	}
 	return rc != 0 ? rc : standby_build(i, err);
 }

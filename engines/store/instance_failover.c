@@ -113,7 +113,7 @@ static void bury_later(struct instance *i, struct primary *p)
 
 int failover_run(struct instance *i, struct primary *p, const char *why, struct err *err)
 {
-	int64_t began = instance_clock();
+	int64_t began = clock_monotonic_ns();
 	struct primary *fresh = NULL;
 	struct err failure = {0};
 	bool stays;
@@ -133,7 +133,7 @@ int failover_run(struct instance *i, struct primary *p, const char *why, struct 
 		event_post(i, INSTANCE_FAILED, "%s", failure.msg);
 		return err_set(err, failure.code, "%s", failure.msg);
 	}
-	completed(i, fresh, instance_clock() - began);
+	completed(i, fresh, clock_monotonic_ns() - began);
 	replicas_follow(i, fresh->log);
 	return 0;
 }
@@ -157,13 +157,13 @@ static int open_zone(
 static int open_other(
 	struct instance *i, unsigned zone, const char *why, struct primary **out, struct err *err)
 {
-	int64_t began = instance_clock();
+	int64_t began = clock_monotonic_ns();
 	struct move m = {.to = zone};
 	bool decided;
 	event_post(i, INSTANCE_FAILOVER_STARTED, "%s", why);
 	int rc = switch_to(i, &m, out, &decided, err);
 	if (rc == 0) {
-		completed(i, *out, instance_clock() - began);
+		completed(i, *out, clock_monotonic_ns() - began);
 	}
 	return rc;
 }

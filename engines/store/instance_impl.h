@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/clock.h"
+#include "engines/common/thread.h"
 #include "engines/store/checksum_vfs.h"
 #include "engines/store/disk.h"
 #include "engines/store/instance.h"
@@ -218,8 +220,6 @@ int worker_start(struct instance *i, struct err *err);
 void worker_stop(struct instance *i);
 /* There is something to do. */
 void worker_kick(struct instance *i);
-/* As pthread_create(), without the daemon's signals, which are for its main thread. */
-int thread_start(pthread_t *thread, void *(*main)(void *), void *arg);
 
 /* ---- the instance ---- */
 

@@ -279,7 +279,7 @@ static void pause_until(struct instance *i, int64_t until)
 {
 	struct timespec ts = {.tv_sec = until / SECOND_NS, .tv_nsec = until % SECOND_NS};
 	LOCKED(&i->lock);
-	while (!atomic_load(&i->stop) && instance_clock() < until) {
+	while (!atomic_load(&i->stop) && clock_monotonic_ns() < until) {
 		pthread_cond_timedwait(&i->kicked, &i->lock, &ts);
 	}
 }
@@ -291,7 +291,7 @@ static void *monitor_main(void *arg)
 		check_primary(i);
 		check_standby(i);
 		event_tell(i);
-		pause_until(i, instance_clock() + PERIOD_NS);
+		pause_until(i, clock_monotonic_ns() + PERIOD_NS);
 	}
 	return NULL;
 }

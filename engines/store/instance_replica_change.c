@@ -58,7 +58,7 @@ static int make_files(struct instance *i, const char *name, struct err *err)
 		rc = replica_delete(i->config.disk, path.p, err);
 	}
 	if (rc == 0) {
-		rc = instance_enter(i, instance_clock() + INSTANCE_WAIT_NS, &p, err);
+		rc = instance_enter(i, clock_monotonic_ns() + INSTANCE_WAIT_NS, &p, err);
 	}
 	if (rc != 0) {
 		return rc;

@@ -23,14 +23,14 @@ static void pass_is_over(struct instance *i, struct scrub *s)
 	struct scrub over = {.failures = s->failures, .hole = s->hole};
 	scrub_end(s);
 	*s = over;
-	s->next_at = instance_clock() + pause * SECOND_NS;
+	s->next_at = clock_monotonic_ns() + pause * SECOND_NS;
 }
 
 /* Somebody has met a damaged page, perhaps of this file. */
 static bool is_due(struct scrub *s)
 {
 	uint64_t failures = checksum_failures();
-	bool due = failures != s->failures || instance_clock() >= s->next_at;
+	bool due = failures != s->failures || clock_monotonic_ns() >= s->next_at;
 	s->failures = failures;
 	return due;
 }

@@ -214,7 +214,7 @@ static int attach(struct build *b, struct err *err)
 		return rc;
 	}
 	event_post(i, INSTANCE_STANDBY_READY, "in zone %s, %.3f s", i->config.zone[b->zone].name,
-		(double)(instance_clock() - b->began) / (double)SECOND_NS);
+		(double)(clock_monotonic_ns() - b->began) / (double)SECOND_NS);
 	return 0;
 }
 
@@ -245,7 +245,7 @@ int standby_build(struct instance *i, struct err *err)
 		.i = i,
 		.mark = next_mark(i),
 		.disk = config_disk(&i->config),
-		.began = instance_clock(),
+		.began = clock_monotonic_ns(),
 	};
 	int rc = instance_enter(i, b.began + INSTANCE_WAIT_NS, &b.from, err);
 	if (rc != 0) {

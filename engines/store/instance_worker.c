@@ -1,6 +1,5 @@
 /* The instance's own thread: what nobody should wait for. */
 #include <errno.h>
-#include <signal.h>
 
 #include "engines/common/log.h"
 #include "engines/store/instance_impl.h"
@@ -38,7 +37,7 @@ static bool wants_standby(struct instance *i)
 	}
 	LOCKED(&i->change);
 	LOCKED(&i->lock);
-	return i->current != NULL && i->old == NULL && instance_clock() >= i->build_at;
+	return i->current != NULL && i->old == NULL && clock_monotonic_ns() >= i->build_at;
 }
 
 static void build_standby(struct instance *i)
@@ -56,7 +55,7 @@ static void build_standby(struct instance *i)
 	int64_t pause = BUILD_PAUSE_NS << (i->n_build_failures < 7 ? i->n_build_failures : 7);
 	i->n_build_failures++;
 	i->build_at =
-		instance_clock() +
+		clock_monotonic_ns() +
 		(pause < BUILD_PAUSE_MAX_S * SECOND_NS ? pause : BUILD_PAUSE_MAX_S * SECOND_NS);
 }
 
@@ -93,7 +92,7 @@ static void step(struct instance *i)
 
 static void wait_kick(struct instance *i)
 {
-	int64_t until = instance_clock() + PAUSE_NS;
+	int64_t until = clock_monotonic_ns() + PAUSE_NS;
 	struct timespec ts = {.tv_sec = until / SECOND_NS, .tv_nsec = until % SECOND_NS};
 	LOCKED(&i->lock);
 	while (!i->kick && !atomic_load(&i->stop) &&
@@ -110,17 +109,6 @@ static void *worker_main(void *arg)
 		wait_kick(i);
 	}
 	return NULL;
-}
-
-int thread_start(pthread_t *thread, void *(*main)(void *), void *arg)
-{
-	sigset_t all;
-	sigset_t old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int rc = pthread_create(thread, NULL, main, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return rc;
 }
 
 int worker_start(struct instance *i, struct err *err)

@@ -14,6 +14,7 @@
  * checkpointed, nobody could tell that the log lacks a commit. Hence the file
  * `state`, made beforehand so that a full disk does not matter, in which the
  * first failure writes "behind". */
+#include "engines/common/clock.h"
 #include "engines/store/pagelog_impl.h"
 
 #include <errno.h>
@@ -88,13 +89,6 @@ static void state_write(struct pagelog *log, bool is_behind)
 }
 
 /* ---- appending; under log->append ---- */
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 static void tell_readers(struct pagelog *log)
 {
@@ -215,7 +209,7 @@ bool pagelog_in_step(struct pagelog *log)
 int pagelog_gap(struct pagelog *log, struct err *err)
 {
 	LOCKED(&log->append);
-	struct record r = {.time_ns = now_ns(), .flags = RECORD_GAP};
+	struct record r = {.time_ns = clock_wall_ns(), .flags = RECORD_GAP};
 	int rc = write_record(log, &r, err);
 	if (rc != 0) {
 		return rc;
@@ -254,7 +248,7 @@ static int recover_from(struct pagelog *log, struct wal_pages *w, uint32_t end, 
 		page_set_clear(&log->pending);
 		return rc;
 	}
-	return append_pending(log, now_ns(), err);
+	return append_pending(log, clock_wall_ns(), err);
 }
 
 int pagelog_recover(struct pagelog *log, const char *database, struct err *err)

@@ -25,15 +25,7 @@
 #include "engines/store/store_impl.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <time.h>
-
-int64_t clock_monotonic(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
-}
 
 void list_push(struct request_list *list, struct write_request *req)
 {
@@ -194,12 +186,7 @@ static int start_writer(struct store *s, struct err *err)
 		pthread_join(s->queue.thread, NULL);
 		s->queue.joinable = false;
 	}
-	sigset_t all;
-	sigset_t old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int rc = pthread_create(&s->queue.thread, NULL, writer_main, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int rc = thread_start(&s->queue.thread, writer_main, s);
 	if (rc != 0) {
 		return err_set(err, rc, "%s: no thread for writing: %s", s->label, strerror(rc));
 	}
@@ -324,7 +311,7 @@ static void wait_for_work(struct store *s)
 		bool taken = s->queue.taken;
 		int64_t until = taken ? INT64_MAX : writer_deadline(&s->txn);
 		bool due = s->queue.waiting.head != NULL || s->queue.stop || s->queue.want_commit ||
-			   clock_monotonic() >= until;
+			   clock_monotonic_ns() >= until;
 		s->queue.thread_due = due;
 		if (due && !taken) {
 			break;

@@ -15,14 +15,14 @@
  * Promotion is the removal of the position file: with it the file is a replica,
  * without it an ordinary database in rollback mode, which store_open() switches
  * to WAL. */
+#include "engines/common/clock.h"
+#include "engines/common/thread.h"
 #include "engines/store/replica_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
@@ -32,13 +32,6 @@
 #define BATCH  256
 #define SECOND INT64_C(1000000000)
 #define MS     INT64_C(1000000)
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * SECOND + ts.tv_nsec;
-}
 
 static const char *position_path(const char *path, struct buf *out)
 {
@@ -193,7 +186,7 @@ static int find_due(struct replica *r, uint64_t *out, int64_t *wait, struct err 
 	if (rc != 1) {
 		return rc;
 	}
-	int64_t now = clock_ns(CLOCK_REALTIME);
+	int64_t now = clock_wall_ns();
 	if (delay <= 0) {
 		*out = pagelog_last(r->log);
 		return 0;
@@ -236,7 +229,7 @@ static void *replica_main(void *arg)
 		uint64_t after = failed || wait > 0 ? UINT64_MAX : atomic_load(&r->applied);
 		int64_t pause = wait > 0 && wait < SECOND ? wait : SECOND;
 		/* Changed only while this thread does not run. */
-		pagelog_wait(r->log, after, clock_ns(CLOCK_MONOTONIC) + pause, &r->stop);
+		pagelog_wait(r->log, after, clock_monotonic_ns() + pause, &r->stop);
 	}
 	return NULL;
 }
@@ -247,13 +240,8 @@ int replica_start(struct replica *r, struct err *err)
 	if (r->running) {
 		return 0;
 	}
-	sigset_t all;
-	sigset_t old;
-	sigfillset(&all);
 	atomic_store(&r->stop, false);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int rc = pthread_create(&r->thread, NULL, replica_main, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int rc = thread_start(&r->thread, replica_main, r);
 	r->running = rc == 0;
 	return rc == 0 ? 0 : err_set(err, rc, "%s: no thread for it: %s", r->label, strerror(rc));
 }
@@ -320,7 +308,7 @@ void replica_status(struct replica *r, struct replica_status *out)
 		out->lag_commits = last - out->sequence;
 		out->lag_bytes = segment_reader_behind(&r->records);
 		if (segment_reader_peek(&r->records, &next, &ignored) == 1) {
-			out->lag_ns = clock_ns(CLOCK_REALTIME) - next.time_ns;
+			out->lag_ns = clock_wall_ns() - next.time_ns;
 		}
 	}
 }

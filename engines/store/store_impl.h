@@ -17,6 +17,8 @@
 #include <stddef.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/clock.h"
+#include "engines/common/thread.h"
 #include "engines/store/store.h"
 
 #define MS_NS	  INT64_C(1000000)
@@ -210,8 +212,6 @@ struct store {
 
 	struct store_txn txn;
 };
-
-int64_t clock_monotonic(void);
 
 /* ---- store.c ---- */
 

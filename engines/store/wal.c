@@ -168,7 +168,7 @@ void wal_sync_periodic(struct store_txn *t)
 {
 	struct err err = {0};
 	bool done = wal_sync_by_writer(t, &err) == 0;
-	t->fsync_at = done ? 0 : clock_monotonic() + SECOND_NS;
+	t->fsync_at = done ? 0 : clock_monotonic_ns() + SECOND_NS;
 	if (!done) {
 		log_warn("%s", err.msg);
 	}
@@ -221,7 +221,7 @@ static int checkpoint(struct store_txn *t, int mode, int busy_ms, bool *complete
 
 bool wal_checkpoint_due(const struct store_txn *t)
 {
-	if (t->checkpoint_at != 0 && clock_monotonic() >= t->checkpoint_at) {
+	if (t->checkpoint_at != 0 && clock_monotonic_ns() >= t->checkpoint_at) {
 		return true;
 	}
 	/* The log was begun anew since. */
@@ -249,7 +249,7 @@ static int choose_mode(const struct store_txn *t, int64_t now)
 
 void wal_maintain(struct store_txn *t)
 {
-	int64_t now = clock_monotonic();
+	int64_t now = clock_monotonic_ns();
 	int mode = choose_mode(t, now);
 	bool complete;
 	int rc = checkpoint(t, mode, RESTART_BUSY_MS, &complete);
@@ -269,7 +269,7 @@ int wal_checkpoint_all(struct store_txn *t, struct err *err)
 {
 	bool complete;
 	int rc = checkpoint(t, SQLITE_CHECKPOINT_TRUNCATE, CLOSE_BUSY_MS, &complete);
-	t->checkpoint_at = complete ? 0 : clock_monotonic() + SECOND_NS;
+	t->checkpoint_at = complete ? 0 : clock_monotonic_ns() + SECOND_NS;
 	if (complete) {
 		return 0;
 	}

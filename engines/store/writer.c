@@ -25,7 +25,6 @@
 #include "engines/store/store_impl.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "engines/common/log.h"
 
@@ -34,13 +33,6 @@
 #define FSYNC_NS      (800 * MS_NS)
 #define IDLE_NS	      (10 * SECOND_NS)
 #define VERSION_BLOCK (UINT64_C(1) << 20)
-
-static int64_t clock_wall(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
-}
 
 /* ---- one COMMIT ---- */
 
@@ -70,14 +62,14 @@ static int announce(struct store_txn *t, struct err *err)
 	struct store *s = t->s;
 	struct store_commit commit = {
 		.sequence = atomic_load(&s->sequence) + 1,
-		.time_ns = clock_wall(),
+		.time_ns = clock_wall_ns(),
 		.wal_path = s->wal_path,
 	};
 	wal_commit_frames(t, &commit);
 	int rc = s->tap.committed != NULL ? s->tap.committed(s->tap.arg, &commit, err) : 0;
 	atomic_store(&s->sequence, commit.sequence);
 	if (s->sync == STORE_SYNC_INTERVAL && t->fsync_at == 0) {
-		t->fsync_at = clock_monotonic() + FSYNC_NS;
+		t->fsync_at = clock_monotonic_ns() + FSYNC_NS;
 	}
 	return rc;
 }
@@ -163,7 +155,7 @@ void writer_commit(struct store_txn *t)
 
 static int session_begin(struct store_txn *t, struct err *err)
 {
-	int64_t now = clock_wall();
+	int64_t now = clock_wall_ns();
 	int64_t time = (now > t->time ? now : t->time) + SECOND_NS;
 	int rc = conn_run(&t->conn, OWN_BEGIN, err);
 	if (rc == 0) {
@@ -213,7 +205,7 @@ static int txn_begin(struct store_txn *t, struct err *err)
 	if (rc == 0) {
 		t->open = true;
 		memset(t->notes, 0, sizeof(t->notes));
-		t->commit_at = clock_monotonic() + COMMIT_NS;
+		t->commit_at = clock_monotonic_ns() + COMMIT_NS;
 	}
 	return rc;
 }
@@ -268,7 +260,7 @@ static int run_plain(struct store_txn *t, struct write_request *req)
 
 static bool commit_is_due(const struct store_txn *t)
 {
-	return t->n_writes >= GROUP_MAX || clock_monotonic() >= t->commit_at;
+	return t->n_writes >= GROUP_MAX || clock_monotonic_ns() >= t->commit_at;
 }
 
 static void run_write(struct store_txn *t, struct write_request *req)
@@ -314,7 +306,7 @@ static void run_request(struct store_txn *t, struct write_request *req)
 	} else {
 		run_write(t, req);
 	}
-	t->idle_since = clock_monotonic();
+	t->idle_since = clock_monotonic_ns();
 }
 
 /* After what there was to execute. */
@@ -370,7 +362,7 @@ bool writer_is_idle(const struct store_txn *t)
 
 static void upkeep(struct store_txn *t)
 {
-	int64_t now = clock_monotonic();
+	int64_t now = clock_monotonic_ns();
 	bool fsync_due = t->fsync_at != 0 && now >= t->fsync_at;
 	bool checkpoint_due = wal_checkpoint_due(t);
 	if (t->open && (fsync_due || checkpoint_due)) {
@@ -472,7 +464,7 @@ uint64_t store_txn_version(struct store_txn *t)
 
 int64_t store_txn_time(struct store_txn *t)
 {
-	int64_t now = clock_wall();
+	int64_t now = clock_wall_ns();
 	t->time = now > t->time ? now : t->time + 1;
 	return t->time;
 }

@@ -1,5 +1,6 @@
 /* RDS as a service: identifiers, instances, states, snapshots, what outlives the
  * daemon, and kill -9 in the middle of each step. */
+#include "engines/common/clock.h"
 #include "tests/unit/rds_service_fixture.h"
 
 #include <dirent.h>
@@ -431,7 +432,7 @@ START_TEST(a_point_in_time_is_shared_and_kept_for_a_while)
 	for (unsigned i = 0; i < 500 && !event_says("Finished DB instance backup."); i++) {
 		usleep(10000);
 	}
-	rds_time_print(rds_wall_clock(), when);
+	rds_time_print(clock_wall_ns(), when);
 	OK(load(PATH("shop"), "run", "INSERT INTO T VALUES(1);"));
 	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of(when), &a, &err));
 	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of(when), &b, &err));
