@@ -1,7 +1,7 @@
 /* BSON, borrowed: a value is its type and its bytes as they stand in a document. No
  * parsing into trees: documents are read where they lie, and made by appending to a
- * struct buf. libbson validates, converts decimals, and names the types; Intel's
- * decimal library (decimal.c) calculates with them. */
+ * struct buf. libbson names the types, converts decimals from and to text, and makes ObjectIds;
+ * Intel's decimal library (decimal.c) calculates. */
 #ifndef DBMOUNT_DOCDB_VALUE_H
 #define DBMOUNT_DOCDB_VALUE_H
 
@@ -52,10 +52,11 @@ static inline bool doc_is_number(struct doc_value v)
 }
 bool doc_bool(struct doc_value v);
 int32_t doc_int32(struct doc_value v);
-int64_t doc_int64(struct doc_value v);		   /* INT64, DATE_TIME (ms), or INT32 widened */
-double doc_double(struct doc_value v);		   /* of any number, rounded */
-struct slice doc_string(struct doc_value v);	   /* UTF8, SYMBOL, CODE: without length and NUL */
-bson_decimal128_t doc_decimal(struct doc_value v); /* of any number, exact */
+int64_t doc_int64(struct doc_value v);	     /* INT64, DATE_TIME (ms), or INT32 widened */
+double doc_double(struct doc_value v);	     /* of any number, rounded */
+struct slice doc_string(struct doc_value v); /* UTF8, SYMBOL, CODE: without length and NUL */
+bson_decimal128_t doc_decimal(
+	struct doc_value v); /* of any number; of a double 15 digits, as the service */
 /* The value as int64 when it is a number that is one exactly. */
 bool doc_as_int64(struct doc_value v, int64_t *out);
 /* "int", "long", "objectId", ...: the aliases of $type. */
@@ -95,7 +96,7 @@ struct doc_value doc_make_nested(struct doc_arena *a, uint8_t type, const struct
 
 /* ---- decimal.c: arithmetic as the service does it: the result is of the widest type
  * of the two, int32 < int64 < double < decimal; an int32 that overflows becomes int64,
- * an int64 a double. Operands are numbers. ---- */
+ * an int64 a double; integers divided make a double. Operands are numbers. ---- */
 
 struct doc_value doc_add(struct doc_arena *a, struct doc_value x, struct doc_value y);
 struct doc_value doc_subtract(struct doc_arena *a, struct doc_value x, struct doc_value y);
