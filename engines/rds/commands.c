@@ -263,7 +263,8 @@ static int run_snapshot(void *ctx, struct engine_call *call, struct err *err)
 	struct rds_snapshot made;
 	RDS_INSTANCE i = NULL;
 
-	int rc = rds_take_name("DBSnapshotIdentifier", call->argv[1], RDS_SNAPSHOT_MAX, name, err);
+	int rc =
+		identifier_take("DBSnapshotIdentifier", call->argv[1], RDS_SNAPSHOT_MAX, name, err);
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_snapshot_create(i, name, &progress, err);
 	rc = rc < 0 ? rc : rds_catalog_snapshot(service_of(ctx), slice_of(name), &made, err);
@@ -320,7 +321,8 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 
 	int rc = the_word(call, 2, "as", err);
 	rc = rc < 0 ? rc
-		    : rds_take_name("DBInstanceIdentifier", call->argv[3], RDS_NAME_MAX, name, err);
+		    : identifier_take(
+			      "DBInstanceIdentifier", call->argv[3], RDS_NAME_MAX, name, err);
 	rc = rc < 0 ? rc : snapshot_arg(ctx, call, &snapshot, err);
 	rc = rc < 0 ? rc : rds_restore(s, &snapshot, slice_of(name), err);
 	if (rc == 0) {
@@ -338,13 +340,13 @@ static int time_arg(const char *arg, int64_t *out, struct err *err)
 		*out = clock_wall_ns();
 		return 0;
 	}
-	return rds_time_parse(slice_of(arg), out, err);
+	return rfc3339_parse(slice_of(arg), out, err);
 }
 
 static int run_restore_to_time(void *ctx, struct engine_call *call, struct err *err)
 {
 	char name[RDS_NAME_MAX + 1];
-	char when[RDS_TIME_MAX];
+	char when[RFC3339_MAX];
 	RDS_INSTANCE i = NULL;
 	int64_t time_ns = 0;
 	int64_t commit_ns = 0;
@@ -352,12 +354,13 @@ static int run_restore_to_time(void *ctx, struct engine_call *call, struct err *
 	int rc = the_word(call, 2, "as", err);
 	rc = rc < 0 ? rc : time_arg(call->argv[1], &time_ns, err);
 	rc = rc < 0 ? rc
-		    : rds_take_name("DBInstanceIdentifier", call->argv[3], RDS_NAME_MAX, name, err);
+		    : identifier_take(
+			      "DBInstanceIdentifier", call->argv[3], RDS_NAME_MAX, name, err);
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_restore_time(i, time_ns, slice_of(name), &commit_ns, err);
 	if (rc == 0) {
 		rds_changed(service_of(ctx), &the_service);
-		rds_time_print(commit_ns, when);
+		rfc3339_print(commit_ns, when);
 		buf_printf(
 			call->out, "instance %s restored, its last commit is of %s\n", name, when);
 	}
@@ -403,7 +406,7 @@ static int replica_option(const char *word, struct rds_replica_wish *wish, struc
 	}
 	if (strncmp(word, "region=", 7) == 0) {
 		wish->region = word + 7;
-		return rds_check_name("SourceRegion", slice_of(wish->region), RDS_NAME_MAX, err);
+		return identifier_check("SourceRegion", slice_of(wish->region), RDS_NAME_MAX, err);
 	}
 	if (strncmp(word, "delay=", 6) == 0) {
 		return delay_arg(word + 6, &wish->delay_ms, err);
@@ -418,7 +421,7 @@ static int run_create_replica(void *ctx, struct engine_call *call, struct err *e
 	struct rds_replica_wish wish = {name, "", INSTANCE_ZONES, 0};
 	RDS_INSTANCE i = NULL;
 
-	int rc = rds_take_name("DBInstanceIdentifier", call->argv[1], RDS_NAME_MAX, name, err);
+	int rc = identifier_take("DBInstanceIdentifier", call->argv[1], RDS_NAME_MAX, name, err);
 	for (unsigned n = 2; rc == 0 && n < call->argc; n++) {
 		rc = replica_option(call->argv[n], &wish, err);
 	}
@@ -459,7 +462,7 @@ static int run_promote(void *ctx, struct engine_call *call, struct err *err)
 	const char *replica = rds->view != NULL ? rds->view->replica : call->argv[1];
 	const char *as = call->argc > words ? call->argv[words + 1] : replica;
 	int rc = call->argc > words ? the_word(call, words, "as", err) : 0;
-	rc = rc < 0 ? rc : rds_take_name("DBInstanceIdentifier", as, RDS_NAME_MAX, name, err);
+	rc = rc < 0 ? rc : identifier_take("DBInstanceIdentifier", as, RDS_NAME_MAX, name, err);
 	rc = rc < 0 ? rc : rds_find(rds->service, call->path->key[0], &i, err);
 	rc = rc < 0 ? rc : rds_promote_available(i, replica, slice_of(name), err);
 	if (rc == 0) {
@@ -483,7 +486,7 @@ static int run_delete(void *ctx, struct engine_call *call, struct err *err)
 	}
 	int rc = final ? the_word(call, 1, "final-snapshot", err) : 0;
 	if (rc == 0 && final) {
-		rc = rds_take_name("FinalDBSnapshotIdentifier", call->argv[2], RDS_SNAPSHOT_MAX,
+		rc = identifier_take("FinalDBSnapshotIdentifier", call->argv[2], RDS_SNAPSHOT_MAX,
 			snapshot, err);
 	}
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);

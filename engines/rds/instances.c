@@ -492,7 +492,7 @@ int rds_reserve(
 {
 	uint64_t id = 0;
 
-	int rc = rds_check_name("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
+	int rc = identifier_check("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
 	if (rc == 0) {
 		LOCKED(&s->lock);
 		rc = check_free(s, name, err);

@@ -90,7 +90,7 @@ static void round_of(struct rds_keeper *k)
 		look_after(i);
 		rds_put(i);
 	}
-	rds_past_expire(k->service, false);
+	past_expire(&k->service->past);
 }
 
 /* False when it is to stop. */

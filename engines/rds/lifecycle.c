@@ -234,7 +234,7 @@ int rds_rename_instance(
 	int rc = rds_check_writable(s, err);
 	rc = rc < 0 ? rc : rds_find(s, from, &i, err);
 	rc = rc < 0 ? rc : rds_only_own(i, "renamed", err);
-	rc = rc < 0 ? rc : rds_check_name("NewDBInstanceIdentifier", to, RDS_NAME_MAX, err);
+	rc = rc < 0 ? rc : identifier_check("NewDBInstanceIdentifier", to, RDS_NAME_MAX, err);
 	if (rc < 0 || slice_equal(from, to)) {
 		return rc;
 	}

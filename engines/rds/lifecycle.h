@@ -6,7 +6,7 @@
  *   i<id>/           what belongs to an instance and no zone (store/instance.h)
  *   s<id>.db         a manual snapshot
  *   p<id>.db         a replica just promoted, on its way to be instance <id>
- *   site             a random text that zones of ours bear, too (zones.c)
+ *   site             a random text that zones of ours bear, too (store/zones.h)
  *   az-a/ az-b/      the zones, unless settings az.a, az.b name others: i<id>/
  *   tmp/             points in time being looked at; emptied when the engine opens
  *
@@ -28,8 +28,11 @@
 #include <pthread.h>
 #include <sys/queue.h>
 
+#include "engines/common/identifier.h"
+#include "engines/common/rfc3339.h"
 #include "engines/rds/rds.h"
-#include "engines/store/instance.h"
+#include "engines/store/past.h"
+#include "engines/store/zones.h"
 
 #define RDS_NAME_MAX	  63
 #define RDS_SNAPSHOT_MAX  255
@@ -38,17 +41,8 @@
 
 /* ---- identifier.c: names and texts of the service ---- */
 
-/* Checks an identifier as `parameter` ("DBInstanceIdentifier"); EINVAL with the
- * service's text. Capitals are refused too: in a tree a name is itself. */
-int rds_check_name(const char *parameter, struct slice name, size_t max, struct err *err);
-/* The same for a command's argument, which may have capitals: out is the name as stored. */
-int rds_take_name(const char *parameter, const char *arg, size_t max, char *out, struct err *err);
 int rds_no_instance(struct slice name, struct err *err); /* ENOENT, DBInstanceNotFound */
 int rds_no_snapshot(struct slice name, struct err *err); /* ENOENT, DBSnapshotNotFound */
-/* RFC 3339, "2026-11-23T02:31:05.5Z" or with an offset; EINVAL. */
-int rds_time_parse(struct slice text, int64_t *out_ns, struct err *err);
-#define RDS_TIME_MAX 40
-void rds_time_print(int64_t time_ns, char out[RDS_TIME_MAX]);
 
 /* ---- catalog.c ---- */
 
@@ -167,17 +161,6 @@ struct rds_instance {
 
 TAILQ_HEAD(rds_instance_list, rds_instance);
 
-/* A point in time built for looking at, shared by its viewers. */
-struct rds_past {
-	TAILQ_ENTRY(rds_past) link;
-	uint64_t instance_id;
-	int64_t time_ns;
-	char *path;
-	unsigned refs;
-	int64_t idle_since_ns;
-};
-TAILQ_HEAD(rds_past_list, rds_past);
-
 struct rds_service {
 	char *dir;
 	int dir_fd;
@@ -192,9 +175,8 @@ struct rds_service {
 	pthread_cond_t idle;		    /* some instance lost its last user */
 	struct rds_instance_list instances; /* under lock */
 	unsigned n_instances;		    /* under lock */
-	pthread_mutex_t past_lock;	    /* taken alone */
-	struct rds_past_list past;	    /* under past_lock */
-	struct rds_keeper *keeper;	    /* keeper.c */
+	struct past_list past;
+	struct rds_keeper *keeper; /* keeper.c */
 };
 
 /* What every operation gets as ctx: the service, or a view of one instance. */
@@ -204,8 +186,8 @@ struct rds_view {
 	struct rds_source *source;
 	struct rds_instance *instance; /* a replica's; else NULL */
 	char replica[RDS_NAME_MAX + 1];
-	struct rds_past *past; /* of a point in time */
-	int64_t time_ns;       /* when it was made; of a point in time that */
+	struct past *past; /* of a point in time */
+	int64_t time_ns;   /* when it was made; of a point in time that */
 };
 
 struct rds {
@@ -242,12 +224,6 @@ void rds_event(struct rds_instance *i, unsigned id, const char *category, const 
 /* The same in `.events` of the service. */
 void rds_event_service(struct rds_service *s, unsigned id, const char *category, const char *fmt,
 	...) __attribute__((format(printf, 4, 5)));
-
-/* ---- zones.c ---- */
-
-/* Makes the zones' directories this site's, so that nobody else's instances are taken
- * for left over. EINVAL: they are another's, or one and the same. */
-int rds_zones_claim(struct rds_service *s, struct err *err);
 
 /* ---- instances.c: instances in use ---- */
 
@@ -394,12 +370,6 @@ int rds_restore_time(struct rds_instance *i, int64_t time_ns, struct slice name,
 	struct err *err);
 /* Remembers the backup just made as a snapshot that can be looked at and restored. */
 void rds_snapshot_automated(struct rds_instance *i);
-
-/* ---- past.c: points in time being looked at ---- */
-
-int rds_past_open(struct rds_instance *i, int64_t time_ns, struct rds_past **out, struct err *err);
-void rds_past_put(struct rds_service *s, struct rds_past *p);
-void rds_past_expire(struct rds_service *s, bool all);
 
 /* ---- keeper.c: what is done without being asked ---- */
 

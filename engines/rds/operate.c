@@ -363,7 +363,7 @@ static int check_replicas(struct rds_instance *i, struct err *err)
 
 int rds_replica_create(struct rds_instance *i, const struct rds_replica_wish *wish, struct err *err)
 {
-	int rc = rds_check_name("DBInstanceIdentifier", slice_of(wish->name), RDS_NAME_MAX, err);
+	int rc = identifier_check("DBInstanceIdentifier", slice_of(wish->name), RDS_NAME_MAX, err);
 
 	rc = rc < 0 ? rc : step_begin(i, RDS_MODIFYING, "replicated", err);
 	if (rc < 0) {

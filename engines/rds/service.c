@@ -149,7 +149,7 @@ static int clean(struct rds_service *s, struct err *err)
 
 static int attach(struct rds_service *s, const char *name, const char *file, struct err *err)
 {
-	int rc = rds_check_name("DBInstanceIdentifier", slice_of(name), RDS_NAME_MAX, err);
+	int rc = identifier_check("DBInstanceIdentifier", slice_of(name), RDS_NAME_MAX, err);
 
 	if (rc == 0 && file[0] != '/') {
 		rc = err_set(
@@ -218,10 +218,9 @@ static struct rds_service *service_new(const struct engine_config *config)
 		return NULL;
 	}
 	TAILQ_INIT(&s->instances);
-	TAILQ_INIT(&s->past);
+	past_list_init(&s->past);
 	pthread_mutex_init(&s->ddl, NULL);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_mutex_init(&s->past_lock, NULL);
 	pthread_cond_init(&s->idle, NULL);
 	s->dir_fd = -1;
 	s->sync = config->sync;
@@ -233,11 +232,10 @@ static struct rds_service *service_new(const struct engine_config *config)
 static void service_close(struct rds_service *s)
 {
 	rds_keeper_stop(s);
-	rds_past_expire(s, true);
+	past_list_finish(&s->past);
 	rds_instances_close(s);
 	store_close(s->catalog);
 	pthread_cond_destroy(&s->idle);
-	pthread_mutex_destroy(&s->past_lock);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->ddl);
 	cleanup_close(&s->dir_fd);
@@ -247,6 +245,33 @@ static void service_close(struct rds_service *s)
 	free(s->tmp);
 	free(s->dir);
 	free(s);
+}
+
+static bool has_own(struct rds_service *s)
+{
+	const struct rds_instance *i;
+
+	TAILQ_FOREACH (i, &s->instances, link) {
+		if (i->file == NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int claim_zones(struct rds_service *s, struct err *err)
+{
+	struct zones zones = {
+		.service = "rds",
+		.what = "instances",
+		.kind = 'i',
+		.dir = s->dir,
+		.zone_dir = {s->zone_dir[0], s->zone_dir[1]},
+		.read_only = s->read_only,
+		.has_own = has_own(s),
+	};
+
+	return zones_claim(&zones, err);
 }
 
 static int service_open(struct rds_service *s, const struct engine_config *config, struct err *err)
@@ -260,12 +285,13 @@ static int service_open(struct rds_service *s, const struct engine_config *confi
 		s->tmp = NULL;
 		return err_set(err, ENOMEM, "out of memory");
 	}
+	s->past.tmp = s->tmp;
 	int rc = datadir_check_catalog(s->dir, file_parse, "instances", err);
 	rc = rc < 0 ? rc : rds_catalog_open(s, err);
 	rc = rc < 0 ? rc : rds_instances_load(s, err);
 	rc = rc < 0 ? rc : take_settings(s, config, err);
 	rc = rc < 0 ? rc : make_tmp(s, err);
-	rc = rc < 0 ? rc : rds_zones_claim(s, err);
+	rc = rc < 0 ? rc : claim_zones(s, err);
 	rc = rc < 0 ? rc : rds_recover(s, err);
 	rc = rc < 0 ? rc : clean(s, err);
 	return rc < 0 ? rc : rds_keeper_start(s, err);
@@ -298,7 +324,7 @@ static void view_close(struct rds *rds)
 
 	rds_source_close(v->source);
 	if (v->past != NULL) {
-		rds_past_put(rds->service, v->past);
+		past_put(&rds->service->past, v->past);
 	}
 	rds_put(v->instance);
 	free(v);

@@ -166,7 +166,7 @@ static int check_new_name(struct rds_service *s, struct slice name, struct err *
 	struct err why = {0};
 
 	int rc = rds_check_writable(s, err);
-	rc = rc < 0 ? rc : rds_check_name("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
+	rc = rc < 0 ? rc : identifier_check("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
 	if (rc == 0 && rds_find_any(s, name, &other, &why) == 0) {
 		return err_set(err, EEXIST,
 			"DBInstanceAlreadyExists: DB instance already exists: %.*s", (int)name.n,
@@ -234,13 +234,13 @@ int rds_restore(struct rds_service *s, const struct rds_snapshot *snapshot, stru
 
 static int check_time(struct rds_instance *i, int64_t time_ns, struct err *err)
 {
-	char text[RDS_TIME_MAX];
+	char text[RFC3339_MAX];
 
 	(void)i;
 	if (time_ns <= clock_wall_ns()) {
 		return 0;
 	}
-	rds_time_print(time_ns, text);
+	rfc3339_print(time_ns, text);
 	return err_set(err, EINVAL, "InvalidRestoreFault: %s has not come yet", text);
 }
 

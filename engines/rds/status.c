@@ -20,12 +20,12 @@ static int add(json_t *out, json_t *more, struct err *err)
 
 static int add_time(json_t *out, const char *name, int64_t time_ns, struct err *err)
 {
-	char text[RDS_TIME_MAX];
+	char text[RFC3339_MAX];
 
 	if (time_ns == 0) {
 		return 0;
 	}
-	rds_time_print(time_ns, text);
+	rfc3339_print(time_ns, text);
 	return add(out, json_pack("{s:s}", name, text), err);
 }
 

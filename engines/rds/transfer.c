@@ -77,7 +77,7 @@ static int check_new(struct rds *rds, struct slice name, struct err *err)
 	RDS_INSTANCE other = NULL;
 	struct err why = {0};
 
-	int rc = rds_check_name("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
+	int rc = identifier_check("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
 	if (rc == 0 && rds_find_any(rds->service, name, &other, &why) == 0) {
 		rc = err_set(err, EEXIST,
 			"DBInstanceAlreadyExists: DB instance already exists: %.*s", (int)name.n,

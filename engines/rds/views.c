@@ -89,12 +89,12 @@ struct moments {
 static int emit_moment(void *arg, const struct rds_snapshot *s)
 {
 	const struct moments *m = arg;
-	char name[RDS_TIME_MAX];
+	char name[RFC3339_MAX];
 
 	if (!s->automated) {
 		return 0;
 	}
-	rds_time_print(s->created_ns, name);
+	rfc3339_print(s->created_ns, name);
 	return slice_compare(slice_of(name), m->after) > 0
 		       ? emit_view(m->l, slice_of(name), s->id, s->created_ns)
 		       : 0;
@@ -149,10 +149,27 @@ static int open_copy(struct rds_view *v, const char *path, struct err *err)
 	return rds_source_file(&config, &v->source, err);
 }
 
+static int build_moment(void *arg, int64_t time_ns, const char *path, struct err *err)
+{
+	struct rds_instance *i = arg;
+	struct rds_source *rows;
+	int64_t commit_ns;
+
+	int rc = rds_enter(i, &rows, err);
+	if (rc == 0) {
+		rc = instance_build_time(i->store, time_ns, path, &commit_ns, err);
+		rds_leave(i);
+	}
+	return rc;
+}
+
 static int open_moment(struct rds_view *v, struct rds_instance *i, int64_t time_ns, struct err *err)
 {
+	struct rds_def def;
+
 	v->time_ns = time_ns;
-	int rc = rds_past_open(i, time_ns, &v->past, err);
+	rds_def_now(i, &def);
+	int rc = past_open(&i->service->past, def.id, time_ns, build_moment, i, &v->past, err);
 
 	if (rc == -ENODATA) {
 		/* A name that stands for nothing. */
@@ -220,7 +237,7 @@ static int open_time(struct rds_view *v, struct rds_instance *i, struct slice na
 	struct err why = {0};
 	int64_t time_ns = 0;
 
-	if (rds_time_parse(name, &time_ns, &why) < 0) {
+	if (rfc3339_parse(name, &time_ns, &why) < 0) {
 		return err_set(err, ENOENT, "%s", why.msg);
 	}
 	if (time_ns > clock_wall_ns()) {
@@ -288,8 +305,8 @@ int rds_sqlite_view_create(void *ctx, const struct epath *path, enum engine_view
 	}
 	rc = rc < 0 ? rc
 	     : kind == ENGINE_VIEW_SNAPSHOT
-		     ? rds_check_name("DBSnapshotIdentifier", name, RDS_SNAPSHOT_MAX, err)
-		     : rds_check_name("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
+		     ? identifier_check("DBSnapshotIdentifier", name, RDS_SNAPSHOT_MAX, err)
+		     : identifier_check("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
 	if (rc < 0) {
 		return rc;
 	}

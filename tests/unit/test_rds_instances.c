@@ -15,7 +15,7 @@ START_TEST(identifiers)
 		"", "1a", "-a", "a-", "a--b", "a_b", "a.b", "a b", "\xc3\xa9", "a/b", NULL};
 	char name[RDS_SNAPSHOT_MAX + 2];
 	for (const char *const *p = good; *p != NULL; p++) {
-		OK(rds_check_name("DBInstanceIdentifier", slice_of(*p), RDS_NAME_MAX, &err));
+		OK(identifier_check("DBInstanceIdentifier", slice_of(*p), RDS_NAME_MAX, &err));
 	}
 	for (const char *const *p = bad; *p != NULL; p++) {
 		REFUSES(EINVAL,
@@ -24,14 +24,14 @@ START_TEST(identifiers)
 			"letters, digits, and hyphens; and must not end with a hyphen or contain "
 			"two "
 			"consecutive hyphens.",
-			rds_check_name("DBInstanceIdentifier", slice_of(*p), RDS_NAME_MAX, &err));
+			identifier_check("DBInstanceIdentifier", slice_of(*p), RDS_NAME_MAX, &err));
 	}
 	memset(name, 'a', sizeof(name));
-	OK(rds_check_name("X", slice_make(name, 63), RDS_NAME_MAX, &err));
+	OK(identifier_check("X", slice_make(name, 63), RDS_NAME_MAX, &err));
 	REFUSES(EINVAL, "63 characters",
-		rds_check_name("X", slice_make(name, 64), RDS_NAME_MAX, &err));
+		identifier_check("X", slice_make(name, 64), RDS_NAME_MAX, &err));
 	REFUSES(EINVAL, "255 characters",
-		rds_check_name("X", slice_make(name, 256), RDS_SNAPSHOT_MAX, &err));
+		identifier_check("X", slice_make(name, 256), RDS_SNAPSHOT_MAX, &err));
 }
 END_TEST
 
@@ -39,7 +39,7 @@ START_TEST(capitals_are_refused_in_the_tree_and_folded_in_commands)
 {
 	char name[RDS_NAME_MAX + 1];
 	REFUSES(EINVAL, "use 'shop'", engine_mkdir(engine, PATH("Shop"), &err));
-	OK(rds_take_name("X", "Shop-2", RDS_NAME_MAX, name, &err));
+	OK(identifier_take("X", "Shop-2", RDS_NAME_MAX, name, &err));
 	ck_assert_str_eq(name, "shop-2");
 }
 END_TEST
@@ -59,16 +59,16 @@ START_TEST(times)
 		"2026-11-23T02:31:05.Z", "2026-11-23T02:31:05+1:00", "2026-11-23T02:31:05Zx",
 		"1969-01-01T00:00:00Z"};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		char text[RDS_TIME_MAX];
+		char text[RFC3339_MAX];
 		int64_t t;
-		OK(rds_time_parse(slice_of(good[i][0]), &t, &err));
-		rds_time_print(t, text);
+		OK(rfc3339_parse(slice_of(good[i][0]), &t, &err));
+		rfc3339_print(t, text);
 		ck_assert_str_eq(text, good[i][1]);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int64_t t;
 		REFUSES(EINVAL, "InvalidParameterValue",
-			rds_time_parse(slice_of(bad[i]), &t, &err));
+			rfc3339_parse(slice_of(bad[i]), &t, &err));
 	}
 }
 END_TEST
@@ -427,12 +427,12 @@ START_TEST(a_point_in_time_is_shared_and_kept_for_a_while)
 {
 	struct engine *a;
 	struct engine *b;
-	char when[RDS_TIME_MAX];
+	char when[RFC3339_MAX];
 	OK(load(PATH("shop"), "create", "CREATE TABLE T(id INTEGER PRIMARY KEY);"));
 	for (unsigned i = 0; i < 500 && !event_says("Finished DB instance backup."); i++) {
 		usleep(10000);
 	}
-	rds_time_print(clock_wall_ns(), when);
+	rfc3339_print(clock_wall_ns(), when);
 	OK(load(PATH("shop"), "run", "INSERT INTO T VALUES(1);"));
 	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of(when), &a, &err));
 	OK(engine_view(engine, PATH("shop"), ENGINE_VIEW_TIME, slice_of(when), &b, &err));

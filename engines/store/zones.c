@@ -1,14 +1,15 @@
-/* The zones' directories are this site's alone. What is found there and is in no
- * catalog is removed as left over; so a directory that another site uses, too, would lose
- * that one's instances. Each has a file `site` that names whose it is. */
+#include "engines/store/zones.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "engines/common/cleanup.h"
 #include "engines/common/log.h"
-#include "engines/rds/lifecycle.h"
 #include "engines/store/disk.h"
 
 #define SITE_BYTES ((size_t)16)
@@ -56,36 +57,36 @@ static int write_site(const char *dir, const struct site *site, struct err *err)
 		      : disk_publish(&disk_system, temp.p, path.p, err);
 }
 
-static int make_site(struct rds_service *s, struct site *out, struct err *err)
+static int make_site(const struct zones *z, struct site *out, struct err *err)
 {
 	unsigned char bytes[SITE_BYTES];
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
-		return err_errno(err, "rds: no random bytes");
+		return err_errno(err, "%s: no random bytes", z->service);
 	}
 	for (size_t i = 0; i < SITE_BYTES; i++) {
 		snprintf(out->text + 2 * i, 3, "%02x", bytes[i]);
 	}
-	return write_site(s->dir, out, err);
+	return write_site(z->dir, out, err);
 }
 
-static int own_site(struct rds_service *s, struct site *out, struct err *err)
+static int own_site(const struct zones *z, struct site *out, struct err *err)
 {
-	int rc = read_site(s->dir, out, err);
+	int rc = read_site(z->dir, out, err);
 
-	return rc == -ENOENT && !s->read_only ? make_site(s, out, err) : rc;
+	return rc == -ENOENT && !z->read_only ? make_site(z, out, err) : rc;
 }
 
 /* ---- one zone ---- */
 
-static bool holds_instances(const char *path)
+static bool holds_some(const struct zones *z, const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
 	bool found = false;
 
 	while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
-		found = entry->d_name[0] == 'i' && entry->d_name[1] >= '1' &&
+		found = entry->d_name[0] == z->kind && entry->d_name[1] >= '1' &&
 			entry->d_name[1] <= '9';
 	}
 	if (dir != NULL) {
@@ -94,25 +95,12 @@ static bool holds_instances(const char *path)
 	return found;
 }
 
-static bool has_instances(struct rds_service *s)
-{
-	LOCKED(&s->lock);
-	const struct rds_instance *i;
-
-	TAILQ_FOREACH (i, &s->instances, link) {
-		if (i->file == NULL) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static int refuse(const struct rds_service *s, unsigned zone, struct err *err)
+static int refuse(const struct zones *z, unsigned zone, struct err *err)
 {
 	return err_set(err, EINVAL,
-		"az.%c: %s holds the instances of another site, and nothing was changed there: "
+		"az.%c: %s holds the %s of another site, and nothing was changed there: "
 		"each site needs directories of its own (or remove that one, if nobody needs it)",
-		'a' + (int)zone, s->zone_dir[zone]);
+		'a' + (int)zone, z->zone_dir[zone], z->what);
 }
 
 static void make_dirs(const char *path)
@@ -129,61 +117,63 @@ static void make_dirs(const char *path)
 }
 
 /* One whose disk is away does not keep the rest from being served. */
-static void take(const struct rds_service *s, unsigned zone, const struct site *own)
+static void take(const struct zones *z, unsigned zone, const struct site *own)
 {
 	struct err why = {0};
 
-	make_dirs(s->zone_dir[zone]);
-	if (write_site(s->zone_dir[zone], own, &why) < 0) {
-		log_warn("rds: %s", why.msg);
+	make_dirs(z->zone_dir[zone]);
+	if (write_site(z->zone_dir[zone], own, &why) < 0) {
+		log_warn("%s: %s", z->service, why.msg);
 	}
 }
 
-static int claim(struct rds_service *s, unsigned zone, const struct site *own, struct err *err)
+static int claim(const struct zones *z, unsigned zone, const struct site *own, struct err *err)
 {
 	struct site found;
 	struct err why = {0};
 
-	int rc = read_site(s->zone_dir[zone], &found, &why);
+	int rc = read_site(z->zone_dir[zone], &found, &why);
 	if (rc == 0) {
-		return strcmp(found.text, own->text) == 0 ? 0 : refuse(s, zone, err);
+		return strcmp(found.text, own->text) == 0 ? 0 : refuse(z, zone, err);
 	}
 	if (rc != -ENOENT) {
-		log_warn("rds: %s", why.msg);
+		log_warn("%s: %s", z->service, why.msg);
 		return 0;
 	}
-	if (!has_instances(s) && holds_instances(s->zone_dir[zone])) {
-		return refuse(s, zone, err);
+	if (!z->has_own && holds_some(z, z->zone_dir[zone])) {
+		return refuse(z, zone, err);
 	}
-	if (!s->read_only) {
-		take(s, zone, own);
+	if (!z->read_only) {
+		take(z, zone, own);
 	}
 	return 0;
 }
 
 /* A standby built in the primary's own directory would begin by emptying it. */
-static int check_two(const struct rds_service *s, struct err *err)
+static int check_two(const struct zones *z, struct err *err)
 {
 	struct stat a;
 	struct stat b;
-	bool same = strcmp(s->zone_dir[0], s->zone_dir[1]) == 0;
+	bool same = strcmp(z->zone_dir[0], z->zone_dir[1]) == 0;
 
-	if (stat(s->zone_dir[0], &a) == 0 && stat(s->zone_dir[1], &b) == 0) {
+	if (stat(z->zone_dir[0], &a) == 0 && stat(z->zone_dir[1], &b) == 0) {
 		same = a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 	}
 	return same ? err_set(err, EINVAL, "az.a and az.b are one directory, %s: two are needed",
-			      s->zone_dir[0])
+			      z->zone_dir[0])
 		    : 0;
 }
 
-int rds_zones_claim(struct rds_service *s, struct err *err)
+int zones_claim(const struct zones *z, struct err *err)
 {
 	struct site own = {0};
 
-	int rc = s->catalog != NULL ? own_site(s, &own, err) : -ENOENT;
-	for (unsigned z = 0; rc == 0 && z < INSTANCE_ZONES; z++) {
-		rc = claim(s, z, &own, err);
+	int rc = own_site(z, &own, err);
+	if (rc == -ENOENT) {
+		return check_two(z, err);
 	}
-	/* -ENOENT: a site that is only read and has never been written to. */
-	return rc < 0 && rc != -ENOENT ? rc : check_two(s, err);
+	for (unsigned zone = 0; rc == 0 && zone < INSTANCE_ZONES; zone++) {
+		rc = claim(z, zone, &own, err);
+	}
+	return rc < 0 ? rc : check_two(z, err);
 }
