@@ -33,7 +33,7 @@ unsigned doc_bracket(uint8_t type)
 
 struct doc_binary doc_binary_of(struct doc_value v)
 {
-	return (struct doc_binary){le32_at(v.raw.p), {v.raw.p + 4, v.raw.n - 4}};
+	return (struct doc_binary){doc_load32(v.raw.p), {v.raw.p + 4, v.raw.n - 4}};
 }
 
 struct slice doc_regex_pattern(struct doc_value v)
@@ -49,7 +49,7 @@ struct slice doc_regex_options(struct doc_value v)
 
 struct slice doc_scope_of(struct doc_value v)
 {
-	size_t begin = 8 + (size_t)le32_at(v.raw.p + 4);
+	size_t begin = 8 + (size_t)doc_load32(v.raw.p + 4);
 	return (struct slice){v.raw.p + begin, v.raw.n - begin};
 }
 
@@ -127,8 +127,8 @@ static int compare_times(struct doc_value a, struct doc_value b)
 		int64_t y = doc_int64(b);
 		return sign_of(x<y, x> y);
 	}
-	uint64_t x = le64_at(a.raw.p);
-	uint64_t y = le64_at(b.raw.p);
+	uint64_t x = doc_load64(a.raw.p);
+	uint64_t y = doc_load64(b.raw.p);
 	return sign_of(x<y, x> y);
 }
 
@@ -181,12 +181,12 @@ static uint64_t mix_bytes(uint64_t hash, struct slice s)
 	size_t i = 0;
 	hash = mix(hash, s.n);
 	for (; i + 8 <= s.n; i += 8) {
-		hash = mix(hash, le64_at(s.p + i));
+		hash = mix(hash, doc_load64(s.p + i));
 	}
 	if (i < s.n) {
 		char tail[8] = {0};
 		memcpy(tail, s.p + i, s.n - i);
-		hash = mix(hash, le64_at(tail));
+		hash = mix(hash, doc_load64(tail));
 	}
 	return hash;
 }

@@ -2,30 +2,15 @@
 #ifndef DBMOUNT_DOCDB_ORDER_IMPL_H
 #define DBMOUNT_DOCDB_ORDER_IMPL_H
 
-#include <string.h>
-
 #include "engines/docdb/order.h"
+#include "engines/docdb/value_impl.h"
 
 /* ---- what lies behind a value's bytes ---- */
-
-static inline uint32_t le32_at(const char *p)
-{
-	uint32_t n;
-	memcpy(&n, p, sizeof(n));
-	return BSON_UINT32_FROM_LE(n);
-}
-
-static inline uint64_t le64_at(const char *p)
-{
-	uint64_t n;
-	memcpy(&n, p, sizeof(n));
-	return BSON_UINT64_FROM_LE(n);
-}
 
 /* Text that stands with its length before and a NUL behind. */
 static inline struct slice doc_text_at(const char *p)
 {
-	return (struct slice){p + 4, le32_at(p) - 1};
+	return (struct slice){p + 4, doc_load32(p) - 1};
 }
 
 struct doc_binary {
