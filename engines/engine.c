@@ -321,12 +321,13 @@ int engine_status(struct engine *e, const struct epath *path, json_t *out, struc
 	return probe_end(&p, r, err);
 }
 
-int engine_schema_read(struct engine *e, const struct epath *path, struct buf *out, struct err *err)
+int engine_text_read(struct engine *e, const struct epath *path, const char *name, struct buf *out,
+	struct err *err)
 {
-	struct probe p = probe_begin(e, PROBE_SCHEMA_READ, path, err);
+	struct probe p = probe_begin(e, PROBE_TEXT_READ, path, err);
 	size_t before = out->n;
-	int r = e->ops->schema_read != NULL ? e->ops->schema_read(e->ctx, path, out, err)
-					    : engine_absent(e, "schema to read", err);
+	int r = e->ops->text_read != NULL ? e->ops->text_read(e->ctx, path, name, out, err)
+					  : engine_absent(e, "texts of directories", err);
 	if (r == 0) {
 		r = buf_check(out, err);
 	}
@@ -336,16 +337,17 @@ int engine_schema_read(struct engine *e, const struct epath *path, struct buf *o
 	return probe_end(&p, r, err);
 }
 
-int engine_schema_write(
-	struct engine *e, const struct epath *path, struct slice text, struct err *err)
+int engine_text_write(struct engine *e, const struct epath *path, const char *name,
+	struct slice text, struct err *err)
 {
-	struct probe p = probe_begin(e, PROBE_SCHEMA_WRITE, path, err);
+	struct probe p = probe_begin(e, PROBE_TEXT_WRITE, path, err);
 	int r = engine_refuse_write(e, err);
 	if (r != 0) {
 		return probe_end(&p, r, err);
 	}
-	r = e->ops->schema_write != NULL ? e->ops->schema_write(e->ctx, path, text, err)
-					 : engine_absent(e, "schema that can be written", err);
+	r = e->ops->text_write != NULL
+		    ? e->ops->text_write(e->ctx, path, name, text, err)
+		    : engine_absent(e, "texts of directories that can be written", err);
 	return probe_end(&p, r, err);
 }
 

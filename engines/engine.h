@@ -60,7 +60,6 @@ struct engine_form {
 enum engine_feature {
 	ENGINE_HAS_CONTROL = 1 << 0, /* commands for this depth exist: .control, .events */
 	ENGINE_HAS_STATUS = 1 << 1,
-	ENGINE_HAS_SCHEMA = 1 << 2,
 	ENGINE_HAS_SNAPSHOTS = 1 << 3, /* .snapshots/ */
 	ENGINE_HAS_MKDIR = 1 << 4,     /* children may be made with mkdir */
 	ENGINE_HAS_REPLICAS = 1 << 5,  /* .replicas/ */
@@ -86,6 +85,14 @@ struct engine_script {
 	const char *help; /* "runs the SQL written to it, in one transaction" */
 };
 
+/* A reserved name with a text of the directory: how it is defined, what its indexes
+ * are. What is saved there replaces it, and so does what an editor renames onto it. */
+struct engine_text {
+	const char *name; /* ".schema" */
+	const char *help; /* "how it is defined; writing one in a new directory defines it" */
+	bool writable;
+};
+
 struct engine_level {
 	const char *noun;	/* "table" */
 	const char *child_noun; /* "item" */
@@ -102,6 +109,7 @@ struct engine_level {
 	 * child. Writing imports: "create" when there is no child, else "replace" when
 	 * the file was truncated first, "append" when it is appended to. NULL: none. */
 	const char *const *beside_formats;
+	const struct engine_text *texts;	/* ended by a NULL name, or NULL: none */
 	const struct engine_script *scripts;	/* ended by a NULL name, or NULL: none */
 	const struct engine_query_names *query; /* NULL: no .query/ */
 	const char *help; /* paragraphs for .help, before the commands; may be NULL */
@@ -250,10 +258,13 @@ struct engine_ops {
 
 	/* Members for `.status`, added to out. Default: nothing. */
 	int (*status)(void *ctx, const struct epath *path, json_t *out, struct err *err);
-	/* `.schema`: its text; and what writing one does. Default: ENOTSUP. */
-	int (*schema_read)(void *ctx, const struct epath *path, struct buf *out, struct err *err);
-	int (*schema_write)(
-		void *ctx, const struct epath *path, struct slice text, struct err *err);
+	/* The texts that the level of `path` names (engine_text). read appends one; write
+	 * makes it this, all or nothing: EINVAL with line and column, EBUSY, what write()
+	 * says of items. Default: ENOTSUP. */
+	int (*text_read)(void *ctx, const struct epath *path, const char *name, struct buf *out,
+		struct err *err);
+	int (*text_write)(void *ctx, const struct epath *path, const char *name, struct slice text,
+		struct err *err);
 
 	/* Commands, sorted by name, ended by a NULL name. Default: none. */
 	const struct engine_command *commands;
@@ -363,10 +374,10 @@ int engine_mkdir(struct engine *e, const struct epath *path, struct err *err);
 int engine_rmdir(struct engine *e, const struct epath *path, struct err *err);
 
 int engine_status(struct engine *e, const struct epath *path, json_t *out, struct err *err);
-int engine_schema_read(
-	struct engine *e, const struct epath *path, struct buf *out, struct err *err);
-int engine_schema_write(
-	struct engine *e, const struct epath *path, struct slice text, struct err *err);
+int engine_text_read(struct engine *e, const struct epath *path, const char *name, struct buf *out,
+	struct err *err);
+int engine_text_write(struct engine *e, const struct epath *path, const char *name,
+	struct slice text, struct err *err);
 
 /* Splits the line into words (white space; single and double quotes as in a
  * shell), finds the command, checks its number of arguments, runs it, writes

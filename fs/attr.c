@@ -169,6 +169,23 @@ static int64_t last_change_ns(struct mount *m)
 	return m->change_seen_ns;
 }
 
+/* The time stays while the text does, so that an editor does not think that somebody
+ * else changed it. */
+static int64_t time_of_text(struct mount *m, struct node *n, struct slice text)
+{
+	LOCKED(&m->nodes.lock);
+	struct node_more *more = node_more(n);
+	uint64_t hash = node_hash(text);
+	if (more == NULL) {
+		return time_now_ns();
+	}
+	if (more->text_ns == 0 || more->text_hash != hash) {
+		more->text_hash = hash;
+		more->text_ns = time_now_ns();
+	}
+	return more->text_ns;
+}
+
 static int64_t mtime_of_reserved(struct mount *m, struct node *n)
 {
 	if (n->kind == ENGINE_DIR) {
@@ -182,6 +199,7 @@ static int attr_of_reserved(
 	struct mount *m, struct node *n, bool lookup, struct attr *out, struct err *err)
 {
 	const struct reserved *row = node_row(n);
+	int64_t mtime = mtime_of_reserved(m, n);
 	uint64_t size = 0;
 	int rc = 0;
 	if (row->size != NULL) {
@@ -191,8 +209,9 @@ static int attr_of_reserved(
 		/* Size for whoever may read most; the content is the reader's own. */
 		rc = row->text(m, n, m->opts->uid, &text, err);
 		size = text.n;
+		mtime = row->text == text_named ? time_of_text(m, n, buf_slice(&text)) : mtime;
 	}
-	fill(m, n, row->mode, size, mtime_of_reserved(m, n), out);
+	fill(m, n, row->mode, size, mtime, out);
 	out->timeout = 0;
 	return rc;
 }

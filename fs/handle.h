@@ -75,6 +75,10 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 /* handle_item.c: an item. `create`: it has none yet (O_CREAT of a new name). */
 int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err);
+/* A text was refused: keeps it, writes the line to the error log, and leaves only the
+ * errno in err: what follows must not log it again. */
+void handle_refuse(struct mount *m, struct node *dir, const char *name, uid_t uid, const char *op,
+	struct slice text, struct err *err);
 /* handle_side.c */
 int handle_open_side(struct mount *m, struct node *node, const struct side_how *how,
 	struct handle **out, struct handle_mode *mode, struct err *err);

@@ -51,10 +51,8 @@ static void drop_draft(struct item *it)
 	it->fed = 0;
 }
 
-/* Keeps the text, writes the line to the error log, and leaves only the errno
- * in err: what follows must not log it again. */
-static void refuse_text(struct mount *m, struct node *dir, const char *name, uid_t uid,
-	const char *op, struct slice text, struct err *err)
+void handle_refuse(struct mount *m, struct node *dir, const char *name, uid_t uid, const char *op,
+	struct slice text, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	CLEANUP(buf_free) struct buf kept = BUF_INIT;
@@ -85,7 +83,7 @@ static void refuse(struct handle *h, const char *op, struct err *err)
 	struct item *it = h->state;
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
 	struct node *dir = node_place(&h->m->nodes, h->node, &name);
-	refuse_text(h->m, dir, buf_cstr(&name), h->uid, op, buf_slice(&h->content), err);
+	handle_refuse(h->m, dir, buf_cstr(&name), h->uid, op, buf_slice(&h->content), err);
 	node_unref(&h->m->nodes, dir);
 	it->refused = true;
 	it->told = true;
@@ -507,7 +505,7 @@ int handle_put(struct mount *m, const struct handle_target *target, struct slice
 	m->nodes.changes++;
 	(rc == 0 && target->replaces ? handle_unhold_old : handle_unhold)(m, holder);
 	if (rc < 0) {
-		refuse_text(m, target->dir, target->name, uid, op, text, err);
+		handle_refuse(m, target->dir, target->name, uid, op, text, err);
 	} else {
 		metrics_add(&m->metrics.commits, 1);
 		handle_tell_twins(m, target->dir, target->where, target->form);

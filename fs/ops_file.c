@@ -133,7 +133,7 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 }
 
 /* What was moved to a backup name is there for all others: it is replaced. */
-static int create_beside(struct mount *m, struct node *dir, const char *name,
+static int create_whole(struct mount *m, struct node *dir, const char *name,
 	const struct tree_found *f, int flags, const struct fuse_ctx *who, struct node **node,
 	struct handle **h, struct handle_mode *hm, struct err *err)
 {
@@ -141,8 +141,12 @@ static int create_beside(struct mount *m, struct node *dir, const char *name,
 	if (*node == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	displaced_drop(m, dir, name);
-	int rc = handle_open_beside(m, *node, flags | O_CREAT, who, h, hm, err);
+	if (reserved_is_named(f->spec.row)) {
+		displaced_take(m, dir, name, f->info.version);
+	} else {
+		displaced_drop(m, dir, name);
+	}
+	int rc = f->spec.row->open(m, *node, flags | O_CREAT, who, h, hm, err);
 	if (rc < 0) {
 		node_forget(&m->nodes, *node, 1);
 	}
@@ -196,8 +200,8 @@ void op_create(
 			.mode = mode & 0777,
 			.uid = fuse_req_ctx(req)->uid};
 		rc = create_scratch(m, dir, name, &how, &node, &h, &hm, &err);
-	} else if (rc == 0 && what == TREE_BESIDE) {
-		rc = create_beside(
+	} else if (rc == 0 && (what == TREE_BESIDE || what == TREE_NAMED)) {
+		rc = create_whole(
 			m, dir, name, &f, fi->flags, fuse_req_ctx(req), &node, &h, &hm, &err);
 	} else if (rc == 0) {
 		rc = create_item(

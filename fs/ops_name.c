@@ -220,7 +220,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (rc == -ENOENT && is_pending(m, dir, name)) {
 		rc = 0; /* made, not yet committed: there is nothing to remove but the name */
 	} else if (rc == 0 &&
-		   !(f.spec.type == NODE_KEY &&
+		   !((f.spec.type == NODE_KEY || reserved_is_named(f.spec.row)) &&
 			   displaced_again(m, dir, name, fuse_req_ctx(req)->pid, f.info.version))) {
 		rc = remove_file(m, dir, name, &f, &err);
 	}

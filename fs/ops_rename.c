@@ -4,6 +4,7 @@
  *   scratch -> item      a commit: the file's text becomes the item
  *   item -> scratch      an editor's backup: the text is copied, the item stays
  *                        until the new one is committed
+ *                        (so, too, files beside directories and named texts)
  *   item -> item         re-keyed in one transaction
  *   directory            renamed by the engine; its scratch files move along
  *
@@ -90,6 +91,10 @@ static int find_source(struct renaming *r, struct err *err)
 	}
 	if (e->f.spec.row == &reserved_beside) {
 		e->what = TREE_BESIDE;
+		return tree_writable(r->m, e->dir, err);
+	}
+	if (reserved_is_named(e->f.spec.row)) {
+		e->what = TREE_NAMED;
 		return tree_writable(r->m, e->dir, err);
 	}
 	if (e->f.spec.type == NODE_RESERVED || e->f.spec.own_engine) {
@@ -207,6 +212,9 @@ static int put_item(struct renaming *r, struct end *e, struct slice text, struct
 	if (e->what == TREE_BESIDE) {
 		return beside_put(r->m, e->dir, e->name, text, err);
 	}
+	if (e->what == TREE_NAMED) {
+		return named_put(r->m, e->dir, e->name, text, r->uid, err);
+	}
 	struct node_path where = item_path(e);
 	struct handle_target target = {
 		.dir = e->dir,
@@ -224,6 +232,9 @@ static int get_item(struct renaming *r, const struct end *e, struct buf *out, st
 	struct engine_info info;
 	if (e->what == TREE_BESIDE) {
 		return beside_get(r->m, e->dir, e->name, r->m->opts->max_file_size, out, err);
+	}
+	if (e->what == TREE_NAMED) {
+		return named_get(r->m, e->dir, e->name, out, err);
 	}
 	struct node_path where = item_path(e);
 	return engine_read(where.engine, &where.path, e->f.spec.form, out, &info, err);
@@ -319,6 +330,12 @@ static int dir_to_dir(struct renaming *r, struct err *err)
 	return 0;
 }
 
+/* A text about a directory, no item. */
+static bool is_whole(const struct end *e)
+{
+	return e->what == TREE_BESIDE || e->what == TREE_NAMED;
+}
+
 static int rename_thing(struct renaming *r, struct err *err)
 {
 	bool from_scratch = r->from.what == TREE_SCRATCH;
@@ -339,9 +356,9 @@ static int rename_thing(struct renaming *r, struct err *err)
 	if (to_scratch) {
 		return item_to_scratch(r, err);
 	}
-	if (r->from.what == TREE_BESIDE || r->to.what == TREE_BESIDE) {
-		return err_set(err, ENOTSUP, "%s is all of a directory as one file: copy it",
-			r->from.what == TREE_BESIDE ? r->from.name : r->to.name);
+	if (is_whole(&r->from) || is_whole(&r->to)) {
+		return err_set(err, ENOTSUP, "%s is a text about a directory: copy it",
+			is_whole(&r->from) ? r->from.name : r->to.name);
 	}
 	return item_to_item(r, err);
 }
@@ -361,7 +378,7 @@ static void forget_size(struct mount *m, struct node *n)
 static int move_nodes(struct renaming *r)
 {
 	struct mount *m = r->m;
-	if (r->from.what == TREE_BESIDE) {
+	if (is_whole(&r->from)) {
 		/* Its handles know it by its name; the kernel keeps none of it. */
 		node_unlink(&m->nodes, r->node);
 		return 0;

@@ -55,6 +55,36 @@ static const char *nth_script(const struct engine_level *level, unsigned i, cons
 	return level->scripts[i].name;
 }
 
+static bool there_texts(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return s->level != NULL && s->level->texts != NULL;
+}
+
+/* The i-th of those that can be written, or of the others. */
+static const char *nth_text(
+	const struct engine_level *level, unsigned i, bool writable, const char **help)
+{
+	for (const struct engine_text *t = level->texts; t->name != NULL; t++) {
+		if (t->writable == writable && i-- == 0) {
+			*help = t->help;
+			return t->name;
+		}
+	}
+	return NULL;
+}
+
+static const char *nth_writable_text(
+	const struct engine_level *level, unsigned i, const char **help)
+{
+	return nth_text(level, i, true, help);
+}
+
+static const char *nth_read_text(const struct engine_level *level, unsigned i, const char **help)
+{
+	return nth_text(level, i, false, help);
+}
+
 static bool there_query(const struct reserved *row, const struct reserved_scope *s)
 {
 	(void)row;
@@ -86,6 +116,11 @@ static bool there_export_format(const struct reserved *row, const struct reserve
 	{                                                                                          \
 		.name = (n), .place = (p), .inside = PLACE_NONE, .mode = (m), .there = (th),       \
 		.text = (tx), .open = (op), .size = (sz), .help = (h)                              \
+	}
+#define LEVEL_ROW(m, th, nt, tx, op)                                                               \
+	{                                                                                          \
+		.name = "", .place = PLACE_DATA, .inside = PLACE_NONE, .mode = (m), .there = (th), \
+		.nth = (nt), .text = (tx), .open = (op)                                            \
 	}
 #define DIR_ROW(n, p, in, th, h)                                                                   \
 	{                                                                                          \
@@ -128,16 +163,9 @@ const struct reserved reserved_table[] = {
 		"the texts that were refused here, as they were written"),
 	VIEWS_ROW(".replicas", ENGINE_HAS_REPLICAS, ENGINE_VIEW_REPLICA,
 		"each replica as a tree of its own, with .status and .control; mv promotes one"),
-	FEATURE_ROW(".schema", 0644, ENGINE_HAS_SCHEMA, text_schema, handle_open_schema, NULL,
-		"how it is defined; writing one in a new directory defines it"),
-	{.name = "",
-		.place = PLACE_DATA,
-		.inside = PLACE_NONE,
-		.mode = 0644,
-		.there = there_script,
-		.nth = nth_script,
-		.text = text_script,
-		.open = handle_open_script},
+	LEVEL_ROW(0644, there_texts, nth_writable_text, text_named, handle_open_named),
+	LEVEL_ROW(0444, there_texts, nth_read_text, text_named, NULL),
+	LEVEL_ROW(0644, there_script, nth_script, text_script, handle_open_script),
 	VIEWS_ROW(".snapshots", ENGINE_HAS_SNAPSHOTS, ENGINE_VIEW_SNAPSHOT,
 		"each snapshot as a read-only copy of this tree"),
 	FEATURE_ROW(".status", 0444, ENGINE_HAS_STATUS, text_status, NULL, NULL,
@@ -214,7 +242,7 @@ bool reserved_known(const char *name)
 {
 	static const char *const more[] = {".ttl", ".index", ".by", ".where", ".order", ".columns",
 		".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream", ".new",
-		".update", ".indexes", ".changes", NULL};
+		".schema", ".update", ".indexes", ".changes", NULL};
 	if (in_list(more, name)) {
 		return true;
 	}

@@ -84,9 +84,23 @@ int handle_size_log(struct mount *m, struct node *n, uint64_t *out, struct err *
 int handle_open_control(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 int control_text(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
-/* handle_schema.c, handle_import.c, handle_export.c */
-int handle_open_schema(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+/* handle_named.c: the texts that a level names. */
+int handle_open_named(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
+int text_named(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+/* One is all of that directory's: as renaming to and from a scratch name does. What put
+ * refuses is kept and reported; then err holds only its errno. */
+int named_get(
+	struct mount *m, struct node *dir, const char *name, struct buf *out, struct err *err);
+int named_put(struct mount *m, struct node *dir, const char *name, struct slice text, uid_t uid,
+	struct err *err);
+/* A text that a level names and that can be written. */
+static inline bool reserved_is_named(const struct reserved *row)
+{
+	return row != NULL && row->open == handle_open_named;
+}
+
+/* handle_import.c, handle_export.c */
 int handle_open_import(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 int handle_open_export(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
@@ -100,7 +114,6 @@ int text_readme(struct mount *m, struct node *n, uid_t reader, struct buf *out, 
 int text_help(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 int text_status(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 int text_errors(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
-int text_schema(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 int text_version(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 int text_config(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
 int text_metrics(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);

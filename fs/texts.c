@@ -158,14 +158,6 @@ int text_errors(struct mount *m, struct node *n, uid_t reader, struct buf *out, 
 	return buf_check(out, err);
 }
 
-int text_schema(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err)
-{
-	CLEANUP(node_path_free) struct node_path where = {0};
-	(void)reader;
-	int rc = node_path(&m->nodes, node_anchor(n), &where, err);
-	return rc < 0 ? rc : engine_schema_read(where.engine, &where.path, out, err);
-}
-
 int text_version(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err)
 {
 	(void)n;

@@ -44,12 +44,11 @@ int tree_writable(struct mount *m, struct node *dir, struct err *err)
 	return rc < 0 ? rc : tree_refuse_fixed(dir->engine, &level, err);
 }
 
-static int find_reserved(struct mount *m, struct node *dir, const char *name,
-	const struct engine_level *level, struct tree_found *f)
+static int find_reserved(
+	struct node *dir, const char *name, const struct engine_level *level, struct tree_found *f)
 {
 	struct reserved_scope scope = {.level = level, .engine = dir->engine};
 	const struct reserved *row = reserved_find(reserved_place_of(dir), name, &scope);
-	(void)m;
 	if (row == NULL) {
 		return -ENOENT;
 	}
@@ -206,7 +205,7 @@ static int find_in_data(
 		return rc;
 	}
 	if (name[0] == '.') {
-		rc = find_reserved(m, dir, name, &level, f);
+		rc = find_reserved(dir, name, &level, f);
 		f->scratch_name = !reserved_known(name);
 	} else {
 		rc = find_key(&where, &level, name, f, err);
@@ -233,13 +232,13 @@ static int find_anywhere(
 	case PLACE_REJECTED: return find_side(m, dir, name, SIDE_REJECTED, f, err);
 	case PLACE_ROOT:
 		rc = find_service(m, name, f, err);
-		return rc == -ENOENT ? find_reserved(m, dir, name, NULL, f) : rc;
+		return rc == -ENOENT ? find_reserved(dir, name, NULL, f) : rc;
 	case PLACE_DBMOUNT:
-	case PLACE_IMPORT: return find_reserved(m, dir, name, NULL, f);
+	case PLACE_IMPORT: return find_reserved(dir, name, NULL, f);
 	case PLACE_IMPORT_MODE:
 	case PLACE_EXPORT:
 		rc = tree_level(m, dir, &level, err);
-		return rc < 0 ? rc : find_reserved(m, dir, name, &level, f);
+		return rc < 0 ? rc : find_reserved(dir, name, &level, f);
 	case PLACE_NONE: break;
 	}
 	return -ENOENT;
@@ -341,6 +340,23 @@ static int classify_file(const struct node_path *where, const struct engine_leve
 	return rc;
 }
 
+/* -ENOENT: the name is not reserved. */
+static int classify_reserved(struct node *dir, const struct engine_level *level, const char *name,
+	bool dir_wanted, enum tree_name *what, struct tree_found *f, struct err *err)
+{
+	if (find_reserved(dir, name, level, f) == 0) {
+		if (reserved_is_named(f->spec.row) && !dir_wanted) {
+			*what = TREE_NAMED;
+			return 0;
+		}
+		return err_set(err, ENOTSUP, "%s belongs to the mount", name);
+	}
+	return reserved_known(name)
+		       ? err_set(err, ENOTSUP, "%s is a reserved name, and a %s has none", name,
+				 level->noun)
+		       : -ENOENT;
+}
+
 int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_wanted,
 	enum tree_name *what, struct tree_found *f, struct err *err)
 {
@@ -363,9 +379,11 @@ int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_
 	if (rc != 0) {
 		return rc;
 	}
-	if (name[0] == '.' && reserved_known(name)) {
-		return err_set(
-			err, ENOTSUP, "%s is a reserved name, and a %s has none", name, level.noun);
+	if (name[0] == '.') {
+		rc = classify_reserved(dir, &level, name, dir_wanted, what, f, err);
+		if (rc != -ENOENT) {
+			return rc;
+		}
 	}
 	if (dir_wanted) {
 		*what = TREE_CONTAINER;

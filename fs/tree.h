@@ -37,6 +37,7 @@ enum tree_name {
 	TREE_CONTAINER, /* a directory; f holds its key */
 	TREE_SCRATCH,	/* an editor's own file */
 	TREE_BESIDE,	/* a file beside a directory (transfer.h); f is of that */
+	TREE_NAMED,	/* a text that the level names (engine_text); f is of that */
 };
 /* Decides for a name that is about to be made. Refuses, with a sentence, what
  * can be neither: EINVAL a name that is not canonical or a key that cannot be,

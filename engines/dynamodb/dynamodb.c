@@ -73,10 +73,16 @@ static void level_items(struct engine_level *out)
 	out->n_forms = 2;
 }
 
+static const struct engine_text table_texts[] = {
+	{".schema", "how it is defined; writing one in a new directory defines it", true},
+	{NULL, NULL, false},
+};
+
 static void level_table(const struct ddb_key_schema *schema, struct engine_level *out)
 {
 	out->noun = "table";
-	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_SCHEMA;
+	out->features = ENGINE_HAS_STATUS;
+	out->texts = table_texts;
 	out->export_formats = transfer_formats;
 	if (!schema->has_range) {
 		level_items(out);

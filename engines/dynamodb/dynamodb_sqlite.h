@@ -553,10 +553,10 @@ int dynamodb_sqlite_view_remove(void *ctx, const struct epath *path, enum engine
 
 /* status.c */
 int dynamodb_sqlite_status(void *ctx, const struct epath *path, json_t *out, struct err *err);
-int dynamodb_sqlite_schema_read(
-	void *ctx, const struct epath *path, struct buf *out, struct err *err);
-int dynamodb_sqlite_schema_write(
-	void *ctx, const struct epath *path, struct slice text, struct err *err);
+int dynamodb_sqlite_text_read(
+	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err);
+int dynamodb_sqlite_text_write(
+	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err);
 
 /* commands.c */
 extern const struct engine_command dynamodb_sqlite_commands[];

@@ -225,9 +225,10 @@ static int only_tables(const struct epath *path, struct err *err)
 	return path->depth == 1 ? 0 : err_set(err, ENOTSUP, "only a table has a .schema");
 }
 
-int dynamodb_sqlite_schema_read(
-	void *ctx, const struct epath *path, struct buf *out, struct err *err)
+int dynamodb_sqlite_text_read(
+	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err)
 {
+	(void)name; /* it has one */
 	struct ddb_table_facts facts;
 	TABLE t = NULL;
 
@@ -237,9 +238,10 @@ int dynamodb_sqlite_schema_read(
 	return rc < 0 ? rc : ddb_schema_print(&facts, out, err);
 }
 
-int dynamodb_sqlite_schema_write(
-	void *ctx, const struct epath *path, struct slice text, struct err *err)
+int dynamodb_sqlite_text_write(
+	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err)
 {
+	(void)name;
 	struct ddb_table_wish wish;
 
 	int rc = only_tables(path, err);

@@ -459,9 +459,10 @@ int rds_sqlite_import_open(void *ctx, const struct epath *path, const char *mode
 int rds_sqlite_import_feed(void *sink, struct slice text, struct err *err);
 int rds_sqlite_import_finish(void *sink, struct buf *report, struct err *err);
 void rds_sqlite_import_abort(void *sink);
-int rds_sqlite_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err);
-int rds_sqlite_schema_write(
-	void *ctx, const struct epath *path, struct slice text, struct err *err);
+int rds_sqlite_text_read(
+	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err);
+int rds_sqlite_text_write(
+	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err);
 
 /* ---- events.c ---- */
 

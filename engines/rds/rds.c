@@ -36,6 +36,10 @@ static void level_service(bool view, struct engine_level *out)
 		"instances, of those that are gone too: 'restore NAME as NEW' in .control.";
 }
 
+static const struct engine_text texts[] = {
+	{".schema", "how it is defined; writing one in a new directory defines it", true},
+	{NULL, NULL, false},
+};
 static const struct engine_script instance_scripts[] = {
 	{".sql", "runs the SQL written to it, in one transaction"},
 	{NULL, NULL},
@@ -47,7 +51,8 @@ static void level_instance(const struct rds_view *view, struct engine_level *out
 	out->child_noun = "table";
 	out->child = ENGINE_DIR;
 	out->names = NAME_RULES_DIR;
-	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_SCHEMA;
+	out->features = ENGINE_HAS_STATUS;
+	out->texts = texts;
 	out->beside_formats = rds_export_formats;
 	out->query = &rds_query_names;
 	out->help =
@@ -77,7 +82,8 @@ static void level_table(struct engine_level *out)
 	out->names = row_names;
 	out->forms = row_forms;
 	out->n_forms = 1;
-	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_SCHEMA | ENGINE_HAS_MEMBERS;
+	out->features = ENGINE_HAS_STATUS | ENGINE_HAS_MEMBERS;
+	out->texts = texts;
 	out->export_formats = rds_export_formats;
 	out->import_formats = rds_import_formats;
 	out->help = "Each file is a row, named by its primary key. What you save replaces the row; "
@@ -617,8 +623,8 @@ const struct engine_ops rds_sqlite_ops = {
 	.mkdir = rds_sqlite_mkdir,
 	.rmdir = rds_sqlite_rmdir,
 	.status = rds_sqlite_status,
-	.schema_read = rds_sqlite_schema_read,
-	.schema_write = rds_sqlite_schema_write,
+	.text_read = rds_sqlite_text_read,
+	.text_write = rds_sqlite_text_write,
 	.commands = rds_sqlite_commands,
 	.view_list = rds_sqlite_view_list,
 	.view_open = rds_sqlite_view_open,

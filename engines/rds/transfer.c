@@ -231,7 +231,7 @@ static int schema_read_fn(struct rds_conn *c, void *arg, struct err *err)
 	return rds_schema_read(c, s->path->depth == 2 ? s->path->key[1] : all, s->out, err);
 }
 
-int rds_sqlite_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err)
+static int read_schema(void *ctx, const struct epath *path, struct buf *out, struct err *err)
 {
 	struct schema_text s = {.path = path, .out = out, .before = out->n};
 
@@ -239,6 +239,13 @@ int rds_sqlite_schema_read(void *ctx, const struct epath *path, struct buf *out,
 		return err_set(err, ENOTSUP, "an instance and a table have a .schema");
 	}
 	return rds_read_at(ctx, path, schema_read_fn, &s, err);
+}
+
+int rds_sqlite_text_read(
+	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err)
+{
+	(void)name; /* it has one */
+	return read_schema(ctx, path, out, err);
 }
 
 static int schema_write_fn(struct rds_conn *c, void *arg, struct err *err)
@@ -255,7 +262,7 @@ static int same_schema(void *ctx, const struct epath *path, struct slice text, s
 {
 	CLEANUP(buf_free) struct buf now = BUF_INIT;
 
-	int rc = rds_sqlite_schema_read(ctx, path, &now, err);
+	int rc = read_schema(ctx, path, &now, err);
 	if (rc < 0 || slice_equal(buf_slice(&now), text)) {
 		return rc;
 	}
@@ -263,8 +270,10 @@ static int same_schema(void *ctx, const struct epath *path, struct slice text, s
 		"the .schema of a table can be changed; for the whole instance there is .sql");
 }
 
-int rds_sqlite_schema_write(void *ctx, const struct epath *path, struct slice text, struct err *err)
+int rds_sqlite_text_write(
+	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err)
 {
+	(void)name;
 	struct schema_text s = {.path = path, .text = text};
 
 	return path->depth == 2 ? rds_write_at(ctx, path, schema_write_fn, &s, err)

@@ -80,14 +80,28 @@ START_TEST(test_an_unknown_command)
 }
 END_TEST
 
-/* ---- status and schema ---- */
+/* ---- status and texts ---- */
 
-START_TEST(test_status_and_schema)
+static void read_and_write_text(const struct epath *p, const struct engine_text *t)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	ck_assert_int_eq(t->name[0], '.');
+	ck_assert(t->help != NULL);
+	OK(engine_text_read(ground.e, p, t->name, &text, ok_err));
+	ck_assert_uint_gt(text.n, 0);
+	if (t->writable) {
+		/* What it says can be said again. */
+		OK(engine_text_write(ground.e, p, t->name, buf_slice(&text), ok_err));
+		FAILS(engine_text_write(ground.e, p, t->name, slice_of("{nonsense"), fresh()),
+			EINVAL);
+	}
+}
+
+START_TEST(test_status_and_texts)
 {
 	GROUND;
 	put_items(5);
 	for (unsigned d = 0; d < ground.profile->depth; d++) {
-		CLEANUP(buf_free) struct buf schema = BUF_INIT;
 		struct epath p = up_to(&ground.parent, d);
 		unsigned features = level_of(&p).features;
 		json_auto_t *status = json_object();
@@ -95,14 +109,10 @@ START_TEST(test_status_and_schema)
 		if ((features & ENGINE_HAS_STATUS) != 0) {
 			ck_assert_uint_gt(json_object_size(status), 0);
 		}
-		if ((features & ENGINE_HAS_SCHEMA) == 0) {
-			continue;
+		for (const struct engine_text *t = level_of(&p).texts; t != NULL && t->name != NULL;
+			t++) {
+			read_and_write_text(&p, t);
 		}
-		OK(engine_schema_read(ground.e, &p, &schema, ok_err));
-		ck_assert_uint_gt(schema.n, 0);
-		/* What it says can be said again. */
-		OK(engine_schema_write(ground.e, &p, buf_slice(&schema), ok_err));
-		FAILS(engine_schema_write(ground.e, &p, slice_of("{nonsense"), fresh()), EINVAL);
 	}
 	struct epath first = at("k-0000");
 	ck_assert_int_eq(number_at(&first), 0);
@@ -397,7 +407,7 @@ TCase *conform_whole(void)
 	ADD(t, test_commands_explain_themselves);
 	ADD(t, test_commands_refuse_wrong_numbers_of_words);
 	ADD(t, test_an_unknown_command);
-	ADD(t, test_status_and_schema);
+	ADD(t, test_status_and_texts);
 	ADD(t, test_bytes);
 	ADD(t, test_a_snapshot_stays_as_it_was);
 	ADD(t, test_snapshots_are_listed_and_removed);

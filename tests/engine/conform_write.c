@@ -343,7 +343,8 @@ START_TEST(test_a_read_only_engine)
 	FAILS(engine_rename(ground.e, &p, &q, 0, fresh()), EROFS);
 	FAILS(engine_mkdir(ground.e, &dir, fresh()), EROFS);
 	FAILS(engine_rmdir(ground.e, &ground.parent, fresh()), EROFS);
-	FAILS(engine_schema_write(ground.e, &ground.parent, slice_of("{}"), fresh()), EROFS);
+	FAILS(engine_text_write(ground.e, &ground.parent, ".schema", slice_of("{}"), fresh()),
+		EROFS);
 	FAILS(engine_command(ground.e, &ground.parent, slice_of("x"), &out, fresh()), EROFS);
 	FAILS(engine_view_create(
 		      ground.e, &ground.parent, ENGINE_VIEW_SNAPSHOT, slice_of("s"), fresh()),

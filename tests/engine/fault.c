@@ -185,17 +185,18 @@ static int fault_status(void *ctx, const struct epath *path, json_t *out, struct
 	READING(w, status(w->ctx, path, out, err));
 }
 
-static int fault_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err)
+static int fault_text_read(
+	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err)
 {
 	struct wrapped *w = ctx;
-	READING(w, schema_read(w->ctx, path, out, err));
+	READING(w, text_read(w->ctx, path, name, out, err));
 }
 
-static int fault_schema_write(
-	void *ctx, const struct epath *path, struct slice text, struct err *err)
+static int fault_text_write(
+	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err)
 {
 	struct wrapped *w = ctx;
-	CHANGING(w, schema_write(w->ctx, path, text, err));
+	CHANGING(w, text_write(w->ctx, path, name, text, err));
 }
 
 static int fault_sync(void *ctx, const struct epath *path, struct err *err)
@@ -425,8 +426,8 @@ static const struct engine_ops all = {
 	.mkdir = fault_mkdir,
 	.rmdir = fault_rmdir,
 	.status = fault_status,
-	.schema_read = fault_schema_read,
-	.schema_write = fault_schema_write,
+	.text_read = fault_text_read,
+	.text_write = fault_text_write,
 	.view_list = fault_view_list,
 	.view_open = fault_view_open,
 	.view_create = fault_view_create,
@@ -466,8 +467,8 @@ static void wrap_members(struct fault *f, const struct engine_ops *inner)
 	KEEP(mkdir);
 	KEEP(rmdir);
 	KEEP(status);
-	KEEP(schema_read);
-	KEEP(schema_write);
+	KEEP(text_read);
+	KEEP(text_write);
 	KEEP(view_list);
 	KEEP(view_open);
 	KEEP(view_create);

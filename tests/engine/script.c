@@ -283,8 +283,8 @@ static int step_about(struct script *s, struct err *err)
 	json_auto_t *status = json_object();
 	(void)s;
 	int r = engine_status(ground.e, &p, status, err);
-	r = r != 0 ? r : engine_schema_read(ground.e, &p, &schema, err);
-	r = r != 0 ? r : engine_schema_write(ground.e, &p, buf_slice(&schema), err);
+	r = r != 0 ? r : engine_text_read(ground.e, &p, ".schema", &schema, err);
+	r = r != 0 ? r : engine_text_write(ground.e, &p, ".schema", buf_slice(&schema), err);
 	return r != 0 ? r : engine_sync(ground.e, &p, err);
 }
 

@@ -72,6 +72,12 @@ static const struct engine_form results[] = {
 };
 static const struct engine_query_names queries = {".q", results, 2};
 
+static const struct engine_text texts[] = {
+	{".schema", "how it is defined: 'toy'", true},
+	{".keys", "the keys of the items as an array; others are removed and made", true},
+	{".kind", "what this is", false},
+	{NULL, NULL, false},
+};
 static const struct engine_script scripts[] = {
 	{".run", "runs lines 'set KEY OBJECT' and 'del KEY', all or none"},
 	{".new", "makes an item of the object, and tells its name"},
@@ -110,8 +116,9 @@ static int toy_level(void *ctx, const struct epath *path, struct engine_level *o
 		.names = {suffixes, 2},
 		.forms = forms,
 		.n_forms = 2,
-		.features = features | ENGINE_HAS_SCHEMA | ENGINE_HAS_SNAPSHOTS |
-			    ENGINE_HAS_REPLICAS | ENGINE_HAS_TIMES | ENGINE_HAS_MEMBERS,
+		.features = features | ENGINE_HAS_SNAPSHOTS | ENGINE_HAS_REPLICAS |
+			    ENGINE_HAS_TIMES | ENGINE_HAS_MEMBERS,
+		.texts = texts,
 		.scripts = scripts,
 		.query = &queries,
 		.export_formats = formats,
@@ -269,8 +276,8 @@ const struct engine_ops toy_memory_ops = {
 	.mkdir = toy_mkdir,
 	.rmdir = toy_rmdir,
 	.status = toy_status,
-	.schema_read = toy_schema_read,
-	.schema_write = toy_schema_write,
+	.text_read = toy_text_read,
+	.text_write = toy_text_write,
 	.commands = toy_commands,
 	.view_list = toy_view_list,
 	.view_open = toy_view_open,

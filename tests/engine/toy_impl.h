@@ -135,8 +135,6 @@ int toy_rmdir(void *ctx, const struct epath *path, struct err *err);
 /* toy_whole.c */
 extern const struct engine_command toy_commands[];
 int toy_status(void *ctx, const struct epath *path, json_t *out, struct err *err);
-int toy_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err);
-int toy_schema_write(void *ctx, const struct epath *path, struct slice text, struct err *err);
 int toy_view_list(void *ctx, const struct epath *path, enum engine_view_kind kind,
 	const struct slice *after, engine_emit *emit, void *arg, struct err *err);
 int toy_view_open(void *ctx, const struct epath *path, enum engine_view_kind kind,
@@ -147,6 +145,11 @@ int toy_view_remove(void *ctx, const struct epath *path, enum engine_view_kind k
 	struct slice name, struct err *err);
 int toy_view_rename(void *ctx, const struct epath *path, enum engine_view_kind kind,
 	struct slice name, const struct epath *to, struct err *err);
+/* toy_texts.c */
+int toy_text_read(
+	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err);
+int toy_text_write(
+	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err);
 /* toy_query.c */
 int toy_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
 	void **stream, uint64_t *size, struct err *err);

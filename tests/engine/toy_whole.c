@@ -1,4 +1,4 @@
-/* What the toy does with a box as a whole: status, schema, commands, snapshots,
+/* What the toy does with a box as a whole: status, commands, snapshots,
  * export, import. */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,30 +23,6 @@ int toy_status(void *ctx, const struct epath *path, json_t *out, struct err *err
 	r = json_object_set_new(
 		out, path->depth == 0 ? "boxes" : "items", json_integer((json_int_t)n));
 	return r == 0 ? 0 : err_set(err, ENOMEM, "out of memory");
-}
-
-int toy_schema_read(void *ctx, const struct epath *path, struct buf *out, struct err *err)
-{
-	struct toy *t = ctx;
-	struct toy_place at;
-	TOY_LOCKED(t);
-	int r = toy_at_directory(t, path, &at, err);
-	if (r == 0) {
-		buf_puts(out, "toy\n");
-	}
-	return r;
-}
-
-int toy_schema_write(void *ctx, const struct epath *path, struct slice text, struct err *err)
-{
-	struct toy *t = ctx;
-	struct toy_place at;
-	TOY_LOCKED(t);
-	int r = toy_at_directory(t, path, &at, err);
-	if (r == 0 && !slice_is(text, "toy\n")) {
-		r = err_set(err, EINVAL, "the schema of a box is 'toy'");
-	}
-	return r;
 }
 
 /* ---- commands ---- */

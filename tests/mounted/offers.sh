@@ -239,6 +239,67 @@ test_vim_edits_a_file_beside_a_directory() {
 	check_json "$B/a.json" '{"n": 6}'
 }
 
+# ------------------------------------------------------------------ texts of directories
+
+test_a_text_of_a_directory_is_what_is_saved_there() {
+	box text1 'a={"n": 1}'
+	cat "$B/a.json" >/dev/null
+	ls "$B" >/dev/null
+	put "$B/.keys" '["a", "b"]'
+	check_eq "both" "a.json b.json" "$(names_in "$B" | xargs)"
+	check_eq "read" '["a","b"]' "$(jq -c . "$B/.keys")"
+	check_eq "size" "$(wc -c <"$B/.keys")" "$(stat -c %s "$B/.keys")"
+	{ cat <<<'["b",'; cat <<<'"c"]'; } >"$B/.keys"
+	check_eq "of two writers" "b.json c.json" "$(names_in "$B" | xargs)"
+	fails cat "$B/a.json"
+	check_eq "only read" "EACCES" "$(py errno write "$B/.kind" x)"
+	check_eq "mode" 400 "$(stat -c %a "$B/.kind")"
+	check_has "help" "$(cat "$B/.help")" '^ *\.keys +the keys of the items'
+	check_has "help" "$(cat "$B/.help")" '^ *\.kind +what this is'
+	mkdir "$B/.replicas/r1"
+	check_eq "of a replica" '["b","c"]' "$(jq -c . "$B/.replicas/r1/.keys")"
+	check_eq "no write there" EROFS "$(py errno write "$B/.replicas/r1/.keys" '[]')"
+	fails rm "$B/.keys"
+	fails mv "$B/.kind" "$B/.kind~"
+}
+
+test_a_text_that_is_refused_is_kept_and_changes_nothing() {
+	box text2 'a={"n": 1}'
+	printf '["a",' >"$WORK/half"
+	fails cp "$WORK/half" "$B/.keys"
+	check_eq "listing" "a.json" "$(names_in "$B" | xargs)"
+	check_has "sentence" "$(errors_of "$B")" '\.keys EINVAL: line 1.*kept as \.rejected/'
+	check_eq "kept" '["a",' "$(cat "$B/.rejected/"*-.keys)"
+	: >"$B/.keys"
+	check_has "sentence" "$(errors_of "$B")" '\.keys EINVAL: closed without any content'
+	check_eq "as it was" '["a"]' "$(jq -c . "$B/.keys")"
+}
+
+test_editors_work_on_texts_of_directories() {
+	need vim
+	need sponge
+	box text3 'a={"n": 1}'
+	cd "$B"
+	local vim=(timeout 20 vim -es -u NONE)
+	"${vim[@]}" -c '%s/a/b/' -c wq .keys </dev/null
+	check_eq "in place" "b.json" "$(names_in . | xargs)"
+	"${vim[@]}" -c 'set backup writebackup backupcopy=no' -c '%s/b/c/' -c wq .keys </dev/null
+	check_eq "by renaming" ".keys~ c.json" "$(names_in . | xargs)"
+	check_eq "backup" '["b"]' "$(jq -c . .keys~)"
+	fails "${vim[@]}" -c 'set backupcopy=no' -c '%s/c/"/' -c wq .keys </dev/null
+	check_eq "refused" '["c"]' "$(jq -c . .keys)"
+	check_has_not "no second sentence" "$(errors_of .)" 'unlink'
+	rm .keys~
+	sed -i 's/c/d/' .keys
+	check_eq "sed" "d.json" "$(names_in . | xargs)"
+	jq '. + ["e"]' .keys | sponge .keys
+	check_eq "sponge" "d.json e.json" "$(names_in . | xargs)"
+	echo '["f"]' >"$WORK/new"
+	rsync "$WORK/new" .keys
+	check_eq "rsync" "f.json" "$(names_in . | xargs)"
+	check_eq "mtime stays" "$(stat -c %y .keys)" "$(sleep 0.05; stat -c %y .keys)"
+}
+
 # ------------------------------------------------------------------ scripts
 
 test_a_script_runs_as_one_transaction() {
@@ -292,6 +353,7 @@ test_show_reserved_lists_what_the_level_names() {
 	names=$(names_in "$B" | xargs)
 	remount
 	check_has "scripts" " $names " ' \.new .* \.run '
+	check_has "texts" " $names " ' \.keys \.kind .* \.schema '
 }
 
 # ------------------------------------------------------------------ queries

@@ -35,13 +35,13 @@ static int command(const struct epath *path, const char *const *argv, unsigned a
 
 static int schema(const char *table, const char *text)
 {
-	return OPS->schema_write(ctx, PATH(table), slice_of(text), &err);
+	return OPS->text_write(ctx, PATH(table), ".schema", slice_of(text), &err);
 }
 
 static char *schema_of(void *c, const char *table)
 {
 	struct buf out = BUF_INIT;
-	OK(OPS->schema_read(c, PATH(table), &out, &err));
+	OK(OPS->text_read(c, PATH(table), ".schema", &out, &err));
 	buf_cstr(&out);
 	return out.p;
 }
@@ -239,7 +239,7 @@ START_TEST(schema_defines_a_table_without_items)
 	SAYS("the keys of a table with items cannot change");
 	OK(put(PATH("Movies", "2013", "Prisoners"), "{}"));
 	FAILS(ENOENT, schema("Nobody", "{" YEAR_TITLE "}"));
-	FAILS(ENOTSUP, OPS->schema_write(ctx, ROOT, slice_of("{}"), &err));
+	FAILS(ENOTSUP, OPS->text_write(ctx, ROOT, ".schema", slice_of("{}"), &err));
 	free(text);
 }
 END_TEST
@@ -377,7 +377,7 @@ START_TEST(a_backup_is_the_table_as_it_was)
 	FAILS(EROFS, schema("Users", "{" YEAR_TITLE "}"));
 	FAILS(ENOENT, OPS->stat(ctx, PATH("Others"), 0, &info, &err));
 	OK(OPS->level(ctx, PATH("Users"), &l, &err));
-	ck_assert_uint_eq(l.features, ENGINE_HAS_STATUS | ENGINE_HAS_SCHEMA);
+	ck_assert_uint_eq(l.features, ENGINE_HAS_STATUS);
 	ck_assert_ptr_null(l.import_formats);
 	FAILS(ENOTSUP, OPS->view_list(ctx, ROOT, ENGINE_VIEW_SNAPSHOT, NULL, add_name, NULL, &err));
 	ck_assert_int_gt(info_of(PATH("Users")).mtime_ns, 0);

@@ -150,10 +150,10 @@ START_TEST(test_what_is_absent_has_its_default)
 		"fake/none has no directories that can be made");
 	assert_refused(engine_rmdir(e, &one, fresh()), ENOTSUP,
 		"fake/none has no directories that can be removed");
-	assert_refused(engine_schema_read(e, &one, &buf, fresh()), ENOTSUP,
-		"fake/none has no schema to read");
-	assert_refused(engine_schema_write(e, &one, slice_of(""), fresh()), ENOTSUP,
-		"fake/none has no schema that can be written");
+	assert_refused(engine_text_read(e, &one, ".schema", &buf, fresh()), ENOTSUP,
+		"fake/none has no texts of directories");
+	assert_refused(engine_text_write(e, &one, ".schema", slice_of(""), fresh()), ENOTSUP,
+		"fake/none has no texts of directories that can be written");
 	assert_refused(engine_view(e, &one, ENGINE_VIEW_SNAPSHOT, slice_of("x"), &view, fresh()),
 		ENOTSUP, "fake/none has no snapshots");
 	assert_refused(engine_view_create(e, &one, ENGINE_VIEW_REPLICA, slice_of("x"), fresh()),
