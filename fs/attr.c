@@ -177,11 +177,11 @@ static int64_t time_of_text(struct mount *m, struct node *n, struct slice text)
 	struct node_more *more = node_more(n);
 	uint64_t hash = node_hash(text);
 	if (more == NULL) {
-		return time_now_ns();
+		return clock_wall_ns();
 	}
 	if (more->text_ns == 0 || more->text_hash != hash) {
 		more->text_hash = hash;
-		more->text_ns = time_now_ns();
+		more->text_ns = clock_wall_ns();
 	}
 	return more->text_ns;
 }
