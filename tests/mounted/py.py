@@ -71,6 +71,15 @@ def write_whole(path, text):
         os.close(fd)
 
 
+def cmd_write_on(path):
+    """Writes {"n": 1}, {"n": 2}, ... until one fails; prints each number once close has
+    returned 0."""
+    n = 1
+    while errno_of(write_whole, path, b'{"n": %d}' % n) == "OK":
+        print(n, flush=True)
+        n += 1
+
+
 def escape(key):
     """What the file name of a key's text must be (DESIGN section 3), without suffix."""
     out = []
