@@ -6,13 +6,28 @@
 
 static void note_told(void *arg, const char *table, const struct slice *key)
 {
-	struct buf *told = arg;
-	buf_puts(told, table != NULL ? table : "*");
+	struct rds_fixture *f = arg;
+	LOCKED(&f->told_lock);
+	buf_puts(&f->told, table != NULL ? table : "*");
 	if (key != NULL) {
-		buf_putc(told, '/');
-		buf_append_slice(told, *key);
+		buf_putc(&f->told, '/');
+		buf_append_slice(&f->told, *key);
 	}
-	buf_putc(told, ' ');
+	buf_putc(&f->told, ' ');
+}
+
+const char *fixture_told(struct rds_fixture *f)
+{
+	LOCKED(&f->told_lock);
+	buf_clear(&f->shown);
+	buf_append_slice(&f->shown, buf_slice(&f->told));
+	return buf_cstr(&f->shown);
+}
+
+void fixture_forget_told(struct rds_fixture *f)
+{
+	LOCKED(&f->told_lock);
+	buf_clear(&f->told);
 }
 
 void fixture_other(struct rds_fixture *f, const char *sql)
@@ -28,7 +43,7 @@ void fixture_other(struct rds_fixture *f, const char *sql)
 
 void fixture_open(struct rds_fixture *f, const char *sql, bool stamped)
 {
-	*f = (struct rds_fixture){0};
+	*f = (struct rds_fixture){.told_lock = PTHREAD_MUTEX_INITIALIZER};
 	make_site(f->dir);
 	snprintf(f->path, sizeof(f->path), "%s/data.db", f->dir);
 	fixture_other(f, sql);
@@ -36,7 +51,7 @@ void fixture_open(struct rds_fixture *f, const char *sql, bool stamped)
 		fixture_other(f, rds_stamps_schema);
 	}
 	struct rds_file_config config = {
-		.path = f->path, .label = "shop", .changed = note_told, .arg = &f->told};
+		.path = f->path, .label = "shop", .changed = note_told, .arg = f};
 	int rc = rds_source_file(&config, &f->source, &f->err);
 	ck_assert_msg(rc == 0, "%s", f->err.msg);
 }
@@ -45,6 +60,7 @@ void fixture_close(struct rds_fixture *f)
 {
 	rds_source_close(f->source);
 	buf_free(&f->told);
+	buf_free(&f->shown);
 	remove_site(f->dir);
 }
 

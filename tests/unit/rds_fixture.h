@@ -2,6 +2,8 @@
 #ifndef DBMOUNT_TESTS_RDS_FIXTURE_H
 #define DBMOUNT_TESTS_RDS_FIXTURE_H
 
+#include <pthread.h>
+
 #include "engines/rds/rows.h"
 #include "tests/unit/fixture.h"
 
@@ -9,8 +11,10 @@ struct rds_fixture {
 	char dir[SITE_MAX];
 	char path[96];
 	struct rds_source *source;
-	struct buf told; /* "Track/7 Album " : what changed() was told */
-	struct err err;	 /* of the last call */
+	pthread_mutex_t told_lock; /* who watches the file tells from a thread of its own */
+	struct buf told;	   /* "Track/7 Album " : what changed() was told */
+	struct buf shown;	   /* for fixture_told() */
+	struct err err;		   /* of the last call */
 };
 
 /* Makes the database with `sql`, with the hidden tables or without, and opens it. */
@@ -20,6 +24,10 @@ void fixture_close(struct rds_fixture *f);
 void fixture_other(struct rds_fixture *f, const char *sql);
 /* Runs SQL in a write of the source; its result. */
 int fixture_script(struct rds_fixture *f, const char *sql);
+
+/* What was told so far; until the next call. */
+const char *fixture_told(struct rds_fixture *f);
+void fixture_forget_told(struct rds_fixture *f);
 
 /* -errno, and the text. */
 int fixture_read(struct rds_fixture *f, const char *table, struct slice key, struct buf *out);

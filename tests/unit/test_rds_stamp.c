@@ -53,13 +53,13 @@ static void check_list_moved(const char *table, struct mark *before, bool moved)
 
 static void script(const char *sql)
 {
-	buf_clear(&f.told);
+	fixture_forget_told(&f);
 	ck_assert_msg(fixture_script(&f, sql) == 0, "%s", f.err.msg);
 }
 
 static void check_told(const char *want)
 {
-	ck_assert_str_eq(buf_cstr(&f.told), want);
+	ck_assert_str_eq(fixture_told(&f), want);
 }
 
 START_TEST(only_rows_that_change_move)
