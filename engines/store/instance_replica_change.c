@@ -284,6 +284,30 @@ int instance_replica_remove(struct instance *i, const char *name, struct err *er
 
 /* ---- promoting ---- */
 
+static int sync_names(
+	const struct disk_ops *disk, const char *from, const char *to, struct err *err)
+{
+	int rc = disk_sync_parent(disk, to, err);
+	return rc != 0 ? rc : disk_sync_parent(disk, from, err);
+}
+
+/* To its new name, durably. One that may not last is taken back: who is told of a failure
+ * has the replica, and nothing at `to`. */
+static int move_database(
+	const struct disk_ops *disk, const char *from, const char *to, struct err *err)
+{
+	int rc = disk->rename(from, to);
+	if (rc != 0) {
+		return disk_error(rc, to, "could not be made of a replica", err);
+	}
+	rc = sync_names(disk, from, to, err);
+	if (rc != 0 && disk->rename(to, from) == 0) {
+		struct err ignored = {0};
+		sync_names(disk, to, from, &ignored);
+	}
+	return rc;
+}
+
 /* Exactly one commit, on disk; then the database goes to its new name. */
 static int detach_database(
 	struct instance *i, struct follower *f, bool finish, const char *path, struct err *err)
@@ -310,12 +334,7 @@ static int detach_database(
 	}
 	replica_close(f->r);
 	f->r = NULL;
-	rc = disk->rename(own.p, path);
-	if (rc != 0) {
-		return disk_error(rc, path, "could not be made of a replica", err);
-	}
-	rc = disk_sync_parent(disk, path, err);
-	return rc != 0 ? rc : disk_sync_parent(disk, own.p, err);
+	return move_database(disk, own.p, path, err);
 }
 
 static int promote(
