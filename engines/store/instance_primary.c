@@ -53,6 +53,14 @@ static int on_commit(void *arg, const struct store_commit *commit, struct err *e
 	return rc != 0 ? err_set(err, why.code, "%s", why.msg) : 0;
 }
 
+/* Also for what was refused here: the log knows nothing of it. */
+static bool needs_wal(void *arg)
+{
+	struct primary *p = arg;
+	LOCKED(&p->tap);
+	return p->fenced || p->inner.needs_wal(p->inner.arg);
+}
+
 /* ---- opening ---- */
 
 static int check_mark(struct instance *i, unsigned zone, struct err *err)
@@ -218,7 +226,7 @@ static int open_store(struct primary *p, const char *database, struct err *err)
 		.n_sql = c->n_sql,
 		.slot_free = c->slot_free,
 		.sync = STORE_SYNC_CLOSE,
-		.tap = {.committed = on_commit, .arg = p},
+		.tap = {.committed = on_commit, .needs_wal = needs_wal, .arg = p},
 		.vfs = checksum_vfs(NULL),
 	};
 	return store_open(&config, &p->store, err);

@@ -13,7 +13,8 @@
  * out with the next commit's. Should the daemon die before that and the WAL be
  * checkpointed, nobody could tell that the log lacks a commit. Hence the file
  * `state`, made beforehand so that a full disk does not matter, in which the
- * first failure writes "behind". */
+ * first failure writes "behind". When that fails, too, the WAL stays as it is
+ * until a record is written, or the store is opened again. */
 #include "engines/common/clock.h"
 #include "engines/store/pagelog_impl.h"
 
@@ -195,9 +196,16 @@ static int on_commit(void *arg, const struct store_commit *commit, struct err *e
 	return append_pending(log, commit->time_ns, err);
 }
 
+static bool needs_wal(void *arg)
+{
+	struct pagelog *log = arg;
+	LOCKED(&log->append);
+	return (log->lost || log->pending.n > 0) && !log->behind;
+}
+
 struct store_tap pagelog_tap(struct pagelog *log)
 {
-	return (struct store_tap){.committed = on_commit, .arg = log};
+	return (struct store_tap){.committed = on_commit, .needs_wal = needs_wal, .arg = log};
 }
 
 bool pagelog_in_step(struct pagelog *log)

@@ -224,6 +224,12 @@ int store_open(const struct store_config *config, struct store **out, struct err
 	return 0;
 }
 
+/* It is the last connection to close. */
+static void keep_wal(struct store *s)
+{
+	sqlite3_db_config(s->txn.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void store_close(struct store *s)
 {
 	if (s == NULL) {
@@ -232,6 +238,9 @@ void store_close(struct store *s)
 	if (!s->read_only) {
 		queue_stop(s);
 		session_end(&s->txn);
+		if (wal_must_stay(s)) {
+			keep_wal(s);
+		}
 	}
 	close_files(s);
 	store_free(s);
@@ -244,8 +253,7 @@ void store_abandon(struct store *s)
 	}
 	if (!s->read_only) {
 		queue_stop(s);
-		/* It is the last connection to close. */
-		sqlite3_db_config(s->txn.conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		keep_wal(s);
 	}
 	close_files(s);
 	store_free(s);

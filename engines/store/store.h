@@ -66,6 +66,10 @@ struct store_tap {
 	 * new file, what a killed daemon left in the log) is not told: the base of a
 	 * page log is the opened store. */
 	int (*committed)(void *arg, const struct store_commit *commit, struct err *err);
+	/* Whether it failed to take a commit and only the WAL tells of that: then nothing is
+	 * moved from there into the database, by store_close() neither. NULL: never. Called
+	 * where `committed` is. */
+	bool (*needs_wal)(void *arg);
 	void *arg;
 };
 

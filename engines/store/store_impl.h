@@ -313,5 +313,7 @@ bool wal_checkpoint_due(const struct store_txn *t);
 void wal_maintain(struct store_txn *t);
 /* Everything into the database; -EBUSY when readers were in the way. */
 int wal_checkpoint_all(struct store_txn *t, struct err *err);
+/* Whether the tap wants what is in the log to stay there. */
+bool wal_must_stay(const struct store *s);
 
 #endif

@@ -194,6 +194,11 @@ int store_sync(struct store *s, struct err *err)
 
 /* ---- checkpoints ---- */
 
+bool wal_must_stay(const struct store *s)
+{
+	return s->tap.needs_wal != NULL && s->tap.needs_wal(s->tap.arg);
+}
+
 /* SQLite's code. *complete: all that was committed is in the database. */
 static int checkpoint(struct store_txn *t, int mode, int busy_ms, bool *complete)
 {
@@ -252,6 +257,11 @@ void wal_maintain(struct store_txn *t)
 	int64_t now = clock_monotonic_ns();
 	int mode = choose_mode(t, now);
 	bool complete;
+	if (wal_must_stay(t->s)) {
+		t->tried_frames = t->last_frame;
+		t->checkpoint_at = now + SECOND_NS;
+		return;
+	}
 	int rc = checkpoint(t, mode, RESTART_BUSY_MS, &complete);
 	if (rc != SQLITE_OK && rc != SQLITE_BUSY) {
 		struct err err = {0};
@@ -268,6 +278,11 @@ void wal_maintain(struct store_txn *t)
 int wal_checkpoint_all(struct store_txn *t, struct err *err)
 {
 	bool complete;
+	if (wal_must_stay(t->s)) {
+		t->checkpoint_at = clock_monotonic_ns() + SECOND_NS;
+		return err_set(err, EIO, "%s: %s holds commits that are nowhere else", t->s->label,
+			t->s->wal_path);
+	}
 	int rc = checkpoint(t, SQLITE_CHECKPOINT_TRUNCATE, CLOSE_BUSY_MS, &complete);
 	t->checkpoint_at = complete ? 0 : clock_monotonic_ns() + SECOND_NS;
 	if (complete) {

@@ -321,6 +321,36 @@ START_TEST(test_missed_commits_that_are_gone_need_a_gap)
 }
 END_TEST
 
+/* When neither the record nor that it is missing can be written, only the WAL has it. */
+START_TEST(test_commit_that_only_the_wal_tells_of_stays_there)
+{
+	start(PAGELOG_FAIL, false);
+	put("a", 1);
+	uint64_t last = pagelog_last(plog);
+	char wal[256];
+	snprintf(wal, sizeof(wal), "%s-wal", f.path);
+	fault_disk_on_crash(NULL);
+	fault_disk_arm(1, EIO, true);
+	ck_assert_int_eq(fixture_put(f.s, "b", 2, 20, NEW_ERR), -EIO);
+	/* Enough for two checkpoints, for which the writes wait. */
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_ne(fixture_put(f.s, "c", i, 2000000, NEW_ERR), 0);
+	}
+	fixture_close(&f);
+	pagelog_close(plog);
+	fault_disk_lose_power(0);
+	ck_assert_int_gt(file_size(wal), 5 * 2000000);
+	log_start();
+	ck_assert_uint_eq(pagelog_last(plog), last);
+	ck_ok(pagelog_recover(plog, f.path, NEW_ERR));
+	ck_assert_uint_eq(pagelog_last(plog), last + 1);
+	fixture_open(&f);
+	ck_assert_int_eq(fixture_get(f.s, "b", NEW_ERR), 2);
+	ck_assert_int_eq(fixture_get(f.s, "c", NEW_ERR), 4);
+	finish();
+}
+END_TEST
+
 START_TEST(test_database_older_than_its_log_is_refused)
 {
 	start(PAGELOG_FAIL, false);
@@ -514,6 +544,7 @@ int main(void)
 	tcase_add_test(tc, test_failed_append_goes_out_with_the_next);
 	tcase_add_test(tc, test_commit_without_record_is_recovered_from_the_wal);
 	tcase_add_test(tc, test_missed_commits_that_are_gone_need_a_gap);
+	tcase_add_test(tc, test_commit_that_only_the_wal_tells_of_stays_there);
 	tcase_add_test(tc, test_database_older_than_its_log_is_refused);
 	tcase_add_test(tc, test_standby_has_each_acknowledged_commit);
 	tcase_add_test(tc, test_standby_that_fails_fails_the_write);
