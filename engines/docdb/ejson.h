@@ -12,10 +12,11 @@ enum ejson_mode { EJSON_RELAXED, EJSON_CANONICAL };
  * wrong, missing or additional member), EFBIG.
  *
  * `like` (may be empty): the document that the text replaces. Relaxed text does not say
- * what type a plain number has, so a number written plainly takes the type of the
+ * what type an integer has, so one that is written plainly (1, not 1.0) takes the type of the
  * number that stands at the same place in `like` if that type holds it exactly; what
- * is read and saved keeps its types. Wrappers ({"$numberLong": "1"}) always decide.
- * Else: int32 if it fits, int64, double. */
+ * is read and saved keeps its types, also when jq has made 1 of 1.0. Where a decimal stood, any
+ * plain number becomes one. Wrappers ({"$numberLong": "1"}) always decide. Else: int32 if it fits,
+ * int64, double; with a point or exponent always double. */
 int ejson_parse(struct slice text, struct slice like, struct buf *out, struct err *err);
 /* The same of any value, not only a document ("7", "{"$date": ..}"). Appends the value's
  * bytes to out; *type says what they are. */
