@@ -18,6 +18,7 @@ struct docdb_conn {
 	struct docdb_statements *statements; /* prepared on this connection, by number */
 	struct store_txn *txn;		     /* of a write; else NULL */
 	struct docdb_changed *changed; /* of a write: what it touched; told after the commit */
+	struct slice reach_of;	       /* the collection that docdb_reach() was filled for */
 	const char *label;
 };
 
