@@ -16,16 +16,6 @@ const struct reserved reserved_beside = {
 	.size = handle_size_export,
 };
 
-static bool has_format(const struct engine_level *level, const char *format)
-{
-	for (const char *const *f = level->beside_formats; f != NULL && *f != NULL; f++) {
-		if (strcmp(*f, format) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 int beside_key(const struct node_path *dir, const struct engine_level *level, const char *name,
 	struct buf *key, struct err *err)
 {
@@ -33,7 +23,7 @@ int beside_key(const struct node_path *dir, const struct engine_level *level, co
 	const char *dot = strrchr(name, '.');
 	unsigned form;
 	if (dot == NULL || dot == name || level->child != ENGINE_DIR ||
-		!has_format(level, dot + 1)) {
+		!reserved_in_list(level->beside_formats, dot + 1)) {
 		return -ENOENT;
 	}
 	struct slice base = slice_make(name, (size_t)(dot - name));

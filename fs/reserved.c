@@ -23,7 +23,7 @@ static bool there_errors(const struct reserved *row, const struct reserved_scope
 		       (s->level->query != NULL || (s->level->features & ENGINE_IS_FIXED) != 0));
 }
 
-static bool in_list(const char *const *list, const char *name)
+bool reserved_in_list(const char *const *list, const char *name)
 {
 	for (; list != NULL && *list != NULL; list++) {
 		if (strcmp(*list, name) == 0) {
@@ -93,12 +93,12 @@ static bool there_query(const struct reserved *row, const struct reserved_scope 
 
 static bool there_import_format(const struct reserved *row, const struct reserved_scope *s)
 {
-	return s->level != NULL && in_list(s->level->import_formats, row->name);
+	return s->level != NULL && reserved_in_list(s->level->import_formats, row->name);
 }
 
 static bool there_export_format(const struct reserved *row, const struct reserved_scope *s)
 {
-	return s->level != NULL && in_list(s->level->export_formats, row->name);
+	return s->level != NULL && reserved_in_list(s->level->export_formats, row->name);
 }
 
 #define FEATURE_ROW(n, m, ft, tx, op, sz, h)                                                       \
@@ -243,7 +243,7 @@ bool reserved_known(const char *name)
 	static const char *const more[] = {".ttl", ".index", ".by", ".where", ".order", ".columns",
 		".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream", ".new",
 		".schema", ".update", ".indexes", ".changes", NULL};
-	if (in_list(more, name)) {
+	if (reserved_in_list(more, name)) {
 		return true;
 	}
 	for (const struct reserved *r = reserved_table; r->name != NULL; r++) {
