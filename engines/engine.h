@@ -71,7 +71,8 @@ enum engine_feature {
 };
 
 /* `.query/`: a file NAME + text_suffix holds a query; results are read from NAME +
- * the suffix of a result form. */
+ * the suffix of a result form. Of several suffixes that a name ends in the longest
+ * counts: with ".json" and ".out.json" x.out.json is the result of x.json. */
 struct engine_query_names {
 	const char *text_suffix; /* ".sql" */
 	const struct engine_form *results;

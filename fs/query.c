@@ -28,24 +28,25 @@ static bool ends_in(const char *name, const char *suffix)
 	return n > k && strcmp(name + n - k, suffix) == 0;
 }
 
-/* The result form that a name ends in, the longest suffix first; -1: none. `text`
- * becomes the name of the query. */
+/* The result form that a name ends in; -1: none. `text` becomes the name of the query.
+ * The longest suffix counts: x.json is a text and x.out.json a result, where texts end
+ * in .json and results in .out.json. */
 static int split(const struct engine_query_names *q, const char *name, struct buf *text)
 {
 	int best = -1;
+	size_t longest = ends_in(name, q->text_suffix) ? strlen(q->text_suffix) : 0;
 	for (unsigned i = 0; i < q->n_results; i++) {
 		const char *suffix = q->results[i].suffix;
-		if (ends_in(name, suffix) &&
-			(best < 0 || strlen(suffix) > strlen(q->results[best].suffix))) {
+		if (ends_in(name, suffix) && strlen(suffix) > longest) {
 			best = (int)i;
+			longest = strlen(suffix);
 		}
 	}
-	if (best >= 0 && !ends_in(name, q->text_suffix)) {
-		buf_append(text, name, strlen(name) - strlen(q->results[best].suffix));
+	if (best >= 0) {
+		buf_append(text, name, strlen(name) - longest);
 		buf_puts(text, q->text_suffix);
-		return best;
 	}
-	return -1;
+	return best;
 }
 
 int query_find(

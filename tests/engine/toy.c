@@ -69,8 +69,9 @@ static const char *const formats[] = {"jsonl", NULL};
 static const struct engine_form results[] = {
 	{".txt", "a key a line"},
 	{".json", "an array of keys"},
+	{".out.q", "an array of keys, too"},
 };
-static const struct engine_query_names queries = {".q", results, 2};
+static const struct engine_query_names queries = {".q", results, 3};
 
 static const struct engine_text texts[] = {
 	{".schema", "how it is defined: 'toy'", true},

@@ -6,14 +6,14 @@
 
 static void print_keys(const struct toy_box *b, unsigned form, struct buf *out)
 {
-	buf_puts(out, form == 1 ? "[" : "");
+	buf_puts(out, form > 0 ? "[" : "");
 	for (size_t i = 0; i < b->n; i++) {
-		buf_puts(out, form == 1 && i > 0 ? ", " : "");
-		buf_puts(out, form == 1 ? "\"" : "");
+		buf_puts(out, form > 0 && i > 0 ? ", " : "");
+		buf_puts(out, form > 0 ? "\"" : "");
 		buf_append_slice(out, buf_slice(&b->items[i].key));
-		buf_puts(out, form == 1 ? "\"" : "\n");
+		buf_puts(out, form > 0 ? "\"" : "\n");
 	}
-	buf_puts(out, form == 1 ? "]\n" : "");
+	buf_puts(out, form > 0 ? "]\n" : "");
 }
 
 int toy_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,

@@ -385,6 +385,27 @@ test_a_query_that_is_wrong_says_so_when_its_result_is_opened() {
 	fails mkdir "$B/.query/sub"
 }
 
+test_a_name_with_the_suffix_of_a_result_is_a_result() {
+	need vim
+	box q9 'a={"n": 1}'
+	local q=$B/.query
+	put "$q/x.q" keys
+	check_eq "result" '["a"]' "$(jq -c . "$q/x.out.q")"
+	check_eq "only the text is listed" "x.q" "$(names_in "$q" | xargs)"
+	check_eq "no text" EINVAL "$(py errno create "$q/y.out.q")"
+	check_eq "read only" EACCES "$(py errno write "$q/x.out.q" count)"
+	fails cat "$q/x.out.out.q"
+	put "$q/.x.out.q.swp" scratch
+	check_eq "an editor's own" scratch "$(cat "$q/.x.out.q.swp")"
+	rm "$q/.x.out.q.swp"
+	timeout 20 vim -es -u NONE -c 'set backupcopy=no backup' -c '%s/keys/count/' -c wq "$q/x.q" </dev/null
+	check_eq "edited" 1 "$(cat "$q/x.out.q")"
+	sed -i 's/count/keys/' "$q/x.q"
+	check_eq "edited" '["a"]' "$(jq -c . "$q/x.out.q")"
+	check_eq "backup" "x.q x.q~" "$(names_in "$q" | xargs)"
+	check_has "help" "$(cat "$B/.help")" '\.query/NAME\.out\.q'
+}
+
 test_saved_queries_stay_and_go() {
 	box q3 'a={"n": 1}'
 	local q=$B/.query
