@@ -120,7 +120,7 @@ int engine_refuse_command(const struct engine *e, struct err *err)
 	if (!e->read_only) {
 		return 0;
 	}
-	if (e->parent == NULL || e->kind == ENGINE_VIEW_REPLICA) {
+	if (e->parent == NULL || e->kind == ENGINE_VIEW_REPLICA || e->kind == ENGINE_VIEW_CLUSTER) {
 		return err_set(err, EROFS, "%s is mounted read-only (ro=%s)", e->ops->service,
 			e->ops->service);
 	}

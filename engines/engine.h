@@ -66,6 +66,7 @@ enum engine_feature {
 	ENGINE_HAS_TIMES = 1 << 6,     /* .at/ */
 	ENGINE_HAS_MEMBERS = 1 << 7,   /* a child file is, under its key without a suffix, also a
 					* directory of its members; not listed */
+	ENGINE_HAS_CLUSTERS = 1 << 9,  /* .clusters/ */
 	ENGINE_IS_FIXED = 1 << 8,      /* nothing here can be written (EROFS at once), though
 					* commands can run: a replica */
 };
@@ -150,7 +151,12 @@ struct engine_command {
 /* ------------------------------------------------------------------ views */
 
 /* The same tree over another store. */
-enum engine_view_kind { ENGINE_VIEW_SNAPSHOT, ENGINE_VIEW_REPLICA, ENGINE_VIEW_TIME };
+enum engine_view_kind {
+	ENGINE_VIEW_SNAPSHOT,
+	ENGINE_VIEW_REPLICA,
+	ENGINE_VIEW_TIME,
+	ENGINE_VIEW_CLUSTER, /* another store of the service's, beside: written to like this one */
+};
 
 /* ------------------------------------------------------------------ the daemon */
 

@@ -14,6 +14,7 @@ static const char *feature_name(enum engine_view_kind kind)
 	case ENGINE_VIEW_SNAPSHOT: return "snapshots";
 	case ENGINE_VIEW_REPLICA: return "replicas";
 	case ENGINE_VIEW_TIME: return "points in time";
+	case ENGINE_VIEW_CLUSTER: return "other clusters";
 	}
 	return "views";
 }
@@ -56,7 +57,8 @@ static struct engine *wrap_view(struct engine *parent, const struct epath *path,
 	atomic_init(&v->refs, 1);
 	/* What a replica accepts is the engine's to say: regions of a global table
 	 * are written to, a replica takes only commands. */
-	v->read_only = parent->read_only || kind != ENGINE_VIEW_REPLICA;
+	v->read_only = parent->read_only ||
+		       (kind != ENGINE_VIEW_REPLICA && kind != ENGINE_VIEW_CLUSTER);
 	v->host = parent->host;
 	v->counters = parent->counters;
 	v->parent = engine_ref(parent);

@@ -146,6 +146,8 @@ const struct reserved reserved_table[] = {
 
 	VIEWS_ROW(".at", ENGINE_HAS_TIMES, ENGINE_VIEW_TIME,
 		"this tree as it was at a time: .at/2026-11-23T02:00:00Z/, read-only"),
+	VIEWS_ROW(".clusters", ENGINE_HAS_CLUSTERS, ENGINE_VIEW_CLUSTER,
+		"the service's other clusters, each a tree like this one; mkdir makes one"),
 	FEATURE_ROW(".control", 0644, ENGINE_HAS_CONTROL, control_text, handle_open_control, NULL,
 		"write a command line to run it; read it for the commands and last results"),
 	FILE_ROW(".errors", PLACE_DATA, 0444, there_errors, text_errors, NULL, NULL,
