@@ -101,6 +101,8 @@ int docdb_index_create(
 	struct docdb_conn *c, struct slice collection, struct slice spec_json, struct err *err);
 int docdb_index_drop(
 	struct docdb_conn *c, struct slice collection, struct slice name, struct err *err);
+/* Whether docdb_expire() would remove anything now: within a read. */
+int docdb_expires(struct docdb_conn *c, int64_t now_ms, bool *any, struct err *err);
 /* Removes documents whose TTL indexes say so, `limit` at most in this write; *removed. */
 int docdb_expire(
 	struct docdb_conn *c, int64_t now_ms, unsigned limit, uint64_t *removed, struct err *err);

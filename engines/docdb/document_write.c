@@ -206,8 +206,8 @@ static int with_id(struct slice *document, struct buf *made, struct err *err)
 	return buf_check(made, err);
 }
 
-static int add_document(struct docdb_conn *c, struct docdb_touched *t, struct slice document,
-	struct buf *name, struct err *err)
+int docdb_add(struct docdb_conn *c, struct docdb_touched *t, struct slice document,
+	struct buf *stored, struct err *err)
 {
 	CLEANUP(buf_free) struct buf made = BUF_INIT;
 	CLEANUP(buf_free) struct buf k = BUF_INIT;
@@ -216,12 +216,32 @@ static int add_document(struct docdb_conn *c, struct docdb_touched *t, struct sl
 	if (rc < 0) {
 		return rc;
 	}
-	struct doc_value id = doc_field(document, id_name);
-	doc_key_append(id, false, &k);
+	if (document.n > DOC_BYTES_MAX) {
+		return err_set(err, EFBIG,
+			"BSONObjectTooLarge (10334): the document has %zu bytes, the limit is %d",
+			document.n, DOC_BYTES_MAX);
+	}
+	doc_key_append(doc_field(document, id_name), false, &k);
 	rc = buf_check(&k, err);
 	rc = rc < 0 ? rc : docdb_stored_add(c, t, buf_slice(&k), document, NULL, err);
-	if (rc == 0 && name != NULL) {
-		doc_name_print(id, name);
+	if (rc == 0 && stored != NULL) {
+		buf_append_slice(stored, document);
+		rc = buf_check(stored, err);
+	}
+	return rc;
+}
+
+static int add_named(struct docdb_conn *c, struct docdb_touched *t, struct slice document,
+	struct buf *name, struct err *err)
+{
+	CLEANUP(buf_free) struct buf stored = BUF_INIT;
+
+	if (name == NULL) {
+		return docdb_add(c, t, document, NULL, err);
+	}
+	int rc = docdb_add(c, t, document, &stored, err);
+	if (rc == 0) {
+		doc_name_print(doc_field(buf_slice(&stored), id_name), name);
 		rc = buf_check(name, err);
 	}
 	return rc;
@@ -233,7 +253,7 @@ int docdb_insert(struct docdb_conn *c, struct docdb_collection *collection, stru
 	struct docdb_touched *t;
 
 	int rc = touch_of(c, collection, &t, err);
-	rc = rc < 0 ? rc : add_document(c, t, document, name, err);
+	rc = rc < 0 ? rc : add_named(c, t, document, name, err);
 	if (rc == 0) {
 		*collection = t->c;
 	}
@@ -249,7 +269,7 @@ static int upsert(
 	struct docdb_stored stored;
 
 	if (id.type == BSON_TYPE_EOD) {
-		return add_document(c, t, document, NULL, err);
+		return docdb_add(c, t, document, NULL, err);
 	}
 	int rc = doc_id_check(id, err);
 	doc_key_append(id, false, &k);
@@ -286,5 +306,5 @@ int docdb_new(struct docdb_conn *c, struct slice collection, struct slice text, 
 
 	int rc = docdb_touch(c, collection, &t, err);
 	rc = rc < 0 ? rc : ejson_parse(text, slice_of(""), &document, err);
-	return rc < 0 ? rc : add_document(c, t, buf_slice(&document), name, err);
+	return rc < 0 ? rc : add_named(c, t, buf_slice(&document), name, err);
 }

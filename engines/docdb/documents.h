@@ -45,6 +45,17 @@ int docdb_stored_drop(struct docdb_conn *c, struct docdb_touched *t, struct slic
 /* The document with this _id first, in place of its own if it has one. */
 void docdb_with_id(struct slice document, struct doc_value id, struct buf *out);
 
+/* Adds a document; without an _id it gets one. `stored` (may be NULL) becomes what is stored. */
+int docdb_add(struct docdb_conn *c, struct docdb_touched *t, struct slice document,
+	struct buf *stored, struct err *err);
+
+/* ---- put.c: members of a document that is made ---- */
+
+void docdb_put_text(struct buf *out, const char *name, struct slice text);
+void docdb_put_text_at(struct buf *out, unsigned index, struct slice text);
+void docdb_put_count(struct buf *out, const char *name, uint64_t n);
+void docdb_put_flag(struct buf *out, const char *name, bool on);
+
 /* ---- changes.c ---- */
 
 /* op: "insert", "replace", "update", "delete". */

@@ -254,37 +254,21 @@ static int check_together(const struct docdb_index *x, struct err *err)
 
 /* ---- the definition ---- */
 
-static const struct doc_value bool_true = {BSON_TYPE_BOOL, {"\1", 1}};
-
-static void put_text(struct buf *out, struct slice name, struct slice text)
-{
-	CLEANUP(buf_free) struct buf raw = BUF_INIT;
-	uint32_t n = (uint32_t)text.n + 1;
-
-	buf_append(&raw, &n, sizeof(n));
-	buf_append_slice(&raw, text);
-	buf_putc(&raw, '\0');
-	doc_put(out, name, (struct doc_value){BSON_TYPE_UTF8, buf_slice(&raw)});
-}
-
 /* In one order and form, so that equal ones have equal bytes. */
 static void make_spec(struct docdb_index *x, struct doc_value partial)
 {
-	int32_t seconds = (int32_t)x->expire_seconds;
-
 	size_t start = doc_begin(&x->spec);
-	put_text(&x->spec, slice_of("name"), buf_slice(&x->name));
+	docdb_put_text(&x->spec, "name", buf_slice(&x->name));
 	doc_put(&x->spec, slice_of("key"), doc_value_of(buf_slice(&x->key)));
 	if (x->unique) {
-		doc_put(&x->spec, slice_of("unique"), bool_true);
+		docdb_put_flag(&x->spec, "unique", true);
 	}
 	if (x->sparse) {
-		doc_put(&x->spec, slice_of("sparse"), bool_true);
+		docdb_put_flag(&x->spec, "sparse", true);
 	}
 	doc_put(&x->spec, slice_of("partialFilterExpression"), partial);
 	if (x->ttl) {
-		doc_put(&x->spec, slice_of("expireAfterSeconds"),
-			(struct doc_value){BSON_TYPE_INT32, slice_make(&seconds, 4)});
+		docdb_put_count(&x->spec, "expireAfterSeconds", (uint64_t)x->expire_seconds);
 	}
 	doc_end(&x->spec, start);
 }

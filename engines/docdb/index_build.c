@@ -9,15 +9,10 @@
 /* {"name": "_id_", "key": {"_id": 1}}: every collection has it. */
 static void put_id_index(struct buf *out)
 {
-	static const char one[4] = {1};
-	static const char name[] = "\5\0\0\0_id_";
-
 	size_t start = doc_put_index_begin(out, 0, BSON_TYPE_DOCUMENT);
-	doc_put(out, slice_of("name"),
-		(struct doc_value){BSON_TYPE_UTF8, slice_make(name, sizeof(name))});
+	docdb_put_text(out, "name", slice_of("_id_"));
 	size_t key = doc_put_begin(out, slice_of("key"), BSON_TYPE_DOCUMENT);
-	doc_put(out, slice_of("_id"),
-		(struct doc_value){BSON_TYPE_INT32, slice_make(one, sizeof(one))});
+	docdb_put_count(out, "_id", 1);
 	doc_end(out, key);
 	doc_end(out, start);
 }

@@ -45,6 +45,7 @@ const char *const docdb_sql[N_DOCDB_SQL] = {
 	[STATE_GET] = "SELECT mtime, indexes, feed, (SELECT count(*) FROM collections) FROM state",
 	[STATE_SET] = "UPDATE state SET mtime = ?1, indexes = ?2, feed = ?3",
 	[COLLECTION_FIND] = COLLECTION_COLUMNS "WHERE name = ?1",
+	[COLLECTION_NAME] = "SELECT name FROM collections WHERE id = ?1",
 	[COLLECTION_LIST] = COLLECTION_COLUMNS "WHERE name > ?1 ORDER BY name",
 	[COLLECTION_ADD] = "INSERT INTO collections(name, created, mtime, documents, bytes,"
 			   " changes, feed) VALUES(?1, ?2, ?2, 0, 0, 1, 0)",
