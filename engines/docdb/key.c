@@ -391,7 +391,8 @@ static struct doc_value take_value(struct key_reader *r)
 	case 2: return (struct doc_value){.type = BSON_TYPE_UNDEFINED};
 	case 3: return doc_make_null();
 	case 17: return (struct doc_value){.type = BSON_TYPE_MAXKEY};
-	default: return bracket == 9 && r->mask == 0 && r->n >= 12 ? take_objectid(r)
+	default:
+		return bracket == 9 && r->mask == 0 && r->n >= 12 ? take_objectid(r)
 								  : take_other(r, bracket);
 	}
 }

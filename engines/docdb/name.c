@@ -245,6 +245,12 @@ int doc_id_check(struct doc_value id, struct err *err)
 
 /* ---- parsing ---- */
 
+/* What stands in `out` from there on; null has no bytes at all. */
+static struct doc_value appended(const struct buf *out, size_t from, uint8_t type)
+{
+	return (struct doc_value){type, {out->n > from ? out->p + from : NULL, out->n - from}};
+}
+
 static int excerpt(struct slice name)
 {
 	return (int)(name.n < 60 ? name.n : 60);
@@ -312,8 +318,7 @@ static int parse_json(struct slice name, uint8_t *type, struct buf *out, struct 
 	if (rc != 0) {
 		return err_wrap(err, "a name that begins with '%c' is Extended JSON", name.p[0]);
 	}
-	struct doc_value v = {*type, {out->p + from, out->n - from}};
-	return doc_id_check(v, err);
+	return doc_id_check(appended(out, from, *type), err);
 }
 
 static int parse_any(struct slice name, uint8_t *type, struct buf *out, struct err *err)
@@ -369,9 +374,8 @@ int doc_name_parse(struct slice name, uint8_t *type, struct buf *out, struct err
 	if (rc == 0) {
 		rc = buf_check(out, err);
 	}
-	if (rc == 0 && got != BSON_TYPE_OID) {
-		struct doc_value v = {got, {out->p + from, out->n - from}};
-		rc = check_form(name, v, err);
+	if (rc == 0 && (got != BSON_TYPE_OID || looks_like_json(name))) {
+		rc = check_form(name, appended(out, from, got), err);
 	}
 	if (rc != 0) {
 		out->n = from;

@@ -61,14 +61,10 @@ static struct doc_value edge_double(struct doc_arena *a)
 		1e-7, 1e-6, 1.5e-6, 1.5e-7, 123456.75, -0.001, 0x1.fffffffffffffp62};
 	unsigned i = below(sizeof(edges) / sizeof(edges[0]) + 3);
 	switch (i) {
-	case 0:
-		return doc_make_double(a, (double)NAN);
-	case 1:
-		return doc_make_double(a, HUGE_VAL);
-	case 2:
-		return doc_make_double(a, -HUGE_VAL);
-	default:
-		return doc_make_double(a, edges[i - 3]);
+	case 0: return doc_make_double(a, (double)NAN);
+	case 1: return doc_make_double(a, HUGE_VAL);
+	case 2: return doc_make_double(a, -HUGE_VAL);
+	default: return doc_make_double(a, edges[i - 3]);
 	}
 }
 
@@ -76,8 +72,8 @@ static struct doc_value edge_integer(struct doc_arena *a)
 {
 	static const int64_t edges[] = {INT32_MAX, INT32_MIN, (int64_t)INT32_MAX + 1,
 		(int64_t)INT32_MIN - 1, (INT64_C(1) << 53) + 1, INT64_C(1) << 53,
-		(INT64_C(1) << 53) - 1, -(INT64_C(1) << 53) - 1, INT64_MAX, INT64_MAX - 1, INT64_MIN,
-		INT64_MIN + 1, 100};
+		(INT64_C(1) << 53) - 1, -(INT64_C(1) << 53) - 1, INT64_MAX, INT64_MAX - 1,
+		INT64_MIN, INT64_MIN + 1, 100};
 	return doc_make_int64(a, edges[below(sizeof(edges) / sizeof(edges[0]))]);
 }
 
@@ -105,12 +101,9 @@ static struct doc_value small_number(struct doc_arena *a)
 	int n = (int)below(7) - 3;
 	char text[16];
 	switch (below(4)) {
-	case 0:
-		return doc_make_int32(a, n);
-	case 1:
-		return doc_make_int64(a, n);
-	case 2:
-		return doc_make_double(a, n / 2.0);
+	case 0: return doc_make_int32(a, n);
+	case 1: return doc_make_int64(a, n);
+	case 2: return doc_make_double(a, n / 2.0);
 	default:
 		snprintf(text, sizeof(text), "%d.%s", n, below(2) ? "50" : "00");
 		return decimal_of(a, text);
@@ -120,20 +113,13 @@ static struct doc_value small_number(struct doc_arena *a)
 struct doc_value random_number(struct doc_arena *a)
 {
 	switch (below(8)) {
-	case 0:
-		return edge_decimal(a);
-	case 1:
-		return edge_double(a);
-	case 2:
-		return edge_integer(a);
-	case 3:
-		return any_double(a);
-	case 4:
-		return any_decimal(a);
-	case 5:
-		return doc_make_int64(a, (int64_t)random_bits());
-	default:
-		return small_number(a);
+	case 0: return edge_decimal(a);
+	case 1: return edge_double(a);
+	case 2: return edge_integer(a);
+	case 3: return any_double(a);
+	case 4: return any_decimal(a);
+	case 5: return doc_make_int64(a, (int64_t)random_bits());
+	default: return small_number(a);
 	}
 }
 
@@ -179,8 +165,8 @@ static struct doc_value random_nested(struct doc_arena *a, unsigned depth, bool 
 {
 	struct buf document = BUF_INIT;
 	put_members(a, depth, named, &document);
-	struct doc_value v = doc_make_nested(
-		a, named ? BSON_TYPE_DOCUMENT : BSON_TYPE_ARRAY, &document);
+	struct doc_value v =
+		doc_make_nested(a, named ? BSON_TYPE_DOCUMENT : BSON_TYPE_ARRAY, &document);
 	buf_free(&document);
 	return v;
 }
@@ -251,9 +237,7 @@ static struct doc_value random_texts(struct doc_arena *a, uint8_t type)
 		put_text(&raw, text);
 		buf_append(&raw, below(2) ? "0123456789ab" : "0123456789ac", 12);
 		break;
-	default:
-		put_text(&raw, text);
-		break;
+	default: put_text(&raw, text); break;
 	}
 	return of_raw(a, type, &raw);
 }
@@ -279,30 +263,21 @@ static struct doc_value random_scalar(struct doc_arena *a)
 	static const uint8_t texts[] = {BSON_TYPE_REGEX, BSON_TYPE_DBPOINTER, BSON_TYPE_SYMBOL,
 		BSON_TYPE_CODE, BSON_TYPE_UTF8};
 	switch (below(10)) {
-	case 0:
-		return (struct doc_value){.type = bare[below(4)]};
-	case 1:
-		return doc_make_bool(a, below(2));
-	case 2:
-		return random_binary(a);
-	case 3:
-		return random_fixed(a, fixed[below(3)]);
-	case 4:
-		return random_texts(a, texts[below(5)]);
-	case 5:
-		return random_scoped(a);
+	case 0: return (struct doc_value){.type = bare[below(4)]};
+	case 1: return doc_make_bool(a, below(2));
+	case 2: return random_binary(a);
+	case 3: return random_fixed(a, fixed[below(3)]);
+	case 4: return random_texts(a, texts[below(5)]);
+	case 5: return random_scoped(a);
 	case 6:
-	case 7:
-		return doc_make_string(a, random_text());
-	default:
-		return random_number(a);
+	case 7: return doc_make_string(a, random_text());
+	default: return random_number(a);
 	}
 }
 
 struct doc_value random_value(struct doc_arena *a, unsigned depth)
 {
-	return depth > 0 && below(3) == 0 ? random_nested(a, depth, below(2))
-					  : random_scalar(a);
+	return depth > 0 && below(3) == 0 ? random_nested(a, depth, below(2)) : random_scalar(a);
 }
 
 struct doc_value random_id(struct doc_arena *a)
@@ -320,12 +295,8 @@ static struct doc_value equal_number(struct doc_arena *a, struct doc_value v)
 {
 	struct doc_value other;
 	switch (below(4)) {
-	case 0:
-		other = doc_make_double(a, doc_double(v));
-		break;
-	case 1:
-		other = doc_make_decimal(a, doc_decimal(v));
-		break;
+	case 0: other = doc_make_double(a, doc_double(v)); break;
+	case 1: other = doc_make_decimal(a, doc_decimal(v)); break;
 	default:
 		other = doc_make_int64(a, 0);
 		int64_t n;

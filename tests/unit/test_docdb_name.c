@@ -29,8 +29,8 @@ static void check_prints(struct doc_value id, struct slice name)
 	doc_name_print(id, &out);
 	ck_assert(!out.failed);
 	struct slice got = {out.p + 1, out.n - 1};
-	ck_assert_msg(slice_equal(got, name), "%.*s, not %.*s", (int)got.n, got.p, (int)name.n,
-		name.p);
+	ck_assert_msg(
+		slice_equal(got, name), "%.*s, not %.*s", (int)got.n, got.p, (int)name.n, name.p);
 }
 
 static void check_parses(struct slice name, struct doc_value id)
@@ -60,10 +60,10 @@ static void check_plain(struct slice text)
 
 START_TEST(a_string_is_itself)
 {
-	static const char *const plain[] = {"", "ac3", "a b", "\xf0\x9f\x90\x9f", "-n", "-", "+", ".",
-		"1.2.3", "1-2", "2024-01-01", "0x10", " 1", "1 ", "1_000", "--1", "1e", "e5", "NaN",
-		"Infinity", "-Infinity", "True", "NULL", "[", "[1]", "'", "a\"b", "a{", "$x", "%41",
-		"507F1F77BCF86CD799439011", "507f1f77bcf86cd79943901",
+	static const char *const plain[] = {"", "ac3", "a b", "\xf0\x9f\x90\x9f", "-n", "-", "+",
+		".", "1.2.3", "1-2", "2024-01-01", "0x10", " 1", "1 ", "1_000", "--1", "1e", "e5",
+		"NaN", "Infinity", "-Infinity", "True", "NULL", "[", "[1]", "'", "a\"b", "a{", "$x",
+		"%41", "507F1F77BCF86CD799439011", "507f1f77bcf86cd79943901",
 		"507f1f77bcf86cd7994390111", "507f1f77bcf86cd79943901g", "ObjectId(1)", "\x7f",
 		"a/b", ".hidden", "tab\there"};
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
@@ -130,7 +130,8 @@ static const char *const named[][5] = {
 	{"507f1f77bcf86cd799439011", "{\"$oid\":\"507f1f77bcf86cd799439011\"}"},
 	{"ac3", "\"ac3\"", "{\"$symbol\":\"ac3\"}"},
 	{"\"7\"", "\"7\"", "{\"$symbol\":\"7\"}"},
-	{"{\"$date\":{\"$numberLong\":\"1356351330501\"}}", "{\"$date\":\"2012-12-24T12:15:30.501Z\"}"},
+	{"{\"$date\":{\"$numberLong\":\"1356351330501\"}}",
+		"{\"$date\":\"2012-12-24T12:15:30.501Z\"}"},
 	{"{\"$date\":{\"$numberLong\":\"-1\"}}", "{\"$date\":{\"$numberLong\":\"-1\"}}"},
 	{"{\"$timestamp\":{\"t\":1,\"i\":2}}", "{\"$timestamp\":{\"t\":1,\"i\":2}}"},
 	{"{\"$binary\":{\"base64\":\"AAEC/w==\",\"subType\":\"80\"}}",
@@ -167,8 +168,8 @@ static void check_refused(struct slice name)
 	struct err err = {0};
 	uint8_t type = 99;
 	buf_puts(&raw, "x");
-	ck_assert_msg(doc_name_parse(name, &type, &raw, &err) == -EINVAL, "%.*s", (int)name.n,
-		name.p);
+	ck_assert_msg(
+		doc_name_parse(name, &type, &raw, &err) == -EINVAL, "%.*s", (int)name.n, name.p);
 	ck_assert_int_eq(err.code, EINVAL);
 	ck_assert_str_ne(err.msg, "");
 	ck_assert_uint_eq(raw.n, 1);
@@ -240,8 +241,8 @@ START_TEST(names_are_one_to_one)
 		doc_name_print(a, &x);
 		doc_name_print(b, &y);
 		ck_assert(!x.failed && !y.failed);
-		ck_assert_msg(doc_equal(a, b) == slice_equal(buf_slice(&x), buf_slice(&y)), "%.*s; %.*s",
-			(int)x.n, x.p, (int)y.n, y.p);
+		ck_assert_msg(doc_equal(a, b) == slice_equal(buf_slice(&x), buf_slice(&y)),
+			"%.*s; %.*s", (int)x.n, x.p, (int)y.n, y.p);
 		check_parses(buf_slice(&x), a);
 		check_prints(equal_value(arena, a), buf_slice(&x));
 	}

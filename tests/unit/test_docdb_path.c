@@ -78,8 +78,8 @@ START_TEST(a_path_leads_through_arrays)
 	CLEANUP(buf_free) struct buf out = BUF_INIT;
 	struct doc_value v = value_of(arena, row[0]);
 	ck_assert_int_eq(doc_path_each(v.raw, slice_of(row[1]), note, &out), 0);
-	ck_assert_msg(slice_is(buf_slice(&out), row[2]), "%s in %s: %s", row[1], row[0],
-		buf_cstr(&out));
+	ck_assert_msg(
+		slice_is(buf_slice(&out), row[2]), "%s in %s: %s", row[1], row[0], buf_cstr(&out));
 }
 END_TEST
 
