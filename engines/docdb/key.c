@@ -147,6 +147,15 @@ void doc_key_append(struct doc_value v, bool descending, struct buf *out)
 	}
 }
 
+void doc_key_bracket(uint8_t type, bool descending, struct buf *low, struct buf *high)
+{
+	unsigned char first = tag_of(type);
+	unsigned char end = (unsigned char)(first + 8);
+
+	buf_putc(low, (char)(descending ? 0x100 - end : first));
+	buf_putc(high, (char)(descending ? 0x100 - first : end));
+}
+
 /* ---- reading: what stands in a damaged index is refused, not trusted ---- */
 
 struct key_reader {
