@@ -9,8 +9,8 @@
  * Nothing is allocated on the way, but for what $expr makes. */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "engines/common/clock.h"
 #include "engines/docdb/match_impl.h"
 
 /* Which element of an array it was: for "a.$". */
@@ -367,13 +367,6 @@ void doc_match_free(struct doc_match *m)
 	free(m);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static struct doc_match *match_alloc(void)
 {
 	struct doc_match *m = calloc(1, sizeof(*m));
@@ -381,7 +374,7 @@ static struct doc_match *match_alloc(void)
 		return NULL;
 	}
 	m->arena = doc_arena_new();
-	m->now_ms = now_ms();
+	m->now_ms = clock_wall_ns() / 1000000;
 	if (m->arena == NULL) {
 		free(m);
 		return NULL;

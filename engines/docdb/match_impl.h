@@ -122,6 +122,8 @@ int match_parse_element(struct match_parser *p, struct doc_value spec, struct ma
 /* Whether it is an object that begins with an operator. {$ref: ..} is none: it is a DBRef. */
 bool match_is_operators(struct doc_value v);
 int match_no_memory(struct match_parser *p);
+/* A name that is an array's index; -1. */
+int64_t match_index_of(struct slice name);
 
 /* The operators that take no others, by name. */
 typedef int match_operand_fn(struct match_parser *p, struct match_node *node, struct doc_value v);

@@ -53,7 +53,7 @@ static struct match_node *add_node(struct match_parser *p, enum match_op op,
 
 /* ---- paths ---- */
 
-static int64_t index_of(struct slice name)
+int64_t match_index_of(struct slice name)
 {
 	int64_t n = 0;
 	if (name.n == 0 || name.n > 9 || (name.n > 1 && name.p[0] == '0')) {
@@ -90,7 +90,7 @@ static struct match_path *new_path(struct match_parser *p, struct slice text)
 		const char *dot = memchr(text.p, '.', text.n);
 		size_t length = dot != NULL ? (size_t)(dot - text.p) : text.n;
 		part[i].name = slice_make(text.p, length);
-		part[i].index = index_of(part[i].name);
+		part[i].index = match_index_of(part[i].name);
 		text = dot != NULL ? slice_make(dot + 1, text.n - length - 1) : text;
 	}
 	return path;
