@@ -245,6 +245,42 @@ int engine_write(struct engine *e, const struct epath *path, unsigned form, stru
 	return probe_end(&p, r, err);
 }
 
+bool engine_writes_many(const struct engine *e)
+{
+	return e->ops->write_many != NULL && !engine_fixed(e);
+}
+
+/* One after the other: also where all are refused. */
+static void write_each(struct engine *e, struct engine_put *const *puts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct engine_put *p = puts[i];
+		p->result =
+			engine_write(e, p->path, p->form, p->text, p->expect, &p->info, &p->err);
+	}
+}
+
+void engine_write_many(struct engine *e, struct engine_put *const *puts, unsigned n)
+{
+	struct probe probes[ENGINE_PUTS_MAX];
+	assert(n <= ENGINE_PUTS_MAX);
+	if (!engine_writes_many(e)) {
+		write_each(e, puts, n);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		assert(puts[i]->path->depth > 0);
+		probes[i] = probe_begin(e, PROBE_WRITE, puts[i]->path, &puts[i]->err);
+	}
+	e->ops->write_many(e->ctx, puts, n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct engine_put *p = puts[i];
+		assert(p->result != 0 ||
+			(info_is_whole(&p->info) && p->info.kind == ENGINE_FILE));
+		probe_end(&probes[i], p->result, &p->err);
+	}
+}
+
 int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err)
 {
 	struct probe p = probe_begin(e, PROBE_REMOVE, path, err);

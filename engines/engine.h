@@ -125,6 +125,18 @@ struct engine_level {
  * which then succeeds. */
 typedef int engine_emit(void *arg, struct slice key, const struct engine_info *info);
 
+/* One of several writes: what is asked, as write() has it, and the answer. */
+struct engine_put {
+	const struct epath *path;
+	unsigned form;
+	struct slice text;
+	uint64_t expect;
+	struct engine_info info;
+	int result; /* 0 or -errno, with err filled */
+	struct err err;
+};
+#define ENGINE_PUTS_MAX 64
+
 /* ------------------------------------------------------------------ commands */
 
 /* One running command line. */
@@ -248,6 +260,10 @@ struct engine_ops {
 	 * ENOENT the container is not there, ENOSPC. Default: EROFS. */
 	int (*write)(void *ctx, const struct epath *path, unsigned form, struct slice text,
 		uint64_t expect, struct engine_info *out, struct err *err);
+	/* write() of each, in this order, where several wait at a time: for an engine that
+	 * makes them durable together at less cost than one by one. What fails fails
+	 * alone. At most ENGINE_PUTS_MAX. Default: write(), one after the other. */
+	void (*write_many)(void *ctx, struct engine_put *const *puts, unsigned n);
 	/* A file. ENOENT, EBUSY. Default: EROFS. */
 	int (*remove)(void *ctx, const struct epath *path, uint64_t expect, struct err *err);
 	/* Re-keys a file or renames a directory, atomically within one container. An
@@ -374,6 +390,10 @@ int engine_check(struct engine *e, const struct epath *path, unsigned form, stru
 int engine_check_key(struct engine *e, const struct epath *path, struct err *err);
 int engine_write(struct engine *e, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err);
+/* Counts as that many writes. */
+void engine_write_many(struct engine *e, struct engine_put *const *puts, unsigned n);
+/* Whether that is better than writing each on a thread of its own. */
+bool engine_writes_many(const struct engine *e);
 int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err);
 int engine_rename(struct engine *e, const struct epath *from, const struct epath *to,
 	unsigned flags, struct err *err);

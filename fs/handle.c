@@ -44,6 +44,12 @@ pthread_mutex_t *handle_lock(struct handle *h)
 	return &h->lock;
 }
 
+void handle_ref(struct handle *h)
+{
+	LOCKED(&h->m->nodes.lock);
+	h->refs++;
+}
+
 struct handle *handle_of_node(struct mount *m, struct node *n)
 {
 	LOCKED(&m->nodes.lock);

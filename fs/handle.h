@@ -17,6 +17,10 @@ struct handle_ops {
 	int (*truncate)(struct handle *h, off_t size, struct err *err);
 	/* A descriptor is being closed by thread `pid`. NULL: 0. */
 	int (*flush)(struct handle *h, pid_t pid, struct err *err);
+	/* Of a kind whose flush commits, and can do so along with others (gather.h): 1 when
+	 * there is something to commit, which handle_commit_begin() prepares; else what
+	 * flush gives. */
+	int (*flush_begin)(struct handle *h, pid_t pid, struct err *err);
 	/* fsync(2). NULL: 0. */
 	int (*sync)(struct handle *h, struct err *err);
 	/* What st_size is through this handle. */
@@ -57,6 +61,8 @@ pthread_mutex_t *handle_lock(struct handle *h);
 	__attribute__((unused)) pthread_mutex_t *handle_locked_ = handle_lock(h)
 /* The opener's reference goes; the last one frees. NULL is fine. */
 void handle_free(struct handle *h);
+/* One more, for whoever calls handle_free(). */
+void handle_ref(struct handle *h);
 /* Some open handle of the node, with a reference that handle_free() ends; NULL
  * when there is none. */
 struct handle *handle_of_node(struct mount *m, struct node *n);
@@ -96,6 +102,27 @@ struct handle_share {
 int handle_share_join(
 	struct handle *h, struct handle_share *s, uint64_t version, struct handle_mode *mode);
 void handle_share_leave(struct handle *h, const struct handle_share *s);
+/* An item's text on its way into the engine, in three steps. */
+struct handle_commit {
+	struct handle *h;
+	const char *op; /* for the error log */
+	/* Where the handle's node stands. */
+	struct node *dir;
+	struct buf name;
+	struct node_path where;
+	struct node *holder; /* who has the name */
+	struct engine_put put;
+	bool may_be_new;
+};
+/* 1: put is to be written; until handle_commit_end() the lock of the handle is kept.
+ * Else that was it: 0 or -errno, as with flush. */
+int handle_commit_begin(struct handle_commit *c, struct err *err);
+/* The outcome is in put. A refused text is kept and reported, put.err then holds only
+ * its errno. */
+void handle_commit_end(struct handle_commit *c);
+/* Tells the kernel, before who wrote is answered. May wait for requests. */
+void handle_commit_tell(struct handle_commit *c);
+void handle_commit_free(struct handle_commit *c);
 /* Where a text was to go, for handle_put(). */
 struct handle_target {
 	struct node *dir;

@@ -132,53 +132,6 @@ static uint64_t expected(const struct handle *h)
 	return it->overwrite || h->node->more->replaces ? ENGINE_VERSION_ANY : it->version;
 }
 
-/* In `dir` under `name`, where the handle's node stands. */
-static int store_at(struct handle *h, struct node *dir, const char *name, struct err *err)
-{
-	struct mount *m = h->m;
-	struct item *it = h->state;
-	CLEANUP(node_path_free) struct node_path where = {0};
-	struct engine_info info;
-	int rc = check_place(h, err);
-	rc = rc == 0 ? node_path(&m->nodes, h->node, &where, err) : rc;
-	if (rc < 0) {
-		return rc;
-	}
-	if (m->opts->sync != MOUNTOPTS_SYNC_INTERVAL) {
-		loop_yield();
-	}
-	/* Another node may have the name by now: a file renamed onto it since this
-	 * handle was opened. What is committed shows there. */
-	struct node *holder = handle_hold(m, dir, name);
-	rc = engine_write(where.engine, &where.path, it->form, buf_slice(&h->content), expected(h),
-		&info, err);
-	m->nodes.changes++;
-	handle_unhold(m, holder);
-	if (rc < 0) {
-		return rc;
-	}
-	/* A handle that overwrites may make an item that went meanwhile. */
-	bool may_be_new = it->version == ENGINE_VERSION_ABSENT ||
-			  (it->overwrite && it->changes + 1 != m->nodes.changes);
-	if (may_be_new) {
-		notify_list_now(m->notify, dir);
-	}
-	it->version = info.version;
-	if (handle_tell_twins(m, dir, &where, it->form)) {
-		notify_drain(m->notify); /* until then a stat would tell of what they read */
-	}
-	return 0;
-}
-
-static int store_content(struct handle *h, struct err *err)
-{
-	CLEANUP(buf_free) struct buf name = BUF_INIT;
-	struct node *dir = node_place(&h->m->nodes, h->node, &name);
-	int rc = store_at(h, dir, buf_cstr(&name), err);
-	node_unref(&h->m->nodes, dir);
-	return rc;
-}
-
 static bool made_in_vain(struct handle *h)
 {
 	const struct item *it = h->state;
@@ -186,24 +139,93 @@ static bool made_in_vain(struct handle *h)
 	return it->share.pending && h->node->unlinked;
 }
 
-static int commit(struct handle *h, const char *op, struct err *err)
+void handle_commit_free(struct handle_commit *c)
 {
+	node_path_free(&c->where);
+	if (c->dir != NULL) {
+		node_unref(&c->h->m->nodes, c->dir);
+	}
+	buf_free(&c->name);
+}
+
+int handle_commit_begin(struct handle_commit *c, struct err *err)
+{
+	struct handle *h = c->h;
 	struct item *it = h->state;
 	if (made_in_vain(h)) {
 		it->dirty = false; /* made and removed again before it was closed */
 		return 0;
 	}
-	int rc = store_content(h, err);
+	c->dir = node_place(&h->m->nodes, h->node, &c->name);
+	int rc = check_place(h, err);
+	rc = rc == 0 ? node_path(&h->m->nodes, h->node, &c->where, err) : rc;
 	if (rc < 0) {
-		refuse(h, op, err);
+		refuse(h, c->op, err);
 		return rc;
 	}
+	c->put.path = &c->where.path;
+	c->put.form = it->form;
+	c->put.text = buf_slice(&h->content);
+	c->put.expect = expected(h);
+	/* Another node may have the name by now: a file renamed onto it since this
+	 * handle was opened. What is committed shows there. */
+	c->holder = handle_hold(h->m, c->dir, buf_cstr(&c->name));
+	return 1;
+}
+
+void handle_commit_end(struct handle_commit *c)
+{
+	struct handle *h = c->h;
+	struct item *it = h->state;
+	h->m->nodes.changes++;
+	if (c->put.result < 0) {
+		refuse(h, c->op, &c->put.err);
+		return;
+	}
+	/* A handle that overwrites may make an item that went meanwhile. */
+	c->may_be_new = it->version == ENGINE_VERSION_ABSENT ||
+			(it->overwrite && it->changes + 1 != h->m->nodes.changes);
+	it->version = c->put.info.version;
 	it->dirty = false;
 	it->committed = true;
 	it->overwrite = false;
 	settle_pending(h);
 	metrics_add(&h->m->metrics.commits, 1);
-	return 0;
+}
+
+void handle_commit_tell(struct handle_commit *c)
+{
+	struct mount *m = c->h->m;
+	handle_unhold(m, c->holder);
+	if (c->put.result < 0) {
+		return;
+	}
+	if (c->may_be_new) {
+		notify_list_now(m->notify, c->dir);
+	}
+	if (handle_tell_twins(m, c->dir, &c->where, c->put.form)) {
+		notify_drain(m->notify); /* until then a stat would tell of what they read */
+	}
+}
+
+static int commit(struct handle *h, const char *op, struct err *err)
+{
+	CLEANUP(handle_commit_free) struct handle_commit c = {.h = h, .op = op};
+	int rc = handle_commit_begin(&c, err);
+	if (rc != 1) {
+		return rc;
+	}
+	if (h->m->opts->sync != MOUNTOPTS_SYNC_INTERVAL) {
+		loop_yield();
+	}
+	c.put.result = engine_write(c.where.engine, c.put.path, c.put.form, c.put.text,
+		c.put.expect, &c.put.info, &c.put.err);
+	handle_commit_end(&c);
+	handle_commit_tell(&c);
+	if (c.put.result < 0) {
+		*err = c.put.err;
+	}
+	return c.put.result;
 }
 
 static int item_read(
@@ -337,7 +359,7 @@ static bool text_incomplete(struct handle *h)
 	return !engine_draft_complete(it->draft);
 }
 
-static int item_flush(struct handle *h, pid_t pid, struct err *err)
+static int item_flush_begin(struct handle *h, pid_t pid, struct err *err)
 {
 	struct item *it = h->state;
 	if (it->refused) {
@@ -350,7 +372,13 @@ static int item_flush(struct handle *h, pid_t pid, struct err *err)
 	if (!it->no_draft && !handle_same_process(pid, it->share.opener) && text_incomplete(h)) {
 		return 0;
 	}
-	return commit(h, "close", err);
+	return 1;
+}
+
+static int item_flush(struct handle *h, pid_t pid, struct err *err)
+{
+	int rc = item_flush_begin(h, pid, err);
+	return rc == 1 ? commit(h, "close", err) : rc;
 }
 
 static int item_sync(struct handle *h, struct err *err)
@@ -408,6 +436,7 @@ static const struct handle_ops item_ops = {
 	.write = item_write,
 	.truncate = item_truncate,
 	.flush = item_flush,
+	.flush_begin = item_flush_begin,
 	.sync = item_sync,
 	.size = handle_size_content,
 	.finish = item_finish,

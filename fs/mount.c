@@ -482,6 +482,7 @@ int mount_create(const struct mountopts *opts, struct mount **out, struct err *e
 	control_results_init(&m->results);
 	pthread_rwlock_init(&m->telling, NULL);
 	displaced_init(&m->displaced);
+	pthread_mutex_init(&m->gather.lock, NULL);
 	int rc = open_all(m, err);
 	if (rc < 0) {
 		mount_destroy(m);
@@ -527,6 +528,7 @@ void mount_destroy(struct mount *m)
 	}
 	loop_free(m->loop);
 	displaced_finish(m);
+	pthread_mutex_destroy(&m->gather.lock);
 	/* Nodes of views let go of their engines; then the services end. */
 	nodes_finish(&m->nodes);
 	for (unsigned i = 0; i < m->n_services; i++) {

@@ -22,6 +22,7 @@
  * none while an engine is called, but for handle.lock:
  *   handle.lock -> (engine) -> control_results.lock -> displaced.lock -> nodes.lock
  *   -> notify.lock -> errlog.lock; loop.lock is taken alone.
+ * gather.lock is taken alone.
  * side.lock is taken with handle.lock and an engine's own at most; who waits for the
  * disk under it (side_wait()) yields, and so takes loop.lock. */
 struct mount {
@@ -34,6 +35,10 @@ struct mount {
 	struct control_results results;
 	struct displaced displaced;
 	struct metrics metrics;
+	struct {
+		pthread_mutex_t lock;
+		struct gather_turn *turns; /* threads that commit closes */
+	} gather;
 	/* Engines tell of changes from threads of their own: held for writing while
 	 * `notify` comes and goes. Taken first of all. */
 	pthread_rwlock_t telling;

@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/attr.h"
+#include "fs/gather.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
@@ -267,6 +268,9 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct err err = {0};
 	(void)ino;
 	metrics_count(&m->metrics, METRIC_flush);
+	if (gather_flush(req, h)) {
+		return;
+	}
 	HANDLE_LOCKED(h);
 	int rc = h->ops->flush == NULL ? 0 : h->ops->flush(h, fuse_req_ctx(req)->pid, &err);
 	reply_done(req, "close", h->node, NULL, rc, &err);

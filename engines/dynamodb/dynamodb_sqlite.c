@@ -212,6 +212,7 @@ const struct engine_ops dynamodb_sqlite_ops = {
 	.check = dynamodb_sqlite_check,
 	.check_key = dynamodb_sqlite_check_key,
 	.write = dynamodb_sqlite_write,
+	.write_many = dynamodb_sqlite_write_many,
 	.remove = dynamodb_sqlite_remove,
 	.rename = dynamodb_sqlite_rename,
 	.mkdir = dynamodb_sqlite_mkdir,

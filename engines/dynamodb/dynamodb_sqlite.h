@@ -328,6 +328,11 @@ int ddb_table_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, 
 int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, ddb_txn_fn *fn,
 	void *arg, struct err *err);
 
+/* The same for several, as store_write_each() does. `each` without fn, its arg is for
+ * this one. */
+void ddb_item_write_each(
+	struct ddb_table *t, ddb_txn_fn *fn, struct store_each *each, unsigned n);
+
 uint64_t ddb_txn_version(struct ddb_txn *x);
 int64_t ddb_txn_now(struct ddb_txn *x);
 
@@ -496,6 +501,7 @@ int ddb_drop_row(
 	const struct epath *path, const struct ddb_place *place, uint64_t expect, struct err *err);
 int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err);
+void dynamodb_sqlite_write_many(void *ctx, struct engine_put *const *puts, unsigned n);
 int dynamodb_sqlite_check(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct err *err);
 int dynamodb_sqlite_check_key(void *ctx, const struct epath *path, struct err *err);

@@ -325,19 +325,26 @@ static int run_write(struct store_txn *t, void *arg, struct err *err)
 	return rc < 0 ? rc : call->fn(&x, call->arg, err);
 }
 
+/* The table's store, ready for writing. */
+static int writable_store(struct ddb_table *t, struct store **out, struct err *err)
+{
+	if (t->db->read_only) {
+		return err_set(err, EROFS, "this tree is read-only");
+	}
+	int rc = ddb_table_store(t, out, err);
+	if (rc == 0 && !atomic_load(&t->dirty)) {
+		LOCKED(&t->opening);
+		rc = mark_dirty(t, err);
+	}
+	return rc;
+}
+
 static int write_as(struct ddb_table *t, const uint64_t *keys, unsigned n_keys,
 	struct write_call *call, struct err *err)
 {
 	struct store *s = NULL;
 
-	if (t->db->read_only) {
-		return err_set(err, EROFS, "this tree is read-only");
-	}
-	int rc = ddb_table_store(t, &s, err);
-	if (rc == 0 && !atomic_load(&t->dirty)) {
-		LOCKED(&t->opening);
-		rc = mark_dirty(t, err);
-	}
+	int rc = writable_store(t, &s, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -359,6 +366,25 @@ int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, d
 	struct write_call call = {.table = t, .fn = fn, .arg = arg};
 
 	return write_as(t, keys, n_keys, &call, err);
+}
+
+void ddb_item_write_each(
+	struct ddb_table *t, ddb_txn_fn *fn, struct store_each *each, unsigned n)
+{
+	struct write_call calls[STORE_EACH_MAX];
+	struct store *s = NULL;
+	struct err err = {0};
+
+	int rc = writable_store(t, &s, &err);
+	for (unsigned i = 0; i < n; i++) {
+		calls[i] = (struct write_call){.table = t, .fn = fn, .arg = each[i].arg};
+		each[i].fn = run_write;
+		each[i].arg = &calls[i];
+		each[i].result = rc < 0 ? err_set(each[i].err, -rc, "%s", err.msg) : 0;
+	}
+	if (rc == 0) {
+		store_write_each(s, each, n);
+	}
 }
 
 uint64_t ddb_txn_version(struct ddb_txn *x)

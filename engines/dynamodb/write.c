@@ -97,24 +97,108 @@ static int prepare(struct ddb_db *db, const struct epath *path, struct draft *d,
 	return rc < 0 ? rc : give_keys(d, err);
 }
 
+static int prepare_row(struct ddb_db *db, const struct epath *path, struct draft *d,
+	struct ddb_row *row, struct err *err)
+{
+	const struct ddb_place *p = &d->place;
+	int rc = prepare(db, path, d, err);
+
+	return rc < 0 ? rc
+		      : ddb_row_make(row, &p->table->schema, d->made.item, p->hash_text,
+				p->range_text, err);
+}
+
 int dynamodb_sqlite_write(void *ctx, const struct epath *path, unsigned form, struct slice text,
 	uint64_t expect, struct engine_info *out, struct err *err)
 {
 	DRAFT d = {.form = text_form(form), .text = text};
-	const struct ddb_place *p = &d.place;
 	CLEANUP(ddb_row_free) struct ddb_row row = {0};
 	struct ddb_stored stored;
 
-	int rc = prepare(ctx, path, &d, err);
-	if (rc == 0) {
-		rc = ddb_row_make(
-			&row, &p->table->schema, d.made.item, p->hash_text, p->range_text, err);
-	}
-	rc = rc < 0 ? rc : ddb_put_row(p, &row, expect, &d.made.other_key, &stored, err);
+	int rc = prepare_row(ctx, path, &d, &row, err);
+	rc = rc < 0 ? rc : ddb_put_row(&d.place, &row, expect, &d.made.other_key, &stored, err);
 	if (rc == 0 && out != NULL) {
-		ddb_stored_info(&stored, p->table, form, out);
+		ddb_stored_info(&stored, d.place.table, form, out);
 	}
 	return rc;
+}
+
+/* ---- several at a time ---- */
+
+/* One of them; `ask->result` is 0 until it failed. */
+struct one_of_many {
+	struct engine_put *ask;
+	struct draft draft;
+	struct ddb_row row;
+	struct put put;
+	uint64_t keys[2];
+	bool over; /* the answer is there */
+};
+
+static void prepare_one(struct ddb_db *db, struct engine_put *ask, struct one_of_many *one)
+{
+	one->ask = ask;
+	one->draft.form = text_form(ask->form);
+	one->draft.text = ask->text;
+	ask->result = prepare_row(db, ask->path, &one->draft, &one->row, &ask->err);
+	one->over = ask->result < 0;
+	if (!one->over) {
+		one->put.row = &one->row;
+		one->put.expect = ask->expect;
+		one->put.other_key = &one->draft.made.other_key;
+		ddb_place_keys(&one->draft.place, one->keys);
+	}
+}
+
+/* All that are of one table. */
+static void put_in_table(struct ddb_table *table, struct one_of_many *all, unsigned n)
+{
+	struct one_of_many *mine[ENGINE_PUTS_MAX];
+	struct store_each each[STORE_EACH_MAX];
+	unsigned n_mine = 0;
+	_Static_assert(ENGINE_PUTS_MAX <= STORE_EACH_MAX, "one call of the store takes them");
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!all[i].over && all[i].draft.place.table == table) {
+			each[n_mine] = (struct store_each){.keys = all[i].keys,
+				.n_keys = 2,
+				.arg = &all[i].put,
+				.err = &all[i].ask->err};
+			mine[n_mine++] = &all[i];
+		}
+	}
+	ddb_item_write_each(table, put_fn, each, n_mine);
+	for (unsigned i = 0; i < n_mine; i++) {
+		struct engine_put *ask = mine[i]->ask;
+		mine[i]->over = true;
+		ask->result = each[i].result;
+		if (ask->result == 0) {
+			ddb_stored_info(&mine[i]->put.stored, table, ask->form, &ask->info);
+		}
+	}
+}
+
+void dynamodb_sqlite_write_many(void *ctx, struct engine_put *const *puts, unsigned n)
+{
+	struct one_of_many *all = calloc(n, sizeof(*all));
+
+	for (unsigned i = 0; i < n; i++) {
+		if (all != NULL) {
+			prepare_one(ctx, puts[i], &all[i]);
+		} else {
+			puts[i]->result = err_set(&puts[i]->err, ENOMEM, "out of memory");
+		}
+	}
+	for (unsigned i = 0; all != NULL && i < n; i++) {
+		if (!all[i].over) {
+			put_in_table(all[i].draft.place.table, all + i, n - i);
+		}
+	}
+	for (unsigned i = 0; all != NULL && i < n; i++) {
+		draft_free(&all[i].draft);
+		ddb_row_free(&all[i].row);
+	}
+	free(all);
 }
 
 /* What put_fn would say, as things stand. Most often nothing depends on that:

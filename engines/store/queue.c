@@ -8,7 +8,7 @@
  * thread, told by whoever gives the turn back, then takes all that wait as one
  * group. Where a group shares a commit, callers also queue as long as the last
  * group had several: those who come one after the other would otherwise each
- * commit alone.
+ * commit alone. Who brings a group along need not wait for another.
  *
  * The writer thread sleeps until `alarm`, writer_deadline() as it was when it
  * fell asleep; who leaves with an earlier deadline wakes it. When it has work
@@ -18,7 +18,7 @@
  * Those who gather while a group is worked on are of one round and are woken by one
  * broadcast once all are answered and the lock is free.
  *
- * A request lives on the stack of the thread that waits for its answer; it is
+ * Requests live on the stack of the thread that waits for the answers; one is
  * the executing thread's from queue_submit() until queue_answer() sets `done`
  * under queue.lock. The writer thread is started by the first request and ends
  * when there was nothing to do for a while; the next request starts another. */
@@ -195,41 +195,57 @@ static int start_writer(struct store *s, struct err *err)
 	return 0;
 }
 
-/* Sets *mine when this thread got the turn; else waits for the answer. */
-static int take_or_wait(struct store *s, struct write_request *req, bool *mine)
+/* Under queue.lock. Returns when all are answered. */
+static void wait_in_line(struct store *s, struct write_request *reqs, unsigned n)
 {
-	LOCKED(&s->queue.lock);
-	if (!s->queue.running) {
-		int rc = start_writer(s, req->err);
-		if (rc != 0) {
-			return rc;
-		}
+	unsigned round = s->queue.round;
+	for (unsigned i = 0; i < n; i++) {
+		reqs[i].round = round;
+		list_push(&s->queue.waiting, &reqs[i]);
 	}
-	if (!s->queue.taken && !groups_pay(s) && take_turn(s)) {
-		*mine = true;
-		return 0;
-	}
-	list_push(&s->queue.waiting, req);
 	if (!s->queue.taken) {
 		pthread_cond_signal(&s->queue.wake);
 	}
-	req->round = s->queue.round;
-	while (!req->done) {
-		pthread_cond_wait(&s->queue.answered[req->round], &s->queue.lock);
+	for (unsigned i = 0; i < n; i++) {
+		while (!reqs[i].done) {
+			pthread_cond_wait(&s->queue.answered[round], &s->queue.lock);
+		}
 	}
-	return req->result;
+}
+
+/* True when this thread got the turn; else they are answered. */
+static bool take_or_wait(struct store *s, struct write_request *reqs, unsigned n, bool join)
+{
+	LOCKED(&s->queue.lock);
+	int rc = s->queue.running ? 0 : start_writer(s, reqs[0].err);
+	if (rc != 0) {
+		for (unsigned i = 0; i < n; i++) {
+			reqs[i].result = err_set(reqs[i].err, -rc, "%s", reqs[0].err->msg);
+		}
+		return false;
+	}
+	if (!s->queue.taken && !(join && groups_pay(s)) && take_turn(s)) {
+		return true;
+	}
+	wait_in_line(s, reqs, n);
+	return false;
 }
 
 int queue_submit(struct store *s, struct write_request *req)
 {
-	bool mine = false;
-	int rc = take_or_wait(s, req, &mine);
-	if (mine) {
-		writer_execute(&s->txn, req);
-		rc = req->result;
+	if (take_or_wait(s, req, 1, true)) {
+		writer_execute(&s->txn, req, 1);
 		queue_leave(s);
 	}
-	return rc;
+	return req->result;
+}
+
+void queue_submit_group(struct store *s, struct write_request *reqs, unsigned n)
+{
+	if (take_or_wait(s, reqs, n, false)) {
+		writer_execute(&s->txn, reqs, n);
+		queue_leave(s);
+	}
 }
 
 /* Under queue.lock. */

@@ -160,6 +160,21 @@ int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn
 int store_write_plain(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn,
 	void *arg, struct err *err);
 
+/* One of several writes; the last two are its outcome. */
+struct store_each {
+	const uint64_t *keys;
+	unsigned n_keys;
+	store_fn *fn;
+	void *arg;
+	struct err *err;
+	int result;
+};
+
+/* store_write_plain() of each, in this order, for who has gathered several: they share
+ * a commit without a thread for each that waits. What fails fails alone. */
+#define STORE_EACH_MAX 64
+void store_write_each(struct store *s, struct store_each *each, unsigned n);
+
 sqlite3_stmt *store_txn_stmt(struct store_txn *t, unsigned n, struct err *err);
 uint64_t store_txn_version(struct store_txn *t);
 int64_t store_txn_time(struct store_txn *t);

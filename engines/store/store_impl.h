@@ -254,6 +254,8 @@ struct write_request *list_pop(struct request_list *list);
 
 /* Has the request executed, here or on the writer thread; returns its answer. */
 int queue_submit(struct store *s, struct write_request *req);
+/* The same for several, whose answers are in them. */
+void queue_submit_group(struct store *s, struct write_request *reqs, unsigned n);
 /* For the writer thread: waits for requests until writer_deadline(), takes the
  * turn and them. False: end the thread. Empty with true: other work is due. */
 bool queue_take(struct store *s, struct request_list *out);
@@ -283,8 +285,8 @@ void queue_stop(struct store *s);
 
 /* All but writer_main() for whoever has the turn. */
 void *writer_main(void *arg);
-/* Executes one request and, but for INTERVAL, commits it. */
-void writer_execute(struct store_txn *t, struct write_request *req);
+/* Executes the requests and, but for INTERVAL, commits them. */
+void writer_execute(struct store_txn *t, struct write_request *reqs, unsigned n);
 /* Commits what is executed. */
 void writer_commit(struct store_txn *t);
 /* When there is something to do without a request; 0: never. */

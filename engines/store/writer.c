@@ -13,7 +13,8 @@
  *
  * A write that is alone is executed, and committed, by its own caller: two
  * wake-ups less (queue.c says when). The writer thread is there for the rest:
- * groups, INTERVAL's commits and fsyncs, checkpoints, the end of the session.
+ * groups that nobody brought along as one (store_write_each()), INTERVAL's commits and
+ * fsyncs, checkpoints, the end of the session.
  *
  * Sessions. The file says whether it was closed cleanly. Before the first write
  * a small commit of its own says it was not; the end of the session (store
@@ -24,6 +25,7 @@
  * single transaction that uses up half a block saves the rest with itself.) */
 #include "engines/store/store_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "engines/common/log.h"
@@ -318,9 +320,11 @@ static void commit_if_due(struct store_txn *t)
 	}
 }
 
-void writer_execute(struct store_txn *t, struct write_request *req)
+void writer_execute(struct store_txn *t, struct write_request *reqs, unsigned n)
 {
-	run_request(t, req);
+	for (unsigned i = 0; i < n; i++) {
+		run_request(t, &reqs[i]);
+	}
 	commit_if_due(t);
 }
 
@@ -425,6 +429,29 @@ int store_write_plain(struct store *s, const uint64_t *keys, unsigned n_keys, st
 	struct write_request req = {
 		.keys = keys, .n_keys = n_keys, .fn = fn, .arg = arg, .plain = true};
 	return submit(s, &req, err);
+}
+
+void store_write_each(struct store *s, struct store_each *each, unsigned n)
+{
+	struct write_request reqs[STORE_EACH_MAX];
+	assert(n > 0 && n <= STORE_EACH_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		struct store_each *w = &each[i];
+		w->result = s->read_only ? err_set(w->err, EROFS, "%s is read-only", s->label) : 0;
+		reqs[i] = (struct write_request){.keys = w->keys,
+			.n_keys = w->n_keys,
+			.fn = w->fn,
+			.arg = w->arg,
+			.plain = true,
+			.err = w->err};
+	}
+	if (s->read_only) {
+		return;
+	}
+	queue_submit_group(s, reqs, n);
+	for (unsigned i = 0; i < n; i++) {
+		each[i].result = reqs[i].result;
+	}
 }
 
 int store_compact(struct store *s, struct err *err)

@@ -81,6 +81,127 @@ START_TEST(test_expect_a_version)
 }
 END_TEST
 
+/* ---- several at a time ---- */
+
+#define MANY 9
+
+struct many {
+	struct epath path[MANY];
+	char key[MANY][32];
+	struct buf text[MANY];
+	struct engine_put put[MANY];
+	struct engine_put *ask[MANY];
+};
+
+static void many_init(struct many *m)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		m->path[i] = at(numbered("m", i, m->key[i]));
+		ground.profile->document(i, &m->text[i]);
+		m->put[i] = (struct engine_put){.path = &m->path[i],
+			.text = buf_slice(&m->text[i]),
+			.expect = ENGINE_VERSION_ANY};
+		m->ask[i] = &m->put[i];
+	}
+}
+
+static void many_free(struct many *m)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		buf_free(&m->text[i]);
+	}
+}
+
+static void assert_put(const struct engine_put *p, unsigned n)
+{
+	ck_assert_msg(p->result == 0, "%d (%s)", p->result, p->err.msg);
+	struct engine_info now = stat_of(p->path);
+	assert_same(&p->info, &now);
+	ck_assert_int_eq(number_at(p->path), n);
+}
+
+START_TEST(test_many_are_each_as_one)
+{
+	GROUND;
+	CLEANUP(many_free) struct many m = {0};
+	many_init(&m);
+	engine_write_many(ground.e, m.ask, MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_put(&m.put[i], i);
+	}
+	/* One alone, and all again: nothing changes. */
+	struct engine_info first = m.put[0].info;
+	engine_write_many(ground.e, m.ask, 1);
+	engine_write_many(ground.e, m.ask, MANY);
+	assert_put(&m.put[0], 0);
+	assert_same(&m.put[0].info, &first);
+}
+END_TEST
+
+START_TEST(test_of_many_what_fails_fails_alone)
+{
+	GROUND;
+	CLEANUP(many_free) struct many m = {0};
+	many_init(&m);
+	struct engine_info old = put(&m.path[1], 40);
+	put(&m.path[1], 41);
+	m.put[1].expect = old.version;
+	m.put[3].text = slice_of("{bad");
+	m.put[5].expect = ENGINE_VERSION_ABSENT;
+	put(&m.path[5], 45);
+	engine_write_many(ground.e, m.ask, MANY);
+	for (unsigned i = 0; i < MANY; i += 2) {
+		assert_put(&m.put[i], i);
+	}
+	ck_assert_int_eq(m.put[1].result, -EBUSY);
+	ck_assert_int_eq(number_at(&m.path[1]), 41);
+	if (m.put[3].result != 0) { /* where anything is a text, this is one */
+		ck_assert_int_eq(m.put[3].result, -EINVAL);
+		ck_assert_uint_gt(strlen(m.put[3].err.msg), 5);
+		ck_assert(!exists(&m.path[3]));
+	}
+	ck_assert_int_eq(m.put[5].result, -EEXIST);
+	ck_assert_int_eq(number_at(&m.path[5]), 45);
+	assert_put(&m.put[7], 7);
+}
+END_TEST
+
+/* In their order: the second is asked for over what the first left. */
+START_TEST(test_of_many_two_for_one_item)
+{
+	GROUND;
+	CLEANUP(many_free) struct many m = {0};
+	many_init(&m);
+	m.put[1].path = m.put[0].path;
+	m.put[2].path = m.put[0].path;
+	m.put[2].expect = ENGINE_VERSION_ABSENT;
+	engine_write_many(ground.e, m.ask, MANY);
+	ck_assert_int_eq(m.put[0].result, 0);
+	ck_assert_uint_ne(m.put[0].info.version, m.put[1].info.version);
+	ck_assert_int_eq(m.put[2].result, -EEXIST);
+	assert_put(&m.put[1], 1);
+}
+END_TEST
+
+START_TEST(test_many_in_several_containers)
+{
+	GROUND;
+	CLEANUP(many_free) struct many m = {0};
+	many_init(&m);
+	/* One where no item can be, the others are none the worse. */
+	struct epath nowhere = m.path[4];
+	nowhere.key[0] = slice_of("no-such-container");
+	m.put[4].path = &nowhere;
+	engine_write_many(ground.e, m.ask, MANY);
+	ck_assert_int_lt(m.put[4].result, 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		if (i != 4) {
+			assert_put(&m.put[i], i);
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_remove)
 {
 	GROUND;
@@ -365,6 +486,10 @@ TCase *conform_write(void)
 	ADD(t, test_an_unchanged_write_changes_nothing);
 	ADD(t, test_expect_absent);
 	ADD(t, test_expect_a_version);
+	ADD(t, test_many_are_each_as_one);
+	ADD(t, test_of_many_what_fails_fails_alone);
+	ADD(t, test_of_many_two_for_one_item);
+	ADD(t, test_many_in_several_containers);
 	ADD(t, test_remove);
 	ADD(t, test_versions_never_come_again);
 	ADD(t, test_a_directory_changes_with_its_list);

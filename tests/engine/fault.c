@@ -154,6 +154,28 @@ static int fault_write(void *ctx, const struct epath *path, unsigned form, struc
 	CHANGING(w, write(w->ctx, path, form, text, expect, out, err));
 }
 
+/* Each is a change of its own. */
+static void fault_write_many(void *ctx, struct engine_put *const *puts, unsigned n)
+{
+	struct wrapped *w = ctx;
+	struct engine_put *passed[ENGINE_PUTS_MAX];
+	bool lose[ENGINE_PUTS_MAX];
+	unsigned n_passed = 0;
+	for (unsigned i = 0; i < n; i++) {
+		puts[i]->result = before_change(w->f, &lose[n_passed], &puts[i]->err);
+		if (puts[i]->result == 0) {
+			passed[n_passed++] = puts[i];
+		}
+	}
+	if (n_passed > 0) {
+		w->f->inner->write_many(w->ctx, passed, n_passed);
+	}
+	for (unsigned i = 0; i < n_passed; i++) {
+		struct engine_put *p = passed[i];
+		p->result = after_change(w->f, lose[i], p->result, &p->err);
+	}
+}
+
 static int fault_remove(void *ctx, const struct epath *path, uint64_t expect, struct err *err)
 {
 	struct wrapped *w = ctx;
@@ -421,6 +443,7 @@ static const struct engine_ops all = {
 	.check = fault_check,
 	.check_key = fault_check_key,
 	.write = fault_write,
+	.write_many = fault_write_many,
 	.remove = fault_remove,
 	.rename = fault_rename,
 	.mkdir = fault_mkdir,
@@ -462,6 +485,7 @@ static void wrap_members(struct fault *f, const struct engine_ops *inner)
 	KEEP(check);
 	KEEP(check_key);
 	KEEP(write);
+	KEEP(write_many);
 	KEEP(remove);
 	KEEP(rename);
 	KEEP(mkdir);

@@ -13,6 +13,11 @@ test_writers_of_different_items_all_arrive() {
 	py different-items . 8 "$N"
 }
 
+test_each_of_many_closes_is_told_its_own_outcome() {
+	check_eq count 320 "$(py closes . 16 30)"
+	check_eq "lines in .errors" 160 "$(grep -c 'close.*the text ends' .errors)"
+}
+
 test_read_change_write_loses_no_acknowledged_change() {
 	py append-race a.json 4
 }

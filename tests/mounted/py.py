@@ -12,6 +12,7 @@ import mmap
 import multiprocessing
 import os
 import sys
+import threading
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -380,6 +381,49 @@ def cmd_different_items(directory, writers, count):
     expect("items", int(writers) * int(count), len(os.listdir(directory)))
     for name in os.listdir(directory):
         check_whole(slurp(f"{directory}/{name}"), name)
+
+
+def close_copies(fd):
+    """Closes three copies of a descriptor at once; what each was told."""
+    told = []
+    copies = [os.dup(fd) for _ in range(2)] + [fd]
+    threads = [threading.Thread(target=lambda c=c: told.append(errno_of(os.close, c)))
+               for c in copies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def wait_gone(path):
+    """A file that never became an item goes with its handle, which close(2) does not await."""
+    until = time.monotonic() + 30
+    while os.path.exists(path):
+        if time.monotonic() > until:
+            sys.exit(f"{path} is still there")
+        time.sleep(0.001)
+
+
+def close_good_and_bad(directory, writer, count):
+    """Of three texts one ends too early, which only its close can tell."""
+    for n in range(count):
+        path = f"{directory}/c{writer}-{n}.json"
+        text = whole_item(writer, n).encode()
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
+        os.write(fd, text[:-2] if n % 3 == 2 else text)
+        told = [errno_of(os.close, fd)] if n % 3 else close_copies(fd)
+        expect(f"close of {path}", {"EINVAL" if n % 3 == 2 else "OK"}, set(told))
+        if n % 3 == 2:
+            wait_gone(path)
+
+
+def cmd_closes(directory, writers, count):
+    """Many closes at a time: each is told its own outcome."""
+    in_processes(*[(close_good_and_bad, directory, w, int(count)) for w in range(int(writers))])
+    for name in os.listdir(directory):
+        check_whole(slurp(f"{directory}/{name}"), name)
+    print(len(os.listdir(directory)))
 
 
 def cmd_append_race(path, writers):

@@ -385,6 +385,51 @@ START_TEST(test_a_plain_write_that_fails_early_leaves_the_others)
 }
 END_TEST
 
+/* Every third is refused. */
+START_TEST(test_each_of_several_writes_has_its_own_outcome)
+{
+	enum { N = 30 };
+	struct store_each each[N];
+	struct err errs[N] = {0};
+	char keys[N][16];
+	fixture_open(&f);
+	uint64_t before = store_sequence(f.s);
+	for (int i = 0; i < N; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "k%d", i);
+		each[i] = (struct store_each){.fn = i % 3 == 2 ? fail_silently : insert_once,
+			.arg = keys[i],
+			.err = &errs[i]};
+	}
+	store_write_each(f.s, each, N);
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(each[i].result, i % 3 == 2 ? -EDOM : 0);
+		ck_assert_int_eq(fixture_get(f.s, keys[i], NEW_ERR), i % 3 == 2 ? -1 : 1);
+	}
+	if (f.config.sync == STORE_SYNC_CLOSE) { /* and the mark that the session began */
+		ck_assert_uint_le(store_sequence(f.s), before + 2);
+	}
+	ck_ok(store_sync(f.s, NEW_ERR));
+	ck_assert_int_eq(fixture_count(f.s), N - N / 3);
+}
+END_TEST
+
+START_TEST(test_several_writes_to_a_read_only_store)
+{
+	struct err errs[2] = {0};
+	struct store_each each[2] = {
+		{.fn = fail_silently, .err = &errs[0]}, {.fn = fail_silently, .err = &errs[1]}};
+	fixture_open(&f);
+	fixture_close(&f);
+	f.config.read_only = true;
+	fixture_open(&f);
+	store_write_each(f.s, each, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(each[i].result, -EROFS);
+		ck_assert_int_eq(errs[i].code, EROFS);
+	}
+}
+END_TEST
+
 START_TEST(test_a_plain_write_that_fails_late_is_undone)
 {
 	struct err err = {0};
@@ -953,6 +998,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_slot_lives_as_long_as_its_connection);
 	tcase_add_test(tc, test_readers_cannot_write);
 	tcase_add_test(tc, test_a_failing_write_is_undone);
+	tcase_add_test(tc, test_each_of_several_writes_has_its_own_outcome);
+	tcase_add_test(tc, test_several_writes_to_a_read_only_store);
 	tcase_add_test(tc, test_a_plain_write_that_fails_late_is_undone);
 	tcase_add_test(tc, test_notes_that_cannot_be_saved_fail_the_commit);
 	tcase_add_test(tc, test_current_until_a_commit);
@@ -981,6 +1028,7 @@ static Suite *suite(void)
 	tcase_add_test(interval, test_interval_gathers_writes_and_shows_them);
 	tcase_add_test(interval, test_interval_write_of_anything_is_waited_for);
 	tcase_add_test(interval, test_interval_many_keys_in_one_write);
+	tcase_add_test(interval, test_each_of_several_writes_has_its_own_outcome);
 	tcase_add_test(interval, test_interval_close_commits);
 	tcase_add_test(interval, test_a_plain_write_that_fails_early_leaves_the_others);
 	tcase_add_test(interval, test_interval_plain_write_that_fails_late);

@@ -391,6 +391,36 @@ START_TEST(test_failed_commit_is_told_to_each)
 }
 END_TEST
 
+START_TEST(test_failed_commit_of_a_group_is_told_to_each)
+{
+	enum { N = STORE_EACH_MAX };
+	struct fixture_row rows[N];
+	struct store_each each[N];
+	struct err errs[N] = {0};
+	char keys[N][16];
+	begin(STORE_SYNC_CLOSE);
+	fixture_open(&f);
+	ck_ok(fixture_put(f.s, "k", 1, 0, NEW_ERR));
+	fault_vfs_arm(&(struct fault_plan){.ops = FAULT_SYNC, .n = 1, .many = 1000000});
+	for (int i = 0; i < N; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "g%d", i);
+		rows[i] = (struct fixture_row){.key = keys[i], .value = i};
+		each[i] = (struct store_each){
+			.fn = fixture_put_row, .arg = &rows[i], .err = &errs[i]};
+	}
+	store_write_each(f.s, each, N);
+	fault_vfs_disarm();
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(each[i].result, -EIO);
+		ck_assert_uint_gt(strlen(errs[i].msg), 5);
+	}
+	ck_assert_int_eq(fixture_count(f.s), 1);
+	store_write_each(f.s, each, N);
+	ck_assert_int_eq(fixture_count(f.s), 1 + N);
+	fixture_end(&f);
+}
+END_TEST
+
 static void add_sweeps(TCase *tc)
 {
 	tcase_add_test(tc, test_open_fails);
@@ -423,6 +453,7 @@ int main(void)
 	tcase_add_test(tc, test_interval_fsyncs_within_a_second);
 	tcase_add_test(tc, test_close_mode_syncs_each_commit_and_fsync_mode_none);
 	tcase_add_test(tc, test_checkpoint_fails);
+	tcase_add_test(tc, test_failed_commit_of_a_group_is_told_to_each);
 	tcase_add_test(tc, test_failed_commit_is_told_to_each);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
