@@ -330,8 +330,7 @@ int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, d
 
 /* The same for several, as store_write_each() does. `each` without fn, its arg is for
  * this one. */
-void ddb_item_write_each(
-	struct ddb_table *t, ddb_txn_fn *fn, struct store_each *each, unsigned n);
+void ddb_item_write_each(struct ddb_table *t, ddb_txn_fn *fn, struct store_each *each, unsigned n);
 
 uint64_t ddb_txn_version(struct ddb_txn *x);
 int64_t ddb_txn_now(struct ddb_txn *x);
