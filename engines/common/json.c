@@ -251,6 +251,9 @@ static int between_byte(struct json_reader *r, unsigned char c)
 	case AT_COLON: return colon_byte(r, c);
 	case AT_NEXT: return next_byte(r, c);
 	case AT_END:
+		if (r->many && (c == '{' || c == '[')) {
+			return open_bracket(r, (char)c);
+		}
 		return json_refuse(r,
 			r->many ? "white space or the end of the text" : "the end of the text", c);
 	default: return value_byte(r, c, "a value");

@@ -43,8 +43,8 @@ typedef int json_fn(
 struct json_reader;
 
 /* `fn` may be NULL (only check). `max_depth` is the number of nested brackets
- * accepted (0: 1000). `many`: a sequence of values, separated by white space,
- * instead of one. NULL when memory ran out. */
+ * accepted (0: 1000). `many`: a sequence of values, separated by white space
+ * (which may lack before a bracket), instead of one. NULL when memory ran out. */
 struct json_reader *json_reader_new(json_fn *fn, void *arg, unsigned max_depth, bool many);
 void json_reader_free(struct json_reader *r);
 

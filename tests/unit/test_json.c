@@ -323,9 +323,10 @@ START_TEST(test_many)
 	check_read(slice_of(" \n"), true, 0, "");
 	check_read(slice_of("1 2\n{}\n"), true, 0, "num@1:1=\"1\" num@1:3=\"2\" {@2:1 }@2:2 ");
 	check_read(slice_of("{}\n[]"), true, 0, "{@1:1 }@1:2 [@2:1 ]@2:2 ");
-	check_read(slice_of("{}{"), true, 0,
+	check_read(slice_of("{}{}[]"), true, 0, "{@1:1 }@1:2 {@1:3 }@1:4 [@1:5 ]@1:6 ");
+	check_read(slice_of("{}1"), true, 0,
 		"{@1:1 }@1:2 ! line 1, column 3: expected white space or the end of the text, "
-		"found '{'");
+		"found '1'");
 	check_read(slice_of("{}\n["), true, 0,
 		"{@1:1 }@1:2 [@2:1 ! line 2, column 2: the text ends inside an array that began at "
 		"line 2, column 1");
