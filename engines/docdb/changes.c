@@ -258,7 +258,7 @@ int docdb_changes_read(struct docdb_conn *c, struct slice collection, uint64_t o
 		return rc;
 	}
 	if (offset < start) {
-		return err_set(err, ENODATA,
+		return err_set(err, ERANGE,
 			"the change feed begins at byte %llu: what came before is older than it is "
 			"kept",
 			(unsigned long long)start);

@@ -228,12 +228,17 @@ int docdb_collection_create(
 	}
 	err_clear(err);
 	rc = add_row(c, name, &row, err);
-	rc = rc < 0 ? rc : docdb_touch_row(c, &row, 0, &t, err);
 	rc = rc < 0 ? rc : list_changed(c, err);
-	if (rc == 0 && out != NULL) {
+	/* Its feed begins where the cluster's is: behind that of any before it of this name. */
+	rc = rc < 0 ? rc : docdb_touch_row(c, &row, c->changed->feed, &t, err);
+	if (rc < 0) {
+		return rc;
+	}
+	t->dirty = true;
+	if (out != NULL) {
 		*out = row;
 	}
-	return rc;
+	return 0;
 }
 
 /* Statements that remove everything of a collection, in this order. */

@@ -111,7 +111,8 @@ int docdb_expire(
  * ..}, "operationType": "insert"|"replace"|"update"|"delete"|"drop"|"rename", "clusterTime": ..,
  * "ns": {"db", "coll"}, "documentKey", "fullDocument"} ---- */
 
-/* `collection` empty: all of the cluster. Offsets as engine_ops.feed_bounds has them. */
+/* `collection` empty: all of the cluster. Offsets as engine_ops.feed_bounds has them. ERANGE: what
+ * stood at the offset is gone. */
 int docdb_changes_bounds(struct docdb_conn *c, struct slice collection, uint64_t *start,
 	uint64_t *end, struct err *err);
 int docdb_changes_read(struct docdb_conn *c, struct slice collection, uint64_t offset, size_t max,

@@ -13,7 +13,7 @@
 #define SORT_PART 8
 
 static char id_name[] = "_id_";
-static char id_key[] = "\x0e\0\0\0\x10_id\0\1\0\0";
+static char id_key[] = "\x0e\0\0\0\x10_id\0\1\0\0\0";
 
 const struct docdb_index docdb_id_index = {
 	.name = {.p = id_name, .n = sizeof(id_name) - 1},

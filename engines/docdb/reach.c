@@ -129,9 +129,10 @@ static void put_scan(
 static void put_plan(struct buf *out, const struct docdb_plan *p, struct slice sort,
 	const struct docdb_scan_counts *counts)
 {
-	size_t start = doc_begin(out);
+	bool sorts = sort.n > 0 && !doc_is_empty(sort);
 
-	if (sort.n > 0 && !doc_is_empty(sort) && !p->sorted) {
+	size_t start = doc_begin(out);
+	if (sorts && !p->sorted) {
 		docdb_put_text(out, "stage", slice_of("SORT"));
 		doc_put(out, slice_of("sortPattern"), doc_value_of(sort));
 		size_t input = doc_put_begin(out, slice_of("inputStage"), BSON_TYPE_DOCUMENT);
@@ -140,6 +141,9 @@ static void put_plan(struct buf *out, const struct docdb_plan *p, struct slice s
 		docdb_put_count(out, "nReturned", counts->returned);
 	} else {
 		put_scan(out, p, counts);
+	}
+	if (sorts) {
+		docdb_put_flag(out, "sorted", true); /* the plan's last stage gives the order */
 	}
 	doc_end(out, start);
 }
