@@ -387,6 +387,33 @@ int engine_text_write(struct engine *e, const struct epath *path, const char *na
 	return probe_end(&p, r, err);
 }
 
+int engine_feed_bounds(
+	struct engine *e, const struct epath *path, uint64_t *start, uint64_t *end, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_FEED_BOUNDS, path, err);
+	int r = e->ops->feed_bounds != NULL ? e->ops->feed_bounds(e->ctx, path, start, end, err)
+					    : engine_absent(e, "feeds", err);
+	assert(r != 0 || *start <= *end);
+	return probe_end(&p, r, err);
+}
+
+int engine_feed_read(struct engine *e, const struct epath *path, uint64_t offset, size_t max,
+	struct buf *out, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_FEED_READ, path, err);
+	size_t before = out->n;
+	int r = e->ops->feed_read != NULL ? e->ops->feed_read(e->ctx, path, offset, max, out, err)
+					  : engine_absent(e, "feeds", err);
+	if (r == 0) {
+		r = buf_check(out, err);
+	}
+	if (r != 0) {
+		out->n = before;
+	}
+	assert(out->n - before <= max);
+	return probe_end(&p, r, err);
+}
+
 int engine_sync(struct engine *e, const struct epath *path, struct err *err)
 {
 	struct probe p = probe_begin(e, PROBE_SYNC, path, err);

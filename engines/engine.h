@@ -95,6 +95,13 @@ struct engine_text {
 	bool writable;
 };
 
+/* A reserved file of lines that tell what changed, the newest last, which the engine
+ * keeps and at times drops the oldest of. It is read with cat and tail -f. */
+struct engine_feed {
+	const char *name; /* ".changes" */
+	const char *help; /* "each change as a line of JSON; tail -f works" */
+};
+
 struct engine_level {
 	const char *noun;	/* "table" */
 	const char *child_noun; /* "item" */
@@ -113,6 +120,7 @@ struct engine_level {
 	const char *const *beside_formats;
 	const struct engine_text *texts;	/* ended by a NULL name, or NULL: none */
 	const struct engine_script *scripts;	/* ended by a NULL name, or NULL: none */
+	const struct engine_feed *feed;		/* NULL: none */
 	const struct engine_query_names *query; /* NULL: no .query/ */
 	const char *help; /* paragraphs for .help, before the commands; may be NULL */
 };
@@ -289,6 +297,16 @@ struct engine_ops {
 	int (*text_write)(void *ctx, const struct epath *path, const char *name, struct slice text,
 		struct err *err);
 
+	/* The feed of the directory, as if it had been kept from the beginning: offsets
+	 * of bytes. What is there is [*start, *end): both only grow, also over a restart,
+	 * both stand behind whole lines, and a byte within never changes. read appends at
+	 * most `max` bytes from `offset` on (at least one where offset < end); ERANGE:
+	 * they are dropped already. Default: ENOTSUP. */
+	int (*feed_bounds)(void *ctx, const struct epath *path, uint64_t *start, uint64_t *end,
+		struct err *err);
+	int (*feed_read)(void *ctx, const struct epath *path, uint64_t offset, size_t max,
+		struct buf *out, struct err *err);
+
 	/* Commands, sorted by name, ended by a NULL name. Default: none. */
 	const struct engine_command *commands;
 
@@ -405,6 +423,11 @@ int engine_text_read(struct engine *e, const struct epath *path, const char *nam
 	struct err *err);
 int engine_text_write(struct engine *e, const struct epath *path, const char *name,
 	struct slice text, struct err *err);
+
+int engine_feed_bounds(struct engine *e, const struct epath *path, uint64_t *start, uint64_t *end,
+	struct err *err);
+int engine_feed_read(struct engine *e, const struct epath *path, uint64_t offset, size_t max,
+	struct buf *out, struct err *err);
 
 /* Splits the line into words (white space; single and double quotes as in a
  * shell), finds the command, checks its number of arguments, runs it, writes

@@ -65,11 +65,13 @@ static const char *missing_member(const struct engine_ops *ops)
 	const struct group_member export[] = {
 		{ops->export_open != NULL || ops->query_open != NULL, "export_open"},
 		MEMBER(ops, export_read), MEMBER(ops, export_close)};
+	const struct group_member feed[] = {MEMBER(ops, feed_bounds), MEMBER(ops, feed_read)};
 	const struct group_member import[] = {MEMBER(ops, import_open), MEMBER(ops, import_feed),
 		MEMBER(ops, import_finish), MEMBER(ops, import_abort)};
 	const char *missing = GROUP_MISSING(mandatory);
 	missing = missing != NULL ? missing : GROUP_MISSING(draft);
 	missing = missing != NULL ? missing : GROUP_MISSING(view);
+	missing = missing != NULL ? missing : GROUP_MISSING(feed);
 	missing = missing != NULL ? missing : GROUP_MISSING(export);
 	return missing != NULL ? missing : GROUP_MISSING(import);
 }

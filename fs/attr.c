@@ -171,11 +171,10 @@ static int64_t last_change_ns(struct mount *m)
 
 /* The time stays while the text does, so that an editor does not think that somebody
  * else changed it. */
-static int64_t time_of_text(struct mount *m, struct node *n, struct slice text)
+static int64_t time_of_text(struct mount *m, struct node *n, uint64_t hash)
 {
 	LOCKED(&m->nodes.lock);
 	struct node_more *more = node_more(n);
-	uint64_t hash = node_hash(text);
 	if (more == NULL) {
 		return clock_wall_ns();
 	}
@@ -204,12 +203,15 @@ static int attr_of_reserved(
 	int rc = 0;
 	if (row->size != NULL) {
 		rc = costly_size(m, n, lookup, &size, err);
+		/* A feed that does not grow says what it said. */
+		mtime = row->size == handle_size_feed ? time_of_text(m, n, size) : mtime;
 	} else if (row->text != NULL) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		/* Size for whoever may read most; the content is the reader's own. */
 		rc = row->text(m, n, m->opts->uid, &text, err);
 		size = text.n;
-		mtime = row->text == text_named ? time_of_text(m, n, buf_slice(&text)) : mtime;
+		mtime = row->text == text_named ? time_of_text(m, n, node_hash(buf_slice(&text)))
+						: mtime;
 	}
 	fill(m, n, row->mode, size, mtime, out);
 	out->timeout = 0;

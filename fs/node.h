@@ -43,8 +43,11 @@ struct node_more {
 	atomic_uint n_pending;		      /* handles that create it: it has no item yet */
 	_Atomic bool replaces; /* renamed onto an item before it had one of its own */
 	char *name;	       /* what a rename gave it; NULL: as it was made */
-	uint64_t text_hash;    /* of a named text: what it said when last asked, and when */
-	int64_t text_ns;       /* that was first found so; 0: never. Under nodes.lock */
+	/* Under nodes.lock: of a named text and a feed what it said when last asked, and
+	 * when that was first found so (0: never); of a feed where the file begins. */
+	uint64_t text_hash;
+	int64_t text_ns;
+	uint64_t feed_base;
 };
 
 /* One for each inode the kernel has, so it is small: `ls -l` of a million makes a

@@ -85,6 +85,18 @@ static const char *nth_read_text(const struct engine_level *level, unsigned i, c
 	return nth_text(level, i, false, help);
 }
 
+static bool there_feed(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return s->level != NULL && s->level->feed != NULL;
+}
+
+static const char *nth_feed(const struct engine_level *level, unsigned i, const char **help)
+{
+	*help = level->feed->help;
+	return i == 0 ? level->feed->name : NULL;
+}
+
 static bool there_query(const struct reserved *row, const struct reserved_scope *s)
 {
 	(void)row;
@@ -117,10 +129,10 @@ static bool there_export_format(const struct reserved *row, const struct reserve
 		.name = (n), .place = (p), .inside = PLACE_NONE, .mode = (m), .there = (th),       \
 		.text = (tx), .open = (op), .size = (sz), .help = (h)                              \
 	}
-#define LEVEL_ROW(m, th, nt, tx, op)                                                               \
+#define LEVEL_ROW(m, th, nt, tx, op, sz)                                                           \
 	{                                                                                          \
 		.name = "", .place = PLACE_DATA, .inside = PLACE_NONE, .mode = (m), .there = (th), \
-		.nth = (nt), .text = (tx), .open = (op)                                            \
+		.nth = (nt), .text = (tx), .open = (op), .size = (sz)                              \
 	}
 #define DIR_ROW(n, p, in, th, h)                                                                   \
 	{                                                                                          \
@@ -165,9 +177,10 @@ const struct reserved reserved_table[] = {
 		"the texts that were refused here, as they were written"),
 	VIEWS_ROW(".replicas", ENGINE_HAS_REPLICAS, ENGINE_VIEW_REPLICA,
 		"each replica as a tree of its own, with .status and .control; mv promotes one"),
-	LEVEL_ROW(0644, there_texts, nth_writable_text, text_named, handle_open_named),
-	LEVEL_ROW(0444, there_texts, nth_read_text, text_named, NULL),
-	LEVEL_ROW(0644, there_script, nth_script, text_script, handle_open_script),
+	LEVEL_ROW(0644, there_texts, nth_writable_text, text_named, handle_open_named, NULL),
+	LEVEL_ROW(0444, there_texts, nth_read_text, text_named, NULL, NULL),
+	LEVEL_ROW(0644, there_script, nth_script, text_script, handle_open_script, NULL),
+	LEVEL_ROW(0444, there_feed, nth_feed, NULL, handle_open_feed, handle_size_feed),
 	VIEWS_ROW(".snapshots", ENGINE_HAS_SNAPSHOTS, ENGINE_VIEW_SNAPSHOT,
 		"each snapshot as a read-only copy of this tree"),
 	FEATURE_ROW(".status", 0444, ENGINE_HAS_STATUS, text_status, NULL, NULL,

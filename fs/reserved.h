@@ -86,6 +86,10 @@ int handle_size_log(struct mount *m, struct node *n, uint64_t *out, struct err *
 int handle_open_control(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 int control_text(struct mount *m, struct node *n, uid_t reader, struct buf *out, struct err *err);
+/* handle_feed.c */
+int handle_open_feed(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+int handle_size_feed(struct mount *m, struct node *n, uint64_t *out, struct err *err);
 /* handle_named.c: the texts that a level names. */
 int handle_open_named(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);

@@ -231,6 +231,69 @@ START_TEST(test_a_script_runs_whole_or_not_at_all)
 }
 END_TEST
 
+/* ---- feeds ---- */
+
+static void read_feed(
+	const struct epath *p, uint64_t from, uint64_t to, size_t piece, struct buf *out)
+{
+	while (from < to) {
+		size_t before = out->n;
+		OK(engine_feed_read(ground.e, p, from, piece, out, ok_err));
+		ck_assert_uint_gt(out->n, before);
+		from += out->n - before;
+	}
+}
+
+static void assert_feed_grows(const struct epath *p)
+{
+	CLEANUP(buf_free) struct buf old = BUF_INIT;
+	CLEANUP(buf_free) struct buf new = BUF_INIT;
+	uint64_t start;
+	uint64_t end;
+	uint64_t later;
+	put_items(3);
+	OK(engine_feed_bounds(ground.e, p, &start, &end, ok_err));
+	read_feed(p, start, end, SIZE_MAX, &old);
+	ck_assert_uint_eq(old.n, end - start);
+	ck_assert(old.n == 0 || old.p[old.n - 1] == '\n');
+	struct epath more = at("more");
+	put(&more, 1);
+	for (unsigned i = 0; i < 1000; i++) {
+		OK(engine_feed_bounds(ground.e, p, &start, &later, ok_err));
+		if (later > end) {
+			break;
+		}
+		usleep(10000);
+	}
+	ck_assert_uint_gt(later, end);
+	/* What was there is as it was, in pieces of any size. */
+	read_feed(p, start, later, 7, &new);
+	ck_assert_uint_eq(new.n, later - start);
+	ck_assert_int_eq(new.p[new.n - 1], '\n');
+	ck_assert(new.n >= old.n &&memcmp(new.p, old.p, old.n) == 0);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&new), "more"));
+}
+
+START_TEST(test_a_feed_grows_by_whole_lines)
+{
+	GROUND;
+	for (unsigned d = 0; d <= ground.parent.depth; d++) {
+		struct epath p = up_to(&ground.parent, d);
+		if (level_of(&p).feed != NULL) {
+			uint64_t start;
+			uint64_t end;
+			uint64_t later;
+			assert_feed_grows(&p);
+			OK(engine_feed_bounds(ground.e, &p, &start, &end, ok_err));
+			ground_reopen(false);
+			OK(engine_feed_bounds(ground.e, &p, &start, &later, ok_err));
+			ck_assert_uint_ge(later, end);
+			return;
+		}
+	}
+}
+END_TEST
+
 /* ---- a directory from one file ---- */
 
 START_TEST(test_a_directory_made_by_an_import)
@@ -308,6 +371,7 @@ TCase *conform_offers(void)
 	ADD(t, test_a_point_in_time_does_not_move);
 	ADD(t, test_a_query);
 	ADD(t, test_a_script_runs_whole_or_not_at_all);
+	ADD(t, test_a_feed_grows_by_whole_lines);
 	ADD(t, test_a_directory_made_by_an_import);
 	ADD(t, test_members_of_an_item);
 	return t;

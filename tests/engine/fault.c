@@ -221,6 +221,20 @@ static int fault_text_write(
 	CHANGING(w, text_write(w->ctx, path, name, text, err));
 }
 
+static int fault_feed_bounds(
+	void *ctx, const struct epath *path, uint64_t *start, uint64_t *end, struct err *err)
+{
+	struct wrapped *w = ctx;
+	READING(w, feed_bounds(w->ctx, path, start, end, err));
+}
+
+static int fault_feed_read(void *ctx, const struct epath *path, uint64_t offset, size_t max,
+	struct buf *out, struct err *err)
+{
+	struct wrapped *w = ctx;
+	READING(w, feed_read(w->ctx, path, offset, max, out, err));
+}
+
 static int fault_sync(void *ctx, const struct epath *path, struct err *err)
 {
 	struct wrapped *w = ctx;
@@ -451,6 +465,8 @@ static const struct engine_ops all = {
 	.status = fault_status,
 	.text_read = fault_text_read,
 	.text_write = fault_text_write,
+	.feed_bounds = fault_feed_bounds,
+	.feed_read = fault_feed_read,
 	.view_list = fault_view_list,
 	.view_open = fault_view_open,
 	.view_create = fault_view_create,
@@ -493,6 +509,8 @@ static void wrap_members(struct fault *f, const struct engine_ops *inner)
 	KEEP(status);
 	KEEP(text_read);
 	KEEP(text_write);
+	KEEP(feed_bounds);
+	KEEP(feed_read);
 	KEEP(view_list);
 	KEEP(view_open);
 	KEEP(view_create);

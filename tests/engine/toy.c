@@ -23,6 +23,7 @@ void toy_close(void *ctx)
 	}
 	free(t->snapshots);
 	buf_free(&t->name);
+	buf_free(&t->feed);
 	free(t->file);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -79,6 +80,7 @@ static const struct engine_text texts[] = {
 	{".kind", "what this is", false},
 	{NULL, NULL, false},
 };
+static const struct engine_feed feed = {".changes", "each write as a line; tail -f works"};
 static const struct engine_script scripts[] = {
 	{".run", "runs lines 'set KEY OBJECT' and 'del KEY', all or none"},
 	{".new", "makes an item of the object, and tells its name"},
@@ -108,6 +110,7 @@ static int toy_level(void *ctx, const struct epath *path, struct engine_level *o
 			.child = ENGINE_DIR,
 			.names = NAME_RULES_DIR,
 			.features = features | ENGINE_HAS_MKDIR,
+			.feed = &feed,
 			.beside_formats = formats};
 		return 0;
 	}
@@ -279,6 +282,8 @@ const struct engine_ops toy_memory_ops = {
 	.status = toy_status,
 	.text_read = toy_text_read,
 	.text_write = toy_text_write,
+	.feed_bounds = toy_feed_bounds,
+	.feed_read = toy_feed_read,
 	.commands = toy_commands,
 	.view_list = toy_view_list,
 	.view_open = toy_view_open,

@@ -295,6 +295,7 @@ int toy_save(const struct toy *t, struct err *err)
 	}
 	put_number(f, t->last_version);
 	put_number(f, (uint64_t)t->last_time);
+	put_number(f, t->feed_start + t->feed.n); /* the lines are not kept */
 	put_tree(f, &t->tree);
 	put_number(f, t->n_snapshots);
 	for (size_t i = 0; i < t->n_snapshots; i++) {
@@ -382,6 +383,7 @@ int toy_load(struct toy *t, struct err *err)
 	}
 	t->last_version = get_number(f);
 	t->last_time = (int64_t)get_number(f);
+	t->feed_start = get_number(f);
 	bool whole = get_tree(f, &t->tree) && get_snapshots(f, t) && ferror(f) == 0;
 	fclose(f);
 	return whole ? 0 : err_set(err, EIO, "%s cannot be read", t->file);

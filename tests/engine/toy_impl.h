@@ -45,6 +45,8 @@ struct toy {
 	uint64_t last_version;
 	int64_t last_time;
 	struct engine_host host;
+	struct buf feed; /* from feed_start on */
+	uint64_t feed_start;
 	char *file; /* NULL: a view */
 	/* Of a replica: whose, and of what name. */
 	struct toy *origin;
@@ -150,6 +152,14 @@ int toy_text_read(
 	void *ctx, const struct epath *path, const char *name, struct buf *out, struct err *err);
 int toy_text_write(
 	void *ctx, const struct epath *path, const char *name, struct slice text, struct err *err);
+/* toy_feed.c; toy_tell_feed is called with the lock held. */
+void toy_tell_feed(struct toy *t, const char *what, const struct epath *path);
+int toy_feed_bounds(
+	void *ctx, const struct epath *path, uint64_t *start, uint64_t *end, struct err *err);
+int toy_feed_read(void *ctx, const struct epath *path, uint64_t offset, size_t max, struct buf *out,
+	struct err *err);
+/* Drops all but the last line. */
+int toy_feed_prune(void *ctx, struct engine_call *call, struct err *err);
 /* toy_query.c */
 int toy_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
 	void **stream, uint64_t *size, struct err *err);

@@ -100,6 +100,7 @@ static int run_touch(void *ctx, struct engine_call *call, struct err *err)
 const struct engine_command toy_commands[] = {
 	{"count", "", "how many items the box holds", 1 << 1, 0, 0, run_count},
 	{"fill", "N", "makes N items", 1 << 1, 1, 1, run_fill},
+	{"prune", "", "drops all but the last line of .changes", 1 << 0, 0, 0, toy_feed_prune},
 	{"touch", "KEY N", "sets the item to N", 1 << 1, 2, 2, run_touch},
 	{NULL, NULL, NULL, 0, 0, 0, NULL},
 };

@@ -114,8 +114,12 @@ int toy_write(void *ctx, const struct epath *path, unsigned form, struct slice t
 	if (r != 0) {
 		return r;
 	}
-	return toy_put(t, &t->tree.boxes[at.box], path->key[1], buf_slice(&parsed), expect, out,
-		form, err);
+	r = toy_put(t, &t->tree.boxes[at.box], path->key[1], buf_slice(&parsed), expect, out, form,
+		err);
+	if (r == 0) {
+		toy_tell_feed(t, "put", path);
+	}
+	return r;
 }
 
 int toy_check(void *ctx, const struct epath *path, unsigned form, struct slice text,
@@ -166,6 +170,7 @@ int toy_remove(void *ctx, const struct epath *path, uint64_t expect, struct err 
 	}
 	toy_drop_item(b, at.item);
 	toy_touch(t, b);
+	toy_tell_feed(t, "del", path);
 	return 0;
 }
 

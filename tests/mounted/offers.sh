@@ -156,6 +156,52 @@ test_events_are_bounded_and_can_be_followed() {
 	kill %1
 }
 
+test_a_feed_grows_and_can_be_followed() {
+	box feed1
+	local f=$TOY/.changes
+	put "$B/a.json" '{"n": 1}'
+	check_eq "newest" "put feed1 a" "$(tail -n 1 "$f")"
+	check_eq "size" "$(wc -c <"$f")" "$(stat -c %s "$f")"
+	check_eq "time stays" "$(stat -c %y "$f")" "$(sleep 0.05; stat -c %y "$f")"
+	tail -n 1 -f "$f" >"$WORK/by-f" 2>/dev/null &
+	tail -n 1 -F "$f" >"$WORK/by-F" 2>/dev/null &
+	wait_for 10 grep -q 'put feed1 a' "$WORK/by-f"
+	wait_for 10 grep -q 'put feed1 a' "$WORK/by-F"
+	put "$B/b.json" '{"n": 2}'
+	rm "$B/a.json"
+	wait_for 10 grep -q 'del feed1 a' "$WORK/by-f"
+	wait_for 10 grep -q 'del feed1 a' "$WORK/by-F"
+	kill %1 %2
+	check_eq "whole" "put feed1 a put feed1 b del feed1 a" "$(xargs <"$WORK/by-f")"
+	check_eq "whole" "put feed1 a put feed1 b del feed1 a" "$(xargs <"$WORK/by-F")"
+	check_eq "only read" EACCES "$(py errno write "$f" x)"
+	fails rm "$f"
+	check_has "help" "$(cat "$TOY/.help")" '^ *\.changes +each write'
+	check_has_not "not listed" "$(names_in "$TOY")" changes
+}
+
+test_what_a_feed_has_dropped_reads_as_empty_lines() {
+	box feed2
+	local f=$TOY/.changes first before
+	control "$TOY" prune
+	put "$B/a.json" '{"n": 1}'
+	put "$B/b.json" '{"n": 2}'
+	before=$(wc -c <"$f")
+	exec 4<"$f"
+	read -r first <&4
+	control "$TOY" prune
+	put "$B/c.json" '{"n": 3}'
+	check_eq "it grows while it is open" $((before + 12)) "$(stat -c %s "$f")"
+	check_eq "who reads on" "put feed2 b put feed2 c" "$(tail -n 2 "$f" | xargs)"
+	check_eq "the rest is empty" "" "$(head -c $((before - 12)) "$f" | xargs)"
+	cat <&4 >"$WORK/on"
+	check_eq "who reads on" "put feed2 b put feed2 c" "$(xargs <"$WORK/on")"
+	check_eq "bytes" $((before + 12 - ${#first} - 1)) "$(wc -c <"$WORK/on")"
+	exec 4<&-
+	wait_for 10 eval '[ "$(stat -c %s "$f")" -eq 24 ]'
+	check_eq "who comes later" "put feed2 b put feed2 c" "$(xargs <"$f")"
+}
+
 # ------------------------------------------------------------------ files beside directories
 
 test_a_directory_reads_as_one_file_beside_it() {
@@ -350,6 +396,7 @@ test_show_reserved_lists_what_the_level_names() {
 	cd "$WORK"
 	remount -o show_reserved
 	local names
+	check_has "feed" "$(names_in "$TOY")" '^\.changes$'
 	names=$(names_in "$B" | xargs)
 	remount
 	check_has "scripts" " $names " ' \.new .* \.run '

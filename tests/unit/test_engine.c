@@ -36,6 +36,17 @@ static int fake_view_rename(void *ctx, const struct epath *path, enum engine_vie
 	return kind == ENGINE_VIEW_REPLICA ? 0 : err_set(err, EINVAL, "only a replica");
 }
 
+static int fake_feed_bounds(
+	void *ctx, const struct epath *path, uint64_t *start, uint64_t *end, struct err *err)
+{
+	(void)ctx;
+	(void)path;
+	(void)err;
+	*start = 0;
+	*end = 0;
+	return 0;
+}
+
 START_TEST(test_an_incomplete_table_is_refused_by_name)
 {
 	struct engine_ops bad = bare_ops;
@@ -60,6 +71,9 @@ START_TEST(test_an_incomplete_table_is_refused_by_name)
 	bad.query_open = NULL;
 	bad.export_open = NULL;
 	assert_open_refused(&bad, "engine fake/none lacks export_open");
+	bad = bare_ops;
+	bad.feed_bounds = fake_feed_bounds;
+	assert_open_refused(&bad, "engine fake/none lacks feed_read");
 	bad = bare_ops;
 	bad.view_rename = fake_view_rename;
 	assert_open_refused(&bad, "engine fake/none lacks view_list");
@@ -154,6 +168,10 @@ START_TEST(test_what_is_absent_has_its_default)
 		"fake/none has no texts of directories");
 	assert_refused(engine_text_write(e, &one, ".schema", slice_of(""), fresh()), ENOTSUP,
 		"fake/none has no texts of directories that can be written");
+	assert_refused(engine_feed_bounds(e, &one, &size, &size, fresh()), ENOTSUP,
+		"fake/none has no feeds");
+	assert_refused(
+		engine_feed_read(e, &one, 0, 1, &buf, fresh()), ENOTSUP, "fake/none has no feeds");
 	assert_refused(engine_view(e, &one, ENGINE_VIEW_SNAPSHOT, slice_of("x"), &view, fresh()),
 		ENOTSUP, "fake/none has no snapshots");
 	assert_refused(engine_view_create(e, &one, ENGINE_VIEW_REPLICA, slice_of("x"), fresh()),
