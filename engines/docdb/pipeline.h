@@ -1,6 +1,6 @@
 /* A query that runs: a chain of stages, each pulling documents from the one before.
  * Memory stays constant but for what $group holds a group; sorts and what must be
- * looked at twice go to a temporary SQLite database when they are large (sorter.c). */
+ * looked at twice go to a file without a name when they are large (sorter.c, spill.h). */
 #ifndef DBMOUNT_DOCDB_PIPELINE_H
 #define DBMOUNT_DOCDB_PIPELINE_H
 
@@ -23,7 +23,7 @@ struct doc_reach {
 	int (*find)(void *arg, struct slice collection, const struct doc_match *match,
 		struct slice sort, bool *sorted, struct doc_cursor **out, struct err *err);
 	/* Appends how `find` would do it as one document: {"stage": "IXSCAN", "indexName": ..,
-	 * "keysExamined": n, ..}. */
+	 * "keysExamined": n, ..}; with "sorted": true where it would serve the sort. */
 	int (*explain)(void *arg, struct slice collection, const struct doc_match *match,
 		struct slice sort, struct buf *out, struct err *err);
 	/* How many, by an index or a count that is kept; where that is not known: -1. */
@@ -44,8 +44,9 @@ struct doc_query;
  * $unionWith. */
 int doc_query_new(struct doc_value spec, struct doc_query **out, struct err *err);
 void doc_query_free(struct doc_query *q);
-/* Runs inside a read transaction; results come from *out. The leading $match and $sort are given to
- * `reach`. */
+/* Runs inside a read transaction; results come from *out, which is closed before q is freed. The
+ * leading $match and $sort are given to `reach`, which is copied. A count's result is {"n": ..},
+ * that of distinct {"values": [..]}. */
 int doc_query_run(const struct doc_query *q, const struct doc_reach *reach, struct doc_cursor **out,
 	struct err *err);
 /* How it would run: appends one document. */
