@@ -83,10 +83,12 @@ bson_decimal128_t doc_decimal(struct doc_value v)
 	}
 }
 
-/* The bounds are exact doubles: -2^63 is an int64, 2^63 is not. */
+/* 2^63, which is the first double past int64; -2^63 is within. */
+static const double past_int64 = 9223372036854775808.0;
+
 static bool double_as_int64(double n, int64_t *out)
 {
-	if (!(n >= -0x1p63 && n < 0x1p63) || n != trunc(n)) {
+	if (!(n >= -past_int64 && n < past_int64) || n != trunc(n)) {
 		return false;
 	}
 	*out = (int64_t)n;
@@ -218,10 +220,10 @@ static int compare_double(double x, double y)
  * its fraction decides when the whole parts are equal. */
 static int compare_int64_double(int64_t x, double y)
 {
-	if (y >= 0x1p63) {
+	if (y >= past_int64) {
 		return -1;
 	}
-	if (y < -0x1p63) {
+	if (y < -past_int64) {
 		return 1;
 	}
 	double whole = trunc(y);

@@ -199,14 +199,17 @@ static struct ejson_level *push(struct ejson_build *b)
 
 static int begin_nested(struct ejson_build *b, uint8_t type, struct json_pos pos, struct err *err)
 {
-	struct slice like = b->like_here.type == type ? b->like_here.raw : slice_make("", 0);
+	struct doc_value like = b->like_here;
 	struct ejson_level *l = push(b);
 	if (l == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	*l = (struct ejson_level){
 		.head = b->head, .pos = pos, .names = names_seen_begin(&b->names), .type = type};
-	ejson_like_init(&l->like, like);
+	ejson_like_init(&l->like, like.type == type ? like.raw : slice_make("", 0));
+	if (like.type == BSON_TYPE_CODEWSCOPE) {
+		l->like_scope = doc_scope(like);
+	}
 	l->start = doc_begin(b->out);
 	if (b->n > DOC_DEPTH_MAX && b->deep.line == 0) {
 		b->deep = pos;
@@ -277,6 +280,18 @@ static void note_wrapper(struct ejson_level *l, struct slice name, struct json_p
 	}
 }
 
+/* Code has one member that may hold numbers: its scope. */
+static void follow_like(struct ejson_build *b, struct ejson_level *l, struct slice name)
+{
+	if (l->like.document.n > 0) {
+		b->like_here = ejson_like_member(&l->like, name);
+	} else if (l->like_scope.n > 0 && slice_is(name, "$scope")) {
+		b->like_here = doc_value_of(l->like_scope);
+	} else {
+		b->like_here = DOC_MISSING;
+	}
+}
+
 static int put_name(struct ejson_build *b, struct slice name, struct json_pos pos, struct err *err)
 {
 	struct ejson_level *l = top(b);
@@ -297,7 +312,7 @@ static int put_name(struct ejson_build *b, struct slice name, struct json_pos po
 				       : refuse_twice(name, pos, err);
 	}
 	note_wrapper(l, name, pos);
-	b->like_here = l->like.document.n > 0 ? ejson_like_member(&l->like, name) : DOC_MISSING;
+	follow_like(b, l, name);
 	return 0;
 }
 

@@ -185,6 +185,6 @@ bool ejson_date_parse(struct slice text, int64_t *ms)
 	}
 	int64_t days = days_of_civil((struct civil){year, month, day});
 	int64_t minutes = (int64_t)(h * 60 + m) - zone;
-	*ms = days * DAY_MS + minutes * 60000 + s * 1000 + fraction;
+	*ms = days * DAY_MS + minutes * 60000 + (int64_t)s * 1000 + fraction;
 	return true;
 }

@@ -56,8 +56,9 @@ struct ejson_level {
 	const struct ejson_wrapper *wrapper;
 	struct seen_object names;
 	struct ejson_like like;
-	unsigned index;	 /* of the next element */
-	unsigned height; /* of what is within */
+	struct slice like_scope; /* of code that stood here */
+	unsigned index;		 /* of the next element */
+	unsigned height;	 /* of what is within */
 	uint8_t type;
 };
 

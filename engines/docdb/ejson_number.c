@@ -83,7 +83,7 @@ static int shortest_digits(double n, char digits[20], unsigned *n_digits)
 /* n > 0, by its digits: 1.5e-07, 123456789012345680.0 not but 1.2345678901234568e+17. */
 static unsigned digits_text(double n, char *out)
 {
-	char digits[20];
+	char digits[20] = {0};
 	unsigned k;
 	int exponent = shortest_digits(n, digits, &k);
 	if (exponent < -4 || exponent > 15) {
@@ -103,17 +103,13 @@ static unsigned digits_text(double n, char *out)
 		out, 40, "%.*s.%.*s", whole, digits, (int)k - whole, digits + whole);
 }
 
-static unsigned special_text(const char *text, char *out)
-{
-	size_t n = strlen(text);
-	memcpy(out, text, n);
-	return (unsigned)n;
-}
-
 unsigned ejson_double_text(double n, char out[EJSON_SCALAR_MAX])
 {
 	if (!isfinite(n)) {
-		return special_text(isnan(n) ? "NaN" : n < 0 ? "-Infinity" : "Infinity", out);
+		return (unsigned)snprintf(out, EJSON_SCALAR_MAX, "%s",
+			isnan(n) ? "NaN"
+			: n < 0	 ? "-Infinity"
+				 : "Infinity");
 	}
 	unsigned sign = signbit(n) ? 1 : 0;
 	out[0] = '-';
@@ -207,19 +203,17 @@ static bool scan(struct slice text, struct scanned *s)
 
 static bool library_parse(struct slice text, double *out)
 {
-	CLEANUP(cleanup_free) char *copy = NULL;
+	CLEANUP(buf_free) struct buf copy = BUF_INIT;
 	char few[64];
-	char *p = few;
-	if (text.n >= sizeof(few)) {
-		p = copy = malloc(text.n + 1);
-		if (p == NULL) {
-			return false;
-		}
+	if (text.n < sizeof(few)) {
+		memcpy(few, text.p, text.n);
+		few[text.n] = '\0';
+		*out = strtod(few, NULL);
+	} else {
+		buf_append_slice(&copy, text);
+		*out = strtod(buf_cstr(&copy), NULL);
 	}
-	memcpy(p, text.p, text.n);
-	p[text.n] = '\0';
-	*out = strtod(p, NULL);
-	return isfinite(*out);
+	return !copy.failed && isfinite(*out);
 }
 
 bool ejson_double_parse(struct slice text, double *out)

@@ -245,17 +245,19 @@ static void put_document(struct printer *p, struct slice document, bool array);
 static void put_code_with_scope(struct printer *p, struct doc_value v)
 {
 	bool lines = p->lines;
-	size_t n = v.raw.n >= 8 ? (size_t)doc_load32(v.raw.p + 4) + 4 : 0;
-	if (v.raw.n < 4 || n > v.raw.n - 4) {
+	struct slice scope = doc_scope(v);
+	if (scope.n == 0) {
+		PUT(p, "null");
 		return;
 	}
-	struct doc_value code = {BSON_TYPE_CODE, slice_make(v.raw.p + 4, n)};
+	struct doc_value code = {
+		BSON_TYPE_CODE, slice_make(v.raw.p + 4, (size_t)(scope.p - v.raw.p) - 4)};
 	WRAP(p, "$code");
 	put_quoted(p, doc_string(code));
 	put_comma(p);
 	NAME(p, "$scope");
 	p->lines = false;
-	put_document(p, slice_make(v.raw.p + 4 + n, v.raw.n - 4 - n), false);
+	put_document(p, scope, false);
 	p->lines = lines;
 	UNWRAP(p);
 }

@@ -393,10 +393,12 @@ const struct ejson_wrapper *ejson_wrapper_find(struct slice name)
 int ejson_unwrap(const struct ejson_wrapper *w, struct slice object, struct json_pos pos,
 	uint8_t *type, struct buf *out, struct err *err)
 {
-	struct wrapped members = {.type = type, .out = out};
+	struct wrapped members = {0};
 	struct doc_iter it;
 	struct slice name;
 	struct doc_value v;
+	members.type = type;
+	members.out = out;
 	doc_iter_init(&it, object);
 	while (doc_next(&it, &name, &v)) {
 		if (slice_is(name, w->name)) {

@@ -73,7 +73,10 @@ static bool table_reserve(struct names_seen *s, const char *base)
 	}
 	struct seen_name *old = s->slots;
 	size_t n_old = s->n_slots;
-	size_t n = live * 4 < 256 ? 256 : n_old * (live * 4 > n_old ? 2 : 1);
+	size_t n = 256;
+	while (n < live * 4) {
+		n *= 2;
+	}
 	struct seen_name *p = calloc(n, sizeof(*p));
 	if (p == NULL) {
 		return false;

@@ -20,7 +20,7 @@ bool doc_objectid_parse(struct slice hex, unsigned char out[12])
 	if (hex.n != 24) {
 		return false;
 	}
-	for (unsigned i = 0; i < 12; i++) {
+	for (size_t i = 0; i < 12; i++) {
 		int high = hex_digit(hex.p[2 * i]);
 		int low = hex_digit(hex.p[2 * i + 1]);
 		if (high < 0 || low < 0) {

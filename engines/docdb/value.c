@@ -118,6 +118,16 @@ struct slice doc_string(struct doc_value v)
 	return v.raw.n < 5 ? slice_make("", 0) : slice_make(v.raw.p + 4, v.raw.n - 5);
 }
 
+struct slice doc_scope(struct doc_value v)
+{
+	if (v.raw.n < 8) {
+		return slice_make("", 0);
+	}
+	size_t code = (size_t)doc_load32(v.raw.p + 4) + 4;
+	size_t left = v.raw.n - 4;
+	return code > left ? slice_make("", 0) : slice_make(v.raw.p + 4 + code, left - code);
+}
+
 const char *doc_type_name(uint8_t type)
 {
 	switch (type) {

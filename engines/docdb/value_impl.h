@@ -39,6 +39,9 @@ static inline void doc_store64(char *p, uint64_t n)
 	memcpy(p, &n, sizeof(n));
 }
 
+/* Of code with scope: where its document lies; empty when the lengths are wrong. */
+struct slice doc_scope(struct doc_value v);
+
 /* "0", "1", ...: writes the digits and a NUL, returns how many digits. */
 unsigned doc_index_name(unsigned index, char out[12]);
 
