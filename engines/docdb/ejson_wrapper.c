@@ -251,6 +251,17 @@ static int compare_bytes(const void *a, const void *b)
 	return *(const unsigned char *)a - *(const unsigned char *)b;
 }
 
+/* In order, as they are stored; not bytes of other characters, which would be torn apart. */
+static void sort_letters(char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)p[i] >= 0x80) {
+			return;
+		}
+	}
+	qsort(p, n, 1, compare_bytes);
+}
+
 static const char *unwrap_regex(const struct wrapped *w)
 {
 	struct doc_value v[2];
@@ -264,7 +275,7 @@ static const char *unwrap_regex(const struct wrapped *w)
 	size_t at = w->out->n;
 	buf_append_slice(w->out, doc_string(v[1]));
 	if (!w->out->failed) {
-		qsort(w->out->p + at, w->out->n - at, 1, compare_bytes);
+		sort_letters(w->out->p + at, w->out->n - at);
 	}
 	buf_putc(w->out, '\0');
 	return NULL;

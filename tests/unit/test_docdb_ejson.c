@@ -176,6 +176,7 @@ START_TEST(test_wrappers)
 		"{\"a\":{\"$code\":\"f()\",\"$scope\":{\"x\":{\"$numberInt\":\"1\"}}}}");
 	check_same("{\"a\":{\"$dbPointer\":{\"$ref\":\"b.c\",\"$id\":"
 		   "{\"$oid\":\"56e1fc72e0c917e9c4714161\"}}}}");
+	check_same("{\"a\":{\"$regularExpression\":{\"pattern\":\"\",\"options\":\"x\xc3\xa9\"}}}");
 	check_both("{\"a\":{\"$regularExpression\":{\"options\":\"xmi\",\"pattern\":\"^a\\\"\"}}}",
 		"{\"a\":{\"$regularExpression\":{\"pattern\":\"^a\\\"\",\"options\":\"imx\"}}}",
 		"{\"a\":{\"$regularExpression\":{\"pattern\":\"^a\\\"\",\"options\":\"imx\"}}}");
