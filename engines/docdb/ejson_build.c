@@ -175,10 +175,13 @@ static int put_number(
 		put_integer(b, text, n);
 		return 0;
 	}
-	return ejson_double_parse(text, &d)
-		       ? put_double(b, d)
-		       : err_set(err, EINVAL, EJSON_AT "no double is as large as this number",
-				 EJSON_AT_ARGS(pos));
+	switch (ejson_double_parse(text, &d)) {
+	case 0: return put_double(b, d);
+	case -ENOMEM: return err_set(err, ENOMEM, "out of memory");
+	default:
+		return err_set(err, EINVAL, EJSON_AT "no double is as large as this number",
+			EJSON_AT_ARGS(pos));
+	}
 }
 
 /* ---- objects and arrays ---- */
@@ -224,7 +227,6 @@ static int unwrap(
 	struct slice object = slice_make(b->out->p + l->start, b->out->n - l->start);
 	buf_clear(&b->scratch);
 	int rc = ejson_unwrap(l->wrapper, object, l->wrapper_pos, type, &b->scratch, err);
-	rc = rc != 0 ? rc : buf_check(&b->scratch, err);
 	if (rc != 0) {
 		return rc;
 	}

@@ -14,11 +14,11 @@
  * else "Infinity", "-Infinity", "NaN". Returns the length. */
 unsigned ejson_double_text(double n, char out[EJSON_SCALAR_MAX]);
 unsigned ejson_int64_text(int64_t n, char out[EJSON_SCALAR_MAX]);
-/* Text by the grammar of JSON numbers. False when no finite double is near it, or memory
- * ran out. */
-bool ejson_double_parse(struct slice text, double *out);
-/* The same of what may be text of any kind, "Infinity" and "NaN" too. */
-bool ejson_double_parse_any(struct slice text, double *out);
+/* Text by the grammar of JSON numbers. -EINVAL: it is none, or no finite double is near it;
+ * -ENOMEM. */
+int ejson_double_parse(struct slice text, double *out);
+/* "Infinity", "-Infinity" and "NaN", too. */
+int ejson_double_parse_any(struct slice text, double *out);
 /* An optional '-' and digits. */
 bool ejson_int64_parse(struct slice text, int64_t *out);
 

@@ -1,6 +1,7 @@
 /* Numbers as text. The usual ones, of up to 15 digits and a small exponent, go by integers and
  * one multiplication or division by an exact power of ten, which rounds once and
  * therefore right; the others by the C library. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +202,7 @@ static bool scan(struct slice text, struct scanned *s)
 	return (text.p[i] == 'e' || text.p[i] == 'E') && scan_exponent(text, i + 1, s);
 }
 
-static bool library_parse(struct slice text, double *out)
+static int library_parse(struct slice text, double *out)
 {
 	CLEANUP(buf_free) struct buf copy = BUF_INIT;
 	char few[64];
@@ -213,14 +214,14 @@ static bool library_parse(struct slice text, double *out)
 		buf_append_slice(&copy, text);
 		*out = strtod(buf_cstr(&copy), NULL);
 	}
-	return !copy.failed && isfinite(*out);
+	return copy.failed ? -ENOMEM : isfinite(*out) ? 0 : -EINVAL;
 }
 
-bool ejson_double_parse(struct slice text, double *out)
+int ejson_double_parse(struct slice text, double *out)
 {
 	struct scanned s;
 	if (!scan(text, &s)) {
-		return false;
+		return -EINVAL;
 	}
 	if (s.n_digits > 15 || s.exponent < -POWER_MAX || s.exponent > POWER_MAX) {
 		return library_parse(text, out);
@@ -228,10 +229,10 @@ bool ejson_double_parse(struct slice text, double *out)
 	double n = (double)s.digits;
 	n = s.exponent < 0 ? n / powers[-s.exponent] : n * powers[s.exponent];
 	*out = s.negative ? -n : n;
-	return true;
+	return 0;
 }
 
-bool ejson_double_parse_any(struct slice text, double *out)
+int ejson_double_parse_any(struct slice text, double *out)
 {
 	if (slice_is(text, "NaN")) {
 		*out = (double)NAN;
@@ -242,5 +243,5 @@ bool ejson_double_parse_any(struct slice text, double *out)
 	} else {
 		return ejson_double_parse(text, out);
 	}
-	return true;
+	return 0;
 }

@@ -144,8 +144,10 @@ static const char *unwrap_long(const struct wrapped *w)
 
 static const char *unwrap_double(const struct wrapped *w)
 {
-	double n;
-	if (!is_string(w->main) || !ejson_double_parse_any(doc_string(w->main), &n)) {
+	double n = 0;
+	int rc = is_string(w->main) ? ejson_double_parse_any(doc_string(w->main), &n) : -EINVAL;
+	w->out->failed = w->out->failed || rc == -ENOMEM;
+	if (rc != 0) {
 		return "a string with a number, \"Infinity\", \"-Infinity\" or \"NaN\"";
 	}
 	uint64_t bits;
@@ -425,6 +427,9 @@ int ejson_unwrap(const struct ejson_wrapper *w, struct slice object, struct json
 		}
 	}
 	const char *expected = w->unwrap(&members);
+	if (out->failed) {
+		return buf_check(out, err);
+	}
 	if (expected != NULL) {
 		return err_set(
 			err, EINVAL, EJSON_AT "%s takes %s", EJSON_AT_ARGS(pos), w->name, expected);
