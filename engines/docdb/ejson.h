@@ -23,7 +23,7 @@ int ejson_parse(struct slice text, struct slice like, struct buf *out, struct er
 int ejson_parse_value(struct slice text, uint8_t *type, struct buf *out, struct err *err);
 
 /* A sequence of documents in any of the forms that files have: one an array's element,
- * one a line, one after the other with white space between. Push: bytes in, documents out, each
+ * one a line, one after the other. Push: bytes in, documents out, each
  * freed after fn. `line` is the one on which it began. A document that cannot be is told to
  * `bad`, which goes on with 0, stops with an error; text that is no JSON stops. */
 struct ejson_stream;
