@@ -6,16 +6,32 @@
 ROUNDS=${CRASH_ROUNDS:-50}
 TEST_TIMEOUT=$((120 + ROUNDS * 20))
 
+# Each of the four has had some more answers than when this was true last.
+writers_went_on() {
+	local w n
+	for w in 0 1 2 3; do
+		n=$(grep -c '^ack' "$WORK/crashlog.$w") || return 1
+		[ "$n" -ge $((${ANSWERS[w]:-0} + 5)) ] || return 1
+	done
+	for w in 0 1 2 3; do
+		ANSWERS[w]=$(grep -c '^ack' "$WORK/crashlog.$w")
+	done
+}
+
 test_kill_9_under_four_writers_loses_nothing_acknowledged() {
-	local round acknowledged=0
+	local round acknowledged=0 ANSWERS=()
 	cd "$WORK"
 	for ((round = 1; round <= ROUNDS; round++)); do
 		mkdir -p "$D"
 		py crash-writers "$D" "$WORK/crashlog" 4 >"$WORK/writers" 2>&1 &
 		local writers=$!
-		sleep "0.$((RANDOM % 6 + 3))"
-		kill_daemon
+		wait_for 60 writers_went_on
+		sleep "0.$((RANDOM % 6))"
+		kill -9 "$(daemon_pid)"
+		# Unmounted first, their paths would be those of another directory.
 		wait "$writers" || true
+		wait_for 10 no_daemon
+		is_mounted && unmount -l
 		start_mount
 		mkdir -p "$D"
 		acknowledged=$(py crash-check "$D" "$WORK/crashlog" 4)

@@ -20,12 +20,14 @@ setup() {
 tty_start() {
 	need tmux
 	TTY=$WORK/tty.$RANDOM$RANDOM
-	tmux -S "$WORK/tty.sock" -f /dev/null new-session -d -x 100 -y 30 -c "$WORK" \
+	# Of its own: a server that was told to go may take a moment.
+	SOCKET=$TTY.sock
+	tmux -S "$SOCKET" -f /dev/null new-session -d -x 100 -y 30 -c "$WORK" \
 		"cd '$1' && $2; echo \$? >'$TTY'"
 }
 
 screen() {
-	tmux -S "$WORK/tty.sock" capture-pane -p
+	tmux -S "$SOCKET" capture-pane -p
 }
 
 screen_has() {
@@ -37,7 +39,7 @@ tty_wait() {
 }
 
 keys() {
-	tmux -S "$WORK/tty.sock" send-keys "$@"
+	tmux -S "$SOCKET" send-keys "$@"
 }
 
 # What was typed must have been taken before the next thing is waited for.
@@ -48,14 +50,17 @@ typed() {
 tty_end() {
 	if ! wait_for 20 test -s "$TTY"; then
 		screen
-		tmux -S "$WORK/tty.sock" kill-server
+		tmux -S "$SOCKET" kill-server
 		return 1
 	fi
 	check_eq "exit status" "${1:-0}" "$(cat "$TTY")"
 }
 
 tty_quit() {
-	tmux -S "$WORK/tty.sock" kill-server 2>/dev/null || true
+	local socket
+	for socket in "$WORK"/tty.*.sock; do
+		tmux -S "$socket" kill-server 2>/dev/null || true
+	done
 }
 
 # ------------------------------------------------------------------ the comparison
@@ -347,7 +352,7 @@ test_two_vims_notice_each_other() {
 	typed ':%s/"John"/"Changed"/'
 	keys Enter
 	wait_for 10 test -e "$USERS/.$NAME.swp"
-	tmux -S "$WORK/tty.sock" split-window -c "$WORK" "cd '$USERS' && vim $NAME"
+	tmux -S "$SOCKET" split-window -c "$WORK" "cd '$USERS' && vim $NAME"
 	tty_wait 'E325|ATTENTION|swap file'
 	tty_quit
 }
@@ -373,6 +378,10 @@ unchanged() {
 	check_has .errors "$(tail -1 "$USERS/.errors")" "$NAME EINVAL: .*line"
 }
 
+ended_or_answered() {
+	[ -s "$TTY" ] || { screen_has 'y/n' && typed y; }
+}
+
 refused_by_vi() {
 	fresh
 	tty_start "$USERS" "$1 $NAME"
@@ -392,8 +401,7 @@ refused_by_vi() {
 	typed ':wq!'
 	keys Enter
 	# vim took its backup back, so the file looks new to it: it may ask.
-	sleep 0.5
-	typed y 2>/dev/null || true
+	wait_for 20 ended_or_answered
 	tty_end 0
 	check_eq age 31 "$(jq .Age "$USERS/$NAME")"
 }

@@ -21,17 +21,17 @@ value_is() {
 
 test_a_delayed_replica_shows_the_older_rows_and_its_lag() {
 	shop lagging
-	control "$R/lagging" 'create-replica r1 delay=5s region=west'
-	local r=$R/lagging/.replicas/r1
-	wait_for 10 value_is "$r/T/1.json" 1
-	sleep 5
+	control "$R/lagging" 'create-replica late delay=1h region=west'
+	control "$R/lagging" 'create-replica soon delay=3s'
+	local late=$R/lagging/.replicas/late soon=$R/lagging/.replicas/soon
+	wait_for 20 value_is "$late/T/1.json" 1
+	wait_for 20 value_is "$soon/T/1.json" 1
 	put "$R/lagging/T/1.json" '{"n": 2}'
-	sleep 1
-	check_eq older 1 "$(jq .n "$r/T/1.json")"
-	check_eq lag true "$(jq '.ReplicaLag > 0 and .LagCommits > 0 and .LagBytes > 0' "$r/.status")"
-	check_eq region '"west"' "$(jq .Region "$r/.status")"
-	wait_for 10 value_is "$r/T/1.json" 2
-	wait_for 5 eval "[ \"\$(jq .LagCommits $r/.status)\" = 0 ]"
+	wait_for 30 value_is "$soon/T/1.json" 2
+	wait_for 20 eval "[ \"\$(jq .LagCommits $soon/.status)\" = 0 ]"
+	check_eq older 1 "$(jq .n "$late/T/1.json")"
+	check_eq lag true "$(jq '.ReplicaLag > 0 and .LagCommits > 0 and .LagBytes > 0' "$late/.status")"
+	check_eq region '"west"' "$(jq .Region "$late/.status")"
 }
 
 test_a_replica_takes_no_writes() {

@@ -73,12 +73,12 @@ test_scratch_survives_a_remount() {
 
 test_scratch_survives_kill_9() {
 	put a.json '{"n": 1}'
-	put .a.json.swp 'half a thought'
+	put .a.json.swp 'a thought of half a second'
 	cd "$WORK"
-	sleep 1
+	wait_for 30 grep -rqF 'a thought of half a second' "$SITE/side"
 	kill_daemon
 	start_mount
-	check_eq text 'half a thought' "$(cat "$D/.a.json.swp")"
+	check_eq text 'a thought of half a second' "$(cat "$D/.a.json.swp")"
 	check_eq item 1 "$(jq .n "$D/a.json")"
 }
 
@@ -220,10 +220,9 @@ test_vim_recovers_from_its_swap_file() {
 	{
 		echo '%s/old-value/recovered/'
 		echo preserve
-		sleep 3
+		sleep 60
 	} | vim -es -c 'set shortmess+=A' a.json &
-	wait_for 10 test -e .a.json.swp
-	sleep 1
+	wait_for 30 grep -qF recovered .a.json.swp
 	kill -9 $!
 	wait_for 5 test -e .a.json.swp
 	cd "$WORK"

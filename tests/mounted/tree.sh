@@ -97,11 +97,12 @@ test_events_tell_start_and_end_of_commands() {
 }
 
 test_tail_f_follows_events() {
-	timeout 20 tail -n 0 -f "$T/.events" >"$WORK/tail" &
+	control "$T" 'backup before-tail'
+	timeout 60 tail -n 1 -f "$T/.events" >"$WORK/tail" &
 	local pid=$!
-	sleep 1
+	wait_for 20 grep -q before-tail "$WORK/tail"
 	control "$T" 'backup for-tail'
-	wait_for 10 grep -q for-tail "$WORK/tail"
+	wait_for 20 grep -q for-tail "$WORK/tail"
 	kill "$pid"
 }
 
