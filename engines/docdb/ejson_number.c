@@ -1,6 +1,5 @@
-/* Numbers as text. The usual ones, of up to 15 digits and a small exponent, go by integers and
- * one multiplication or division by an exact power of ten, which rounds once and
- * therefore right; the others by the C library. */
+/* Numbers as text, in both directions by integers where these are exact, which is for
+ * nearly all; the others by the C library. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,27 +34,90 @@ unsigned ejson_int64_text(int64_t n, char out[EJSON_SCALAR_MAX])
 	return n < 0 ? 1 + uint64_text(0 - (uint64_t)n, out + 1) : uint64_text((uint64_t)n, out);
 }
 
-/* n >= 0 as `decimals` places after the point, when 15 digits say it exactly. 0: they do not. */
-static unsigned fixed_text(double n, unsigned decimals, char *out)
+/* ---- doubles that are written without exponent, exactly ----
+ *
+ * A double is m * 2^e, and times 10^k it is m * 5^k * 2^(e+k): for those from 1e-4 to 1e15 all of
+ * that fits into 128 bits. So the nearest number of k decimals and its distance are exact, and it
+ * reads back as the double if the distance is less than half the way to the next. */
+
+__extension__ typedef unsigned __int128 wide;
+
+#define FIXED_MIN 1e-4
+#define FIXED_END 1e15
+
+static const uint64_t fives[] = {1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625,
+	48828125, 244140625, 1220703125, UINT64_C(6103515625), UINT64_C(30517578125),
+	UINT64_C(152587890625), UINT64_C(762939453125), UINT64_C(3814697265625),
+	UINT64_C(19073486328125), UINT64_C(95367431640625)};
+static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+	1000000000, UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000),
+	UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
+	UINT64_C(10000000000000000), UINT64_C(100000000000000000), UINT64_C(1000000000000000000),
+	UINT64_C(10000000000000000000)};
+
+/* The double's nearest number of k decimals, without its point; 0 when it reads back as another. */
+static uint64_t nearest(uint64_t m, int e, unsigned k)
 {
-	double scaled = n * powers[decimals];
-	if (!(scaled < 1e15)) {
-		return 0;
+	unsigned shift = (unsigned)(-e - (int)k);
+	wide exact = (wide)m * fives[k];
+	wide found = (exact + ((wide)1 << (shift - 1))) >> shift;
+	wide back = found << shift;
+	wide distance = back > exact ? back - exact : exact - back;
+	/* Below a power of two the next double is half as far. */
+	unsigned part = m == UINT64_C(1) << 52 && back < exact ? 4 : 2;
+	bool even = (m & 1) == 0;
+	bool same = distance * part < fives[k] || (even && distance * part == fives[k]);
+	return same ? (uint64_t)found : 0;
+}
+
+/* How many places before the point; of a fraction, less one for each 0 behind it. */
+static int whole_places(double n)
+{
+	static const double parts[] = {1e0, 1e-1, 1e-2, 1e-3, 1e-4};
+	int places = 0;
+	while (n >= powers[places]) {
+		places++;
 	}
-	uint64_t whole = (uint64_t)(scaled + 0.5);
-	if ((double)whole / powers[decimals] != n) {
-		return 0;
+	while (places <= 0 && n < parts[1 - places]) {
+		places--;
 	}
-	unsigned places = decimals > 0 ? decimals : 1;
-	uint64_t unit = (uint64_t)powers[decimals];
-	unsigned k = uint64_text(whole / unit, out);
-	out[k++] = '.';
-	uint64_t rest = whole % unit;
-	for (unsigned i = places; i > 0; i--) {
-		out[k + i - 1] = (char)('0' + rest % 10);
+	return places;
+}
+
+/* k decimals, without the zeros at their end, but at least one. */
+static unsigned decimals_text(uint64_t digits, unsigned k, char *out)
+{
+	while (k > 1 && digits % 10 == 0) {
+		digits /= 10;
+		k--;
+	}
+	if (k == 0) {
+		digits *= 10;
+		k = 1;
+	}
+	uint64_t unit = k < sizeof(tens) / sizeof(tens[0]) ? tens[k] : UINT64_MAX;
+	unsigned n = uint64_text(digits / unit, out);
+	uint64_t rest = digits % unit;
+	out[n++] = '.';
+	for (unsigned i = k; i > 0; i--) {
+		out[n + i - 1] = (char)('0' + rest % 10);
 		rest /= 10;
 	}
-	return k + places;
+	return n + k;
+}
+
+/* FIXED_MIN <= n < FIXED_END: 15 digits are enough for what people write, 17 for all. */
+static unsigned fixed_text(double n, char *out)
+{
+	int e;
+	uint64_t m = (uint64_t)ldexp(frexp(n, &e), 53);
+	int places = whole_places(n);
+	uint64_t digits = 0;
+	unsigned k = (unsigned)(15 - places);
+	for (; digits == 0; k++) {
+		digits = nearest(m, e - 53, k);
+	}
+	return decimals_text(digits, k - 1, out);
 }
 
 /* Digits and exponent of "d.ddde-xx": the fewest digits that read back the same. */
@@ -115,11 +177,11 @@ unsigned ejson_double_text(double n, char out[EJSON_SCALAR_MAX])
 	unsigned sign = signbit(n) ? 1 : 0;
 	out[0] = '-';
 	n = fabs(n);
-	for (unsigned decimals = 0; decimals <= 6 && (n >= 1e-4 || n == 0); decimals++) {
-		unsigned k = fixed_text(n, decimals, out + sign);
-		if (k > 0) {
-			return sign + k;
-		}
+	if (n == 0) {
+		return sign + decimals_text(0, 0, out + sign);
+	}
+	if (n >= FIXED_MIN && n < FIXED_END) {
+		return sign + fixed_text(n, out + sign);
 	}
 	return sign + digits_text(n, out + sign);
 }
@@ -217,6 +279,8 @@ static int library_parse(struct slice text, double *out)
 	return copy.failed ? -ENOMEM : isfinite(*out) ? 0 : -EINVAL;
 }
 
+/* Up to 15 digits are exact as a double, and so are these powers of ten: one multiplication or
+ * division of them rounds once, and therefore right. */
 int ejson_double_parse(struct slice text, double *out)
 {
 	struct scanned s;
