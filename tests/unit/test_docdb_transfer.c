@@ -55,6 +55,19 @@ static void load_ok(const char *collection, const char *mode, const char *format
 	docs_ok(&d, load(collection, mode, format, text, &report));
 }
 
+/* All of it, which is as long as was told when it was opened. */
+static void take_export(struct docdb_export *x, uint64_t size, struct buf *out)
+{
+	size_t start = out->n;
+	size_t before;
+	do {
+		before = out->n;
+		docs_ok(&d, docdb_export_next(x, out, &d.err));
+	} while (out->n > before);
+	docdb_export_free(x);
+	ck_assert_uint_eq(out->n - start, size);
+}
+
 static int dump(const char *collection, const char *format, struct buf *out)
 {
 	struct docdb_export *x;
@@ -64,14 +77,7 @@ static int dump(const char *collection, const char *format, struct buf *out)
 	if (rc < 0) {
 		return rc;
 	}
-	size_t before;
-	size_t start = out->n;
-	do {
-		before = out->n;
-		docs_ok(&d, docdb_export_next(x, out, &d.err));
-	} while (out->n > before);
-	docdb_export_free(x);
-	ck_assert_uint_eq(out->n - start, size);
+	take_export(x, size, out);
 	return 0;
 }
 
@@ -386,6 +392,63 @@ START_TEST(update_changes_all_that_match)
 }
 END_TEST
 
+/* ---- queries ---- */
+
+static int query(const char *collection, const char *text, unsigned form, struct buf *out)
+{
+	struct docdb_export *x;
+	uint64_t size;
+	d.err = (struct err){0};
+	int rc = docdb_query_open(
+		d.source, slice_of(collection), slice_of(text), form, d.dir, &x, &size, &d.err);
+	if (rc == 0) {
+		take_export(x, size, out);
+	}
+	return rc;
+}
+
+static void check_query(
+	const char *collection, const char *text, unsigned form, const char *expected)
+{
+	CLEANUP(buf_free) struct buf out = BUF_INIT;
+	docs_ok(&d, query(collection, text, form, &out));
+	ck_assert_str_eq(buf_cstr(&out), expected);
+}
+
+START_TEST(a_query_gives_an_array_or_lines)
+{
+	static const char find[] = "{\"filter\": {\"a\": {\"$gte\": 2}}, \"sort\": {\"a\": -1}}";
+	load_ok("c", "append", "jsonl",
+		"{\"_id\":1,\"a\":1}\n{\"_id\":2,\"a\":2}\n{\"_id\":3,\"a\":3}");
+	check_query("c", find, 0, "[\n{\"_id\":3,\"a\":3},\n{\"_id\":2,\"a\":2}\n]\n");
+	check_query("c", find, 1, "{\"_id\":3,\"a\":3}\n{\"_id\":2,\"a\":2}\n");
+	check_query("c", "{\"filter\": {\"a\": 9}}", 0, "[]\n");
+	check_query("c", "{\"filter\": {\"a\": 9}}", 1, "");
+	check_query("c", "{\"count\": \"c\", \"query\": {}}", 1, "{\"n\":3}\n");
+}
+END_TEST
+
+START_TEST(a_query_is_explained)
+{
+	CLEANUP(buf_free) struct buf out = BUF_INIT;
+	load_ok("c", "append", "jsonl", "{\"_id\":1,\"a\":1}\n");
+	docs_ok(&d, query("c", "{\"filter\": {\"_id\": 1}}", 2, &out));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "IXSCAN"));
+	ck_assert_int_eq(out.p[out.n - 1], '\n');
+}
+END_TEST
+
+START_TEST(a_query_that_is_none_is_refused)
+{
+	CLEANUP(buf_free) struct buf out = BUF_INIT;
+	ck_assert_int_eq(query("c", "", 0, &out), -EINVAL);
+	ck_assert_int_eq(query("c", "{\"filter\":", 0, &out), -EINVAL);
+	ck_assert_int_eq(query("c", "{\"filter\": {\"$foo\": 1}}", 0, &out), -EINVAL);
+	ck_assert_int_eq(query("c", "7", 0, &out), -EINVAL);
+	ck_assert_uint_eq(out.n, 0);
+}
+END_TEST
+
 /* ---- data that others made ---- */
 
 /* Lines of canonical text, sorted. */
@@ -510,6 +573,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, an_import_that_is_dropped_changes_nothing);
 	tcase_add_test(tc, new_tells_the_file_it_made);
 	tcase_add_test(tc, update_changes_all_that_match);
+	tcase_add_test(tc, a_query_gives_an_array_or_lines);
+	tcase_add_test(tc, a_query_is_explained);
+	tcase_add_test(tc, a_query_that_is_none_is_refused);
 	tcase_add_test(tc, sample_data_exports_equal_to_its_import);
 	suite_add_tcase(s, tc);
 	return s;
