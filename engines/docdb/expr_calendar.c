@@ -44,7 +44,7 @@ struct calendar_parts calendar_split(int64_t ms)
 {
 	struct calendar_parts p;
 	int64_t days = calendar_floor_div(ms, DAY_MS);
-	int64_t rest = ms - days * DAY_MS;
+	int64_t rest = ms % DAY_MS < 0 ? ms % DAY_MS + DAY_MS : ms % DAY_MS;
 
 	split_days(days, &p.year, &p.month, &p.day);
 	p.hour = (int)(rest / HOUR_MS);

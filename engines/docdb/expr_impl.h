@@ -8,7 +8,7 @@
 /* What one value may be long while an expression is evaluated, and all that one evaluation
  * makes: a $reduce could double a string for ever. */
 #define EXPR_BYTES_MAX	 ((size_t)64 * 1024 * 1024)
-#define EXPR_MEMORY_MAX	 ((size_t)512 * 1024 * 1024)
+#define EXPR_MEMORY_MAX	 ((size_t)256 * 1024 * 1024)
 #define EXPR_OPTIONS_MAX 8 /* members that an operator like $dateToString knows */
 
 struct expr_run {

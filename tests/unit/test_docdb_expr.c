@@ -119,13 +119,16 @@ END_TEST
 START_TEST(test_dates_at_the_end_of_time)
 {
 	struct err err = {0};
-	static const char *const forms[] = {"{\"$year\": {\"date\": %s, \"timezone\": \"+14:00\"}}",
+	static const char *const forms[] = {
+		"{\"$year\": {\"date\": %s, \"timezone\": \"+14:00\"}}",
 		"{\"$dateTrunc\": {\"date\": %s, \"unit\": \"month\", \"binSize\": 1000000}}",
 		"{\"$dateAdd\": {\"startDate\": %s, \"unit\": \"year\", \"amount\": 1000000}}",
-		"{\"$dateDiff\": {\"startDate\": %s, \"endDate\": {\"$date\": 0}, \"unit\": "
-		"\"millisecond\"}}",
+		"{\"$dateDiff\": {\"startDate\": %s, \"endDate\": \"$$NOW\", \"unit\": "
+		"\"second\"}}",
 		"{\"$dateToString\": {\"date\": %s, \"timezone\": \"Europe/Berlin\"}}",
-		"{\"$add\": [%s, 1, 1e300]}", "{\"$isoWeek\": {\"date\": %s}}"};
+		"{\"$add\": [%s, 1, 1e300]}",
+		"{\"$isoWeek\": {\"date\": %s}}",
+	};
 	static const char *const dates[] = {
 		"{\"$date\": {\"$numberLong\": \"9223372036854775807\"}}",
 		"{\"$date\": {\"$numberLong\": \"-9223372036854775808\"}}"};
