@@ -76,16 +76,21 @@ bool expr_as_int32(struct doc_value v, int32_t *out)
 
 int expr_alloc(struct expr_run *run, size_t n, void **out)
 {
-	if (n > EXPR_BYTES_MAX || n > EXPR_MEMORY_MAX - run->made) {
-		return err_set(run->err, EFBIG,
-			"BSONObjectTooLarge: an expression makes a value that is too large; a "
-			"document "
+	*out = NULL;
+	if (n > EXPR_BYTES_MAX || run->made > EXPR_MEMORY_MAX - n) {
+		err_set(run->err, EFBIG,
+			"BSONObjectTooLarge: an expression makes a value that is too large; a document "
 			"has at most %d bytes",
 			DOC_BYTES_MAX);
+		return -EFBIG;
 	}
 	run->made += n;
 	*out = doc_arena_alloc(run->a, n);
-	return *out == NULL ? doc_arena_check(run->a, run->err) : 0;
+	if (*out == NULL) {
+		doc_arena_check(run->a, run->err);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 int expr_bool(struct expr_run *run, bool b, struct doc_value *out)

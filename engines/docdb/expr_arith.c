@@ -10,7 +10,7 @@
 static int shift_date(
 	struct expr_run *run, int64_t date, const struct doc_sum *by, struct doc_value *out)
 {
-	double rounded = round(doc_sum_double(by));
+	double rounded;
 	int64_t whole;
 	int64_t ms;
 

@@ -167,7 +167,7 @@ static int to_integer(struct expr_run *run, struct doc_value v, const char *to, 
 	case BSON_TYPE_DECIMAL128: return decimal_to_integer(run, v, out);
 	case BSON_TYPE_DOUBLE:
 		x = trunc(doc_double(v));
-		if (!(x >= -0x1p63 && x < 0x1p63)) {
+		if (!(x >= -9223372036854775808.0 && x < 9223372036854775808.0)) {
 			return overflow(run);
 		}
 		*out = (int64_t)x;

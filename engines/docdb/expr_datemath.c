@@ -161,7 +161,7 @@ static bool too_far(const struct operands *o, int64_t amount)
 static int shift(const struct doc_expr *e, struct expr_run *run, int sign, struct doc_value *out)
 {
 	struct operands o;
-	struct doc_value v;
+	struct doc_value v = DOC_MISSING;
 	int64_t amount = 0;
 	bool is;
 	int r = read_operands(e, run, &o, &is, out);
