@@ -178,7 +178,7 @@ static int to_integer(struct expr_run *run, struct doc_value v, const char *to, 
 
 static int to_int(struct expr_run *run, struct doc_value v, struct doc_value *out)
 {
-	int64_t n;
+	int64_t n = 0;
 	int r = to_integer(run, v, "int", &n);
 
 	if (r == 0 && (n < INT32_MIN || n > INT32_MAX)) {
@@ -189,7 +189,7 @@ static int to_int(struct expr_run *run, struct doc_value v, struct doc_value *ou
 
 static int to_long(struct expr_run *run, struct doc_value v, struct doc_value *out)
 {
-	int64_t n;
+	int64_t n = 0;
 	int r = v.type == BSON_TYPE_DATE_TIME ? 0 : to_integer(run, v, "long", &n);
 
 	if (v.type == BSON_TYPE_DATE_TIME) {
