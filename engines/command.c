@@ -189,20 +189,41 @@ static const struct engine_command *find_command(
 
 /* ---- entry ---- */
 
+/* The view that is written to which `e` is, or is a view of. */
+static const struct engine *home_of(const struct engine *e)
+{
+	while (e->parent != NULL && e->kind != ENGINE_VIEW_CLUSTER) {
+		e = e->parent;
+	}
+	return e->parent != NULL ? e : NULL;
+}
+
+static void tell_event(struct engine *e, const struct epath *path, const char *text)
+{
+	const struct engine *home = home_of(e);
+	if (home != NULL && e->host.event_in != NULL) {
+		struct engine_view_at at = {.kind = home->kind,
+			.depth = home->view_depth,
+			.name = buf_slice(&home->view_key)};
+		e->host.event_in(e->host.arg, e->ops->service, &at, path, text);
+	} else if (e->host.event != NULL) {
+		e->host.event(e->host.arg, e->ops->service, path, text);
+	}
+}
+
 void engine_event(struct engine *e, const struct epath *path, const char *text)
 {
-	if (e->host.event == NULL) {
+	if (e->parent == NULL || e->kind == ENGINE_VIEW_CLUSTER) {
+		tell_event(e, path, text);
 		return;
 	}
-	if (e->parent == NULL) {
-		e->host.event(e->host.arg, e->ops->service, path, text);
-		return;
-	}
-	/* A view has no `.events` of its own; its line says where it happened. */
-	static const char *const kinds[] = {"snapshot", "replica", "time"};
+	/* What only follows has no `.events` of its own; its line says where it happened. */
+	static const char *const kinds[] = {[ENGINE_VIEW_SNAPSHOT] = "snapshot",
+		[ENGINE_VIEW_REPLICA] = "replica",
+		[ENGINE_VIEW_TIME] = "time"};
 	CLEANUP(buf_free) struct buf line = BUF_INIT;
 	buf_printf(&line, "%s %s: %s", kinds[e->kind], e->view_name, text);
-	e->host.event(e->host.arg, e->ops->service, path, buf_cstr(&line));
+	tell_event(e, path, buf_cstr(&line));
 }
 
 static int run_words(struct engine *e, const struct epath *path, struct words *w, struct buf *out,

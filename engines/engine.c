@@ -66,6 +66,7 @@ static struct engine *engine_destroy(struct engine *e)
 		free(e->counters);
 	}
 	free(e->view_name);
+	buf_free(&e->view_key);
 	free(e);
 	return parent;
 }
@@ -275,8 +276,7 @@ void engine_write_many(struct engine *e, struct engine_put *const *puts, unsigne
 	e->ops->write_many(e->ctx, puts, n);
 	for (unsigned i = 0; i < n; i++) {
 		const struct engine_put *p = puts[i];
-		assert(p->result != 0 ||
-			(info_is_whole(&p->info) && p->info.kind == ENGINE_FILE));
+		assert(p->result != 0 || (info_is_whole(&p->info) && p->info.kind == ENGINE_FILE));
 		probe_end(&probes[i], p->result, &p->err);
 	}
 }

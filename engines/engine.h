@@ -178,6 +178,14 @@ enum engine_view_kind {
 	ENGINE_VIEW_CLUSTER, /* another store of the service's, beside: written to like this one */
 };
 
+/* Which view a path is in: it hangs below the directory that the first `depth` keys of
+ * the path name. */
+struct engine_view_at {
+	enum engine_view_kind kind;
+	unsigned depth;
+	struct slice name;
+};
+
 /* ------------------------------------------------------------------ the daemon */
 
 struct engine_host {
@@ -188,6 +196,12 @@ struct engine_host {
 	void (*changed)(void *arg, const char *service, const struct epath *path);
 	/* Adds a line to `.events` of that directory. The wrapper does this for commands. */
 	void (*event)(void *arg, const char *service, const struct epath *path, const char *text);
+	/* The same in a view that is written to. May be NULL. An engine that does not tell
+	 * says that the view's root `moves` (engine_info): then nothing of it is cached. */
+	void (*changed_in)(void *arg, const char *service, const struct engine_view_at *view,
+		const struct epath *path);
+	void (*event_in)(void *arg, const char *service, const struct engine_view_at *view,
+		const struct epath *path, const char *text);
 	void *arg;
 };
 
@@ -311,8 +325,9 @@ struct engine_ops {
 	const struct engine_command *commands;
 
 	/* Views below the directory at path. list: names behind `after`, in byte
-	 * order. open: an instance of the same ops, read-only unless the view is not.
-	 * create, remove: what mkdir and rmdir do. ENOENT EEXIST EBUSY EINVAL. Default: ENOTSUP. */
+	 * order. open: an instance of the same ops, read-only unless the view is not; when
+	 * the view is gone later, stat of its root says ENOENT. create, remove: what mkdir
+	 * and rmdir do. ENOENT EEXIST EBUSY ENOTEMPTY EINVAL. Default: ENOTSUP. */
 	int (*view_list)(void *ctx, const struct epath *path, enum engine_view_kind kind,
 		const struct slice *after, engine_emit *emit, void *arg, struct err *err);
 	int (*view_open)(void *ctx, const struct epath *path, enum engine_view_kind kind,

@@ -69,6 +69,8 @@ struct engine {
 	enum engine_view_kind kind;
 	bool fixed;	 /* its root says ENGINE_IS_FIXED */
 	char *view_name; /* escaped for people */
+	struct buf view_key;
+	unsigned view_depth; /* of the directory it hangs below */
 
 	/* Commands under way, see job.c. */
 	pthread_mutex_t jobs_lock;

@@ -48,17 +48,21 @@ static struct engine *wrap_view(struct engine *parent, const struct epath *path,
 	}
 	name_escape(name, &escaped);
 	v->view_name = strdup(buf_cstr(&escaped));
-	if (v->view_name == NULL) {
+	buf_append_slice(&v->view_key, name);
+	if (v->view_name == NULL || v->view_key.failed) {
+		free(v->view_name);
+		buf_free(&v->view_key);
 		free(v);
 		return NULL;
 	}
+	v->view_depth = path->depth;
 	v->ops = parent->ops;
 	v->ctx = ctx;
 	atomic_init(&v->refs, 1);
 	/* What a replica accepts is the engine's to say: regions of a global table
 	 * are written to, a replica takes only commands. */
-	v->read_only = parent->read_only ||
-		       (kind != ENGINE_VIEW_REPLICA && kind != ENGINE_VIEW_CLUSTER);
+	v->read_only =
+		parent->read_only || (kind != ENGINE_VIEW_REPLICA && kind != ENGINE_VIEW_CLUSTER);
 	v->host = parent->host;
 	v->counters = parent->counters;
 	v->parent = engine_ref(parent);

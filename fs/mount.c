@@ -17,27 +17,50 @@
 #include "engines/common/suggest.h"
 #include "fs/mount_impl.h"
 #include "fs/ops.h"
+#include "fs/reserved.h"
 
 #define SETTINGS_MAX 16 /* options of one service that hold no name */
 
 /* ---- what engines ask ---- */
 
+/* What is told of: a path of a service, in one of its views or (NULL) in its tree. */
+struct told {
+	const char *service;
+	const struct engine_view_at *view;
+	const struct epath *path;
+	struct engine *engine; /* that knows it */
+};
+
 /* The directory of a path of keys, as the tree shows it. */
-static void text_of_path(const char *service, const struct epath *path, struct buf *out)
+static void text_of_path(const struct told *t, struct buf *out)
 {
-	buf_printf(out, "/%s", service);
-	for (unsigned i = 0; i < path->depth; i++) {
+	buf_printf(out, "/%s", t->service);
+	for (unsigned i = 0;; i++) {
+		if (t->view != NULL && i == t->view->depth) {
+			buf_printf(out, "/%s/", reserved_views(t->view->kind));
+			name_print(t->view->name, &NAME_RULES_DIR, 0, out);
+		}
+		if (i == t->path->depth) {
+			return;
+		}
 		buf_putc(out, '/');
-		name_print(path->key[i], &NAME_RULES_DIR, 0, out);
+		name_print(t->path->key[i], &NAME_RULES_DIR, 0, out);
 	}
+}
+
+static void host_event_in(void *arg, const char *service, const struct engine_view_at *view,
+	const struct epath *path, const char *text)
+{
+	struct mount *m = arg;
+	CLEANUP(buf_free) struct buf dir = BUF_INIT;
+	struct told t = {.service = service, .view = view, .path = path};
+	text_of_path(&t, &dir);
+	side_event(&m->side, buf_cstr(&dir), text);
 }
 
 static void host_event(void *arg, const char *service, const struct epath *path, const char *text)
 {
-	struct mount *m = arg;
-	CLEANUP(buf_free) struct buf dir = BUF_INIT;
-	text_of_path(service, path, &dir);
-	side_event(&m->side, buf_cstr(&dir), text);
+	host_event_in(arg, service, NULL, path, text);
 }
 
 /* Called under nodes.lock, which notices need too: the nodes are only noted. */
@@ -58,8 +81,10 @@ static void tell_one(struct mount *m, struct node *n)
 	if (dir != NULL) {
 		notify_name(m->notify, dir, buf_cstr(&name));
 	}
-	/* A view may be another one by the same name now. */
-	if (n->owns_engine && dir != NULL && dir->type == NODE_RESERVED) {
+	/* A view may be another one by the same name now. A cluster that is gone says so
+	 * itself (view.c), and who stands in one that is there goes on to be told. */
+	if (n->owns_engine && dir != NULL && dir->type == NODE_RESERVED &&
+		node_row(dir)->view != ENGINE_VIEW_CLUSTER) {
 		node_unlink(&m->nodes, n);
 	}
 	node_unref(&m->nodes, dir);
@@ -75,18 +100,42 @@ static void tell_all(struct mount *m, const struct buf *found)
 	}
 }
 
-/* The node of a directory's path, if the kernel knows it (*exact); else its nearest
- * known directory above. Referenced. */
-static struct node *nearest_node(
-	struct mount *m, const char *service, const struct epath *path, bool *exact)
+/* The child's node in place of the parent's, whose reference goes; NULL: not known. */
+static struct node *step(struct mount *m, struct node *n, const char *name)
 {
-	struct node *n = node_peek(&m->nodes, m->nodes.root, service);
+	struct node *child = n != NULL ? node_peek(&m->nodes, n, name) : NULL;
+	node_unref(&m->nodes, n);
+	return child;
+}
+
+static struct node *step_into_view(
+	struct mount *m, struct node *n, const struct engine_view_at *view)
+{
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	name_print(view->name, &NAME_RULES_DIR, 0, &name);
+	n = step(m, n, reserved_views(view->kind));
+	return step(m, n, buf_cstr(&name));
+}
+
+/* The node of a directory's path, if the kernel knows it (*exact); else its nearest
+ * known directory above, in the same view. Referenced. */
+static struct node *nearest_node(
+	struct mount *m, const struct told *t, const struct epath *path, bool *exact)
+{
+	struct node *n = node_peek(&m->nodes, m->nodes.root, t->service);
 	*exact = true;
-	for (unsigned i = 0; n != NULL && i < path->depth; i++) {
+	for (unsigned i = 0; n != NULL; i++) {
+		bool outside = t->view != NULL && i < t->view->depth;
+		if (t->view != NULL && i == t->view->depth) {
+			n = step_into_view(m, n, t->view);
+		}
+		if (n == NULL || i >= path->depth) {
+			break;
+		}
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		name_print(path->key[i], &NAME_RULES_DIR, 0, &name);
 		struct node *child = node_peek(&m->nodes, n, buf_cstr(&name));
-		if (child == NULL) {
+		if (child == NULL && !outside) {
 			*exact = false;
 			break;
 		}
@@ -121,15 +170,14 @@ static bool is_gone(struct engine *e, const struct epath *dir, const char *name)
 
 /* Scratch files of a container that is gone must not turn up in a later one of
  * the same name. */
-static void drop_gone(struct mount *m, const char *service, const struct epath *path)
+static void drop_gone(struct mount *m, const struct told *t)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf names = BUF_INIT;
-	struct engine *e = service_named(m, service);
-	text_of_path(service, path, &dir);
+	text_of_path(t, &dir);
 	side_list_dirs(&m->side, buf_cstr(&dir), &names);
-	for (size_t i = 0; e != NULL && i < names.n; i += strlen(names.p + i) + 1) {
-		if (is_gone(e, path, names.p + i)) {
+	for (size_t i = 0; i < names.n; i += strlen(names.p + i) + 1) {
+		if (is_gone(t->engine, t->path, names.p + i)) {
 			CLEANUP(buf_free) struct buf child = BUF_INIT;
 			buf_printf(&child, "%s/%s", buf_cstr(&dir), names.p + i);
 			side_drop_dir(&m->side, buf_cstr(&child));
@@ -138,28 +186,25 @@ static void drop_gone(struct mount *m, const char *service, const struct epath *
 }
 
 /* The level of the directory that an item is in; false when `path` is no item's. */
-static bool is_item(
-	struct mount *m, const char *service, const struct epath *path, struct engine_level *level)
+static bool is_item(const struct told *t, struct engine_level *level)
 {
-	struct engine *e = service_named(m, service);
 	struct err ignored = {0};
-	if (e == NULL || path->depth == 0) {
+	if (t->path->depth == 0) {
 		return false;
 	}
-	struct epath up = epath_parent(path);
-	return engine_level(e, &up, level, &ignored) == 0 && level->child == ENGINE_FILE;
+	struct epath up = epath_parent(t->path);
+	return engine_level(t->engine, &up, level, &ignored) == 0 && level->child == ENGINE_FILE;
 }
 
 /* One item changed, came or went. What shows its members is never cached. */
-static void tell_item(struct mount *m, const char *service, const struct epath *path,
-	const struct engine_level *level)
+static void tell_item(struct mount *m, const struct told *t, const struct engine_level *level)
 {
-	struct epath up = epath_parent(path);
+	struct epath up = epath_parent(t->path);
 	bool exact;
-	struct node *dir = nearest_node(m, service, &up, &exact);
+	struct node *dir = nearest_node(m, t, &up, &exact);
 	for (unsigned form = 0; dir != NULL && exact && form < level->n_forms; form++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
-		name_print(path->key[up.depth], &level->names, form, &name);
+		name_print(t->path->key[up.depth], &level->names, form, &name);
 		struct node *n = node_peek(&m->nodes, dir, buf_cstr(&name));
 		if (n != NULL) {
 			tell_one(m, n);
@@ -172,19 +217,17 @@ static void tell_item(struct mount *m, const char *service, const struct epath *
 	node_unref(&m->nodes, dir);
 }
 
-static void tell_changed(struct mount *m, const char *service, const struct epath *path)
+static void tell_known(struct mount *m, const struct told *t)
 {
 	CLEANUP(buf_free) struct buf found = BUF_INIT;
 	struct engine_level level;
 	bool exact;
-	/* What was asked of the engine before must not be told as lasting. */
-	m->nodes.changes++;
-	if (is_item(m, service, path, &level)) {
-		tell_item(m, service, path, &level);
+	if (is_item(t, &level)) {
+		tell_item(m, t, &level);
 		return;
 	}
-	drop_gone(m, service, path);
-	struct node *top = nearest_node(m, service, path, &exact);
+	drop_gone(m, t);
+	struct node *top = nearest_node(m, t, t->path, &exact);
 	if (top == NULL) {
 		return;
 	}
@@ -205,16 +248,46 @@ static void tell_changed(struct mount *m, const char *service, const struct epat
 	node_unref(&m->nodes, top);
 }
 
-static void host_changed(void *arg, const char *service, const struct epath *path)
+/* Of a view that the kernel does not know it keeps nothing. */
+static void tell_changed(struct mount *m, struct told *t)
+{
+	/* What was asked of the engine before must not be told as lasting. */
+	m->nodes.changes++;
+	if (t->view == NULL) {
+		t->engine = service_named(m, t->service);
+		if (t->engine != NULL) {
+			tell_known(m, t);
+		}
+		return;
+	}
+	struct epath root = *t->path;
+	bool exact;
+	root.depth = t->view->depth;
+	struct node *n = nearest_node(m, t, &root, &exact);
+	if (n != NULL && n->owns_engine) {
+		t->engine = n->engine;
+		tell_known(m, t);
+	}
+	node_unref(&m->nodes, n);
+}
+
+static void host_changed_in(
+	void *arg, const char *service, const struct engine_view_at *view, const struct epath *path)
 {
 	struct mount *m = arg;
+	struct told t = {.service = service, .view = view, .path = path};
 	pthread_rwlock_rdlock(&m->telling);
 	/* While engines open nobody has seen anything yet; while they end (and their
 	 * threads with them) nobody is left to tell. */
 	if (m->notify != NULL) {
-		tell_changed(m, service, path);
+		tell_changed(m, &t);
 	}
 	pthread_rwlock_unlock(&m->telling);
+}
+
+static void host_changed(void *arg, const char *service, const struct epath *path)
+{
+	host_changed_in(arg, service, NULL, path);
 }
 
 /* ---- what side files tell ---- */
@@ -311,7 +384,11 @@ static int open_service(struct mount *m, const struct engine_ops *ops, struct er
 		.read_only = service_read_only(m->opts, ops->service),
 		.settings = settings,
 		.n_settings = split_settings(&text, settings, max),
-		.host = {.changed = host_changed, .event = host_event, .arg = m},
+		.host = {.changed = host_changed,
+			.event = host_event,
+			.changed_in = host_changed_in,
+			.event_in = host_event_in,
+			.arg = m},
 	};
 	rc = engine_open(ops, &config, &m->services[m->n_services], err);
 	if (rc < 0) {

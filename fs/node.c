@@ -733,13 +733,20 @@ struct node *node_place(struct nodes *t, struct node *n, struct buf *name)
 	return n->parent;
 }
 
-/* As append_text(), but steps into views are left out. */
+/* Whether it is the root of a view that shows what is written elsewhere. */
+static bool shows_another(const struct node *n)
+{
+	return n->owns_engine && n->parent->type == NODE_RESERVED &&
+	       node_row(n->parent)->view != ENGINE_VIEW_CLUSTER;
+}
+
+/* As append_text(), but steps into such views are left out. */
 static void append_home(struct node *n, struct buf *out)
 {
 	if (n->parent == NULL) {
 		return;
 	}
-	if (n->owns_engine && n->parent->type == NODE_RESERVED) {
+	if (shows_another(n)) {
 		append_home(n->parent->parent, out);
 		return;
 	}

@@ -114,11 +114,13 @@ static int remove_container(struct mount *m, struct node *dir, const char *name,
 	return rc;
 }
 
-/* Saved queries of a container that is gone must not turn up in a later one. */
+/* Saved queries of a container or cluster that is gone must not turn up in a later one. */
 static void drop_side(struct mount *m, struct node *dir, const char *name)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	if (reserved_place_of(dir) == PLACE_DATA) {
+	enum reserved_place place = reserved_place_of(dir);
+	if (place == PLACE_DATA ||
+		(place == PLACE_VIEWS && view_kind(dir) == ENGINE_VIEW_CLUSTER)) {
 		node_text(&m->nodes, dir, &path);
 		buf_printf(&path, "/%s", name);
 		side_drop_dir(&m->side, buf_cstr(&path));

@@ -257,6 +257,15 @@ bool reserved_next(enum reserved_place place, const char *after, const struct re
 	return found;
 }
 
+const char *reserved_views(enum engine_view_kind kind)
+{
+	const struct reserved *r = reserved_table;
+	while (r->name != NULL && (r->inside != PLACE_VIEWS || r->view != kind)) {
+		r++;
+	}
+	return r->name;
+}
+
 bool reserved_known(const char *name)
 {
 	static const char *const more[] = {".ttl", ".index", ".by", ".where", ".order", ".columns",

@@ -69,6 +69,8 @@ bool reserved_next(enum reserved_place place, const char *after, const struct re
 /* The row for a name in a place, if it is there; else NULL. */
 const struct reserved *reserved_find(
 	enum reserved_place place, const char *name, const struct reserved_scope *scope);
+/* What the directory of such views is called. */
+const char *reserved_views(enum engine_view_kind kind);
 /* Whether a NULL-ended list, which may be NULL, holds the name. */
 bool reserved_in_list(const char *const *list, const char *name);
 /* Whether the name is reserved anywhere below a service, there or not. */

@@ -74,7 +74,7 @@ int view_find(
 			.kind = ENGINE_DIR,
 			.engine = f->view,
 			.own_engine = true,
-			.uncached = engine_moves(f->view)};
+			.uncached = engine_moves(f->view) || f->info.moves};
 	}
 	return rc;
 }

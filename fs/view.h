@@ -1,11 +1,14 @@
-/* .snapshots/<name>, .replicas/<name>, .at/<time>: the same tree over another store.
+/* .snapshots/<name>, .replicas/<name>, .at/<time>, .clusters/<name>: the same tree over
+ * another store.
  *
  * A view's root is a node that has an engine of its own, and what is below it uses
  * that. The path of keys goes on from the directory above, so nothing else in fs/
  * knows whether it is in a view. What a snapshot or a time shows never changes and
  * is cached like anything; a replica follows another store by itself, so below it
  * nothing is cached: names and attributes have no timeouts, files are read directly,
- * listings are not kept (node.uncached). */
+ * listings are not kept (node.uncached). A cluster is written to like the tree it hangs
+ * in, and has scratch files, saved queries and events of its own; who changes it another
+ * way tells by changed_in(), or says that it moves, and nothing of it is cached. */
 #ifndef DBMOUNT_FS_VIEW_H
 #define DBMOUNT_FS_VIEW_H
 

@@ -104,6 +104,64 @@ START_TEST(test_a_replica_becomes_a_container)
 }
 END_TEST
 
+/* ---- clusters ---- */
+
+static int make_below(struct engine *view, const struct epath *parent)
+{
+	int r = 0;
+	for (unsigned d = 1; r == 0 && d <= parent->depth; d++) {
+		struct epath p = up_to(parent, d);
+		struct engine_info info;
+		if (engine_stat(view, &p, 0, &info, fresh()) == -ENOENT) {
+			r = engine_mkdir(view, &p, fresh());
+		}
+	}
+	return r;
+}
+
+START_TEST(test_a_cluster_is_written_to_and_apart)
+{
+	GROUND;
+	struct epath p;
+	struct engine *view = NULL;
+	struct engine *again = NULL;
+	struct engine_info info;
+	struct epath first = at("k-0000");
+	if (!find_feature(ENGINE_HAS_CLUSTERS, &p)) {
+		return;
+	}
+	put_items(1);
+	OK(engine_view_create(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), ok_err));
+	FAILS(engine_view_create(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), fresh()),
+		EEXIST);
+	OK(engine_view(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), &view, ok_err));
+	OK(engine_view(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), &again, ok_err));
+	ck_assert(!engine_read_only(view));
+	ck_assert(!engine_fixed(view));
+	ck_assert_int_eq(number_through(view, &first), -1);
+	OK(make_below(view, &ground.parent));
+	OK(engine_write(
+		view, &first, 0, slice_of("{\"n\": 77}"), ENGINE_VERSION_ABSENT, &info, ok_err));
+	ck_assert_int_eq(number_through(again, &first), 77);
+	ck_assert_int_eq(number_at(&first), 0);
+	FAILS(engine_view_remove(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), fresh()),
+		ENOTEMPTY);
+	OK(engine_remove(view, &first, ENGINE_VERSION_ANY, ok_err));
+	OK(engine_rmdir(view, &ground.parent, ok_err));
+	OK(engine_view_remove(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), ok_err));
+	FAILS(engine_stat(view, &p, 0, &info, fresh()), ENOENT);
+	engine_unref(view);
+	engine_unref(again);
+	FAILS(engine_view(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), &view, fresh()),
+		ENOENT);
+	OK(engine_view_create(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), ok_err));
+	ground_reopen(false);
+	OK(engine_view(ground.e, &p, ENGINE_VIEW_CLUSTER, slice_of("c1"), &view, ok_err));
+	OK(engine_stat(view, &p, 0, &info, ok_err));
+	engine_unref(view);
+}
+END_TEST
+
 /* ---- points in time ---- */
 
 START_TEST(test_a_point_in_time_does_not_move)
@@ -368,6 +426,7 @@ TCase *conform_offers(void)
 	tcase_set_timeout(t, 60);
 	ADD(t, test_a_replica_follows_and_takes_no_writes);
 	ADD(t, test_a_replica_becomes_a_container);
+	ADD(t, test_a_cluster_is_written_to_and_apart);
 	ADD(t, test_a_point_in_time_does_not_move);
 	ADD(t, test_a_query);
 	ADD(t, test_a_script_runs_whole_or_not_at_all);

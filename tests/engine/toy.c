@@ -13,6 +13,9 @@ void toy_close(void *ctx)
 {
 	struct toy *t = ctx;
 	struct err ignored = {0};
+	if (--t->refs > 0) {
+		return;
+	}
 	if (t->file != NULL) {
 		toy_save(t, &ignored);
 	}
@@ -24,6 +27,11 @@ void toy_close(void *ctx)
 	free(t->snapshots);
 	buf_free(&t->name);
 	buf_free(&t->feed);
+	for (size_t i = 0; i < t->n_clusters; i++) {
+		toy_close(t->clusters[i]);
+	}
+	free(t->clusters);
+	buf_free(&t->cluster);
 	free(t->file);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -44,6 +52,7 @@ static int toy_open(const struct engine_config *config, void **ctx, struct err *
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	pthread_mutex_init(&t->lock, NULL);
+	atomic_init(&t->refs, 1);
 	t->last_version = 1; /* the root's */
 	t->host = config->host;
 	buf_printf(&file, "%s/toy.data", config->dir);
@@ -109,7 +118,8 @@ static int toy_level(void *ctx, const struct epath *path, struct engine_level *o
 			.child_noun = "box",
 			.child = ENGINE_DIR,
 			.names = NAME_RULES_DIR,
-			.features = features | ENGINE_HAS_MKDIR,
+			.features = features | ENGINE_HAS_MKDIR |
+				    (t->cluster.n == 0 ? ENGINE_HAS_CLUSTERS : 0U),
 			.feed = &feed,
 			.beside_formats = formats};
 		return 0;
@@ -137,8 +147,12 @@ static int toy_stat(void *ctx, const struct epath *path, unsigned form, struct e
 	struct toy_place at;
 	TOY_LOCKED(t);
 	if (path->depth == 0) {
+		if (t->gone) {
+			return toy_not_there(err);
+		}
 		*out = (struct engine_info){
 			.kind = ENGINE_DIR, .version = 1, .size = t->tree.n, .mtime_ns = 0};
+		out->moves = toy_is_untold(t);
 		return 0;
 	}
 	int r = path->depth == 1 ? toy_at_box(t, path, &at, err) : toy_at_item(t, path, &at, err);

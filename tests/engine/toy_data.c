@@ -207,7 +207,7 @@ int toy_at_directory(
 	const struct toy *t, const struct epath *path, struct toy_place *out, struct err *err)
 {
 	if (path->depth == 0) {
-		return 0;
+		return t->gone ? toy_not_there(err) : 0;
 	}
 	if (path->depth == 1) {
 		return toy_at_box(t, path, out, err);
@@ -287,12 +287,8 @@ static void put_tree(FILE *f, const struct toy_tree *t)
 	}
 }
 
-int toy_save(const struct toy *t, struct err *err)
+static void put_toy(FILE *f, const struct toy *t)
 {
-	FILE *f = fopen(t->file, "we");
-	if (f == NULL) {
-		return err_errno(err, "%s", t->file);
-	}
 	put_number(f, t->last_version);
 	put_number(f, (uint64_t)t->last_time);
 	put_number(f, t->feed_start + t->feed.n); /* the lines are not kept */
@@ -302,6 +298,20 @@ int toy_save(const struct toy *t, struct err *err)
 		put_number(f, t->snapshots[i].kind);
 		put_bytes(f, &t->snapshots[i].name);
 		put_tree(f, &t->snapshots[i].tree);
+	}
+}
+
+int toy_save(const struct toy *t, struct err *err)
+{
+	FILE *f = fopen(t->file, "we");
+	if (f == NULL) {
+		return err_errno(err, "%s", t->file);
+	}
+	put_toy(f, t);
+	put_number(f, t->n_clusters);
+	for (size_t i = 0; i < t->n_clusters; i++) {
+		put_bytes(f, &t->clusters[i]->cluster);
+		put_toy(f, t->clusters[i]);
 	}
 	bool failed = ferror(f) != 0;
 	if (fclose(f) != 0 || failed) {
@@ -375,16 +385,34 @@ static bool get_snapshots(FILE *f, struct toy *t)
 	return true;
 }
 
+static bool get_toy(FILE *f, struct toy *t)
+{
+	t->last_version = get_number(f);
+	t->last_time = (int64_t)get_number(f);
+	t->feed_start = get_number(f);
+	return get_tree(f, &t->tree) && get_snapshots(f, t);
+}
+
+static bool get_clusters(FILE *f, struct toy *t)
+{
+	for (size_t n = get_number(f); n > 0; n--) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		get_bytes(f, &name);
+		struct toy *c = toy_add_cluster(t, buf_slice(&name));
+		if (c == NULL || !get_toy(f, c)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 int toy_load(struct toy *t, struct err *err)
 {
 	FILE *f = fopen(t->file, "re");
 	if (f == NULL) {
 		return errno == ENOENT ? 0 : err_errno(err, "%s", t->file);
 	}
-	t->last_version = get_number(f);
-	t->last_time = (int64_t)get_number(f);
-	t->feed_start = get_number(f);
-	bool whole = get_tree(f, &t->tree) && get_snapshots(f, t) && ferror(f) == 0;
+	bool whole = get_toy(f, t) && get_clusters(f, t) && ferror(f) == 0;
 	fclose(f);
 	return whole ? 0 : err_set(err, EIO, "%s cannot be read", t->file);
 }

@@ -3,6 +3,7 @@
 #define DBMOUNT_TESTS_TOY_IMPL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "tests/engine/toy.h"
 #include "tests/engine/toy_draft.h"
@@ -48,6 +49,13 @@ struct toy {
 	struct buf feed; /* from feed_start on */
 	uint64_t feed_start;
 	char *file; /* NULL: a view */
+	/* Other toys beside this one, each written to; of one of these its name. What is
+	 * open on it holds a reference, and finds nothing once it is gone. */
+	struct toy **clusters;
+	size_t n_clusters;
+	struct buf cluster;
+	bool gone;
+	atomic_uint refs;
 	/* Of a replica: whose, and of what name. */
 	struct toy *origin;
 	struct buf name;
@@ -160,6 +168,18 @@ int toy_feed_read(void *ctx, const struct epath *path, uint64_t offset, size_t m
 	struct err *err);
 /* Drops all but the last line. */
 int toy_feed_prune(void *ctx, struct engine_call *call, struct err *err);
+/* toy_clusters.c; the first three are called with the lock held. */
+int toy_clusters_list(
+	struct toy *t, const struct slice *after, engine_emit *emit, void *arg, struct err *err);
+int toy_cluster_open(struct toy *t, struct slice name, void **view, struct err *err);
+int toy_cluster_create(struct toy *t, struct slice name, struct err *err);
+int toy_cluster_remove(struct toy *t, struct slice name, struct err *err);
+/* An empty one at the end of the list; NULL when memory ran out. */
+struct toy *toy_add_cluster(struct toy *t, struct slice name);
+/* One whose name begins with 'u' does not tell what changes in it. */
+bool toy_is_untold(const struct toy *t);
+/* What changed, wherever this toy stands. Called without the lock. */
+void toy_tell(struct toy *t, const struct epath *path);
 /* toy_query.c */
 int toy_query_open(void *ctx, const struct epath *path, struct slice text, unsigned form,
 	void **stream, uint64_t *size, struct err *err);

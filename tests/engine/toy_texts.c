@@ -126,8 +126,8 @@ int toy_text_write(
 	int r = toy_refuse_replica(t, err);
 	if (r == 0 && strcmp(name, ".keys") == 0) {
 		r = write_keys(t, path, text, err);
-		if (r == 0 && t->host.changed != NULL) {
-			t->host.changed(t->host.arg, "toy", path);
+		if (r == 0) {
+			toy_tell(t, path);
 		}
 		return r;
 	}

@@ -67,9 +67,7 @@ static int run_fill(void *ctx, struct engine_call *call, struct err *err)
 			return r;
 		}
 	}
-	if (t->host.changed != NULL) {
-		t->host.changed(t->host.arg, "toy", call->path);
-	}
+	toy_tell(t, call->path);
 	return 0;
 }
 
@@ -91,8 +89,8 @@ static int run_touch(void *ctx, struct engine_call *call, struct err *err)
 			   : r;
 	}
 	struct epath item = epath_child(call->path, key);
-	if (r == 0 && t->host.changed != NULL) {
-		t->host.changed(t->host.arg, "toy", &item);
+	if (r == 0) {
+		toy_tell(t, &item);
 	}
 	return r;
 }
@@ -150,6 +148,9 @@ int toy_view_list(void *ctx, const struct epath *path, enum engine_view_kind kin
 	struct toy *t = ctx;
 	struct toy_place at;
 	TOY_LOCKED(t);
+	if (kind == ENGINE_VIEW_CLUSTER) {
+		return toy_clusters_list(t, after, emit, arg, err);
+	}
 	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -206,6 +207,9 @@ int toy_view_open(void *ctx, const struct epath *path, enum engine_view_kind kin
 	struct toy *t = ctx;
 	struct toy_place at;
 	TOY_LOCKED(t);
+	if (kind == ENGINE_VIEW_CLUSTER) {
+		return toy_cluster_open(t, name, view, err);
+	}
 	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -219,6 +223,7 @@ int toy_view_open(void *ctx, const struct epath *path, enum engine_view_kind kin
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	pthread_mutex_init(&v->lock, NULL);
+	atomic_init(&v->refs, 1);
 	v->host = t->host;
 	if (kind == ENGINE_VIEW_REPLICA) {
 		v->origin = t;
@@ -239,6 +244,9 @@ int toy_view_create(void *ctx, const struct epath *path, enum engine_view_kind k
 	struct toy *t = ctx;
 	struct toy_place at;
 	TOY_LOCKED(t);
+	if (kind == ENGINE_VIEW_CLUSTER) {
+		return toy_cluster_create(t, name, err);
+	}
 	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -267,6 +275,9 @@ int toy_view_remove(void *ctx, const struct epath *path, enum engine_view_kind k
 {
 	struct toy *t = ctx;
 	TOY_LOCKED(t);
+	if (kind == ENGINE_VIEW_CLUSTER) {
+		return toy_cluster_remove(t, name, err);
+	}
 	struct toy_snapshot *s = find_snapshot(t, kind, path->key[0], name);
 	if (s == NULL) {
 		return toy_not_there(err);
@@ -284,6 +295,9 @@ int toy_view_rename(void *ctx, const struct epath *path, enum engine_view_kind k
 	struct toy_place at;
 	size_t i;
 	LOCKED(&t->lock);
+	if (kind != ENGINE_VIEW_REPLICA) {
+		return err_set(err, ENOTSUP, "only a replica can become a box");
+	}
 	int r = toy_at_box(t, path, &at, err);
 	if (r != 0) {
 		return r;
@@ -292,7 +306,7 @@ int toy_view_rename(void *ctx, const struct epath *path, enum engine_view_kind k
 	if (s == NULL) {
 		return toy_not_there(err);
 	}
-	if (kind != ENGINE_VIEW_REPLICA || to->depth != 1) {
+	if (to->depth != 1) {
 		return err_set(err, ENOTSUP, "only a replica can become a box");
 	}
 	if (toy_find_box(&t->tree, to->key[0], &i)) {
@@ -546,8 +560,8 @@ int toy_import_finish(void *sink, struct buf *report, struct err *err)
 		}
 	}
 	struct epath path = {1, {buf_slice(&k->key)}};
-	if (r == 0 && t->host.changed != NULL) {
-		t->host.changed(t->host.arg, "toy", &path);
+	if (r == 0) {
+		toy_tell(t, &path);
 	}
 	sink_free(k);
 	return r;

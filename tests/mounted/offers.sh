@@ -285,6 +285,135 @@ test_vim_edits_a_file_beside_a_directory() {
 	check_json "$B/a.json" '{"n": 6}'
 }
 
+# ------------------------------------------------------------------ clusters
+
+test_clusters_are_made_written_to_and_removed() {
+	local c=$TOY/.clusters
+	mkdir "$c/one" "$c/two"
+	fails mkdir "$c/one"
+	check_eq "listing" "one two" "$(names_in "$c" | xargs)"
+	check_has_not "not listed" "$(names_in "$TOY")" clusters
+	check_has "help" "$(cat "$TOY/.help")" '^ *\.clusters '
+	mkdir "$c/one/box" "$c/two/box"
+	put "$c/one/box/a.json" '{"n": 1}'
+	put "$c/two/box/a.json" '{"n": 2}'
+	check_json "$c/one/box/a.json" '{"n": 1}'
+	check_json "$c/two/box/a.json" '{"n": 2}'
+	fails ls "$TOY/box"
+	fails ls "$c/one/.clusters"
+	check_eq "to another" "OK" "$(mv "$c/one/box/a.json" "$c/two/box/b.json" && echo OK)"
+	check_eq "moved" "a.json b.json" "$(names_in "$c/two/box" | xargs)"
+	check_eq "refused" ENOTSUP "$(py rename "$c/two" "$c/three")"
+	fails rmdir "$c/two"
+	cd "$WORK"
+	remount
+	check_json "$c/two/box/b.json" '{"n": 1}'
+	put "$c/one/box/.x.json.swp" scratch
+	fails rmdir "$c/one/box"
+	rm "$c/one/box/.x.json.swp"
+	rmdir "$c/one/box"
+	rmdir "$c/one"
+	fails ls "$c/one"
+	mkdir "$c/one"
+	check_eq "a new one" "" "$(names_in "$c/one")"
+	rmdir "$c/one"
+	rm "$c/two/box"/*
+	rmdir "$c/two/box" "$c/two"
+}
+
+# in_cluster NAME: a box of its own in a new cluster.
+in_cluster() {
+	C=$TOY/.clusters/$1
+	mkdir "$C" "$C/box"
+	B=$C/box
+	put "$B/a.json" '{"n": 1}'
+}
+
+# What comes another way shows at once, whether the engine tells or nothing is cached.
+changes_show() {
+	in_cluster "$1"
+	put "$B/b.json" '{"n": 2}'
+	cat "$B"/*.json >/dev/null
+	ls -l "$B" >/dev/null
+	control "$B" 'touch a 5555555'
+	check_json "$B/a.json" '{"n": 5555555}'
+	check_eq "size" "$(wc -c <"$B/a.json")" "$(stat -c %s "$B/a.json")"
+	put "$B/.run" $'del b\nset c {}'
+	check_eq "script" "a.json c.json" "$(names_in "$B" | xargs)"
+	fails cat "$B/b.json"
+	put "$B/.keys" '["a", "d"]'
+	check_eq "text" "a.json d.json" "$(names_in "$B" | xargs)"
+	echo '["e", {"n": 7}]' >"$B.jsonl"
+	check_eq "import" "e.json" "$(names_in "$B" | xargs)"
+	put "$B/e.line.json" '{"n": 88888}'
+	check_json "$B/e.json" '{"n": 88888}'
+	put "$B/e.json" '{"n": 9}'
+	check_json "$B/e.line.json" '{"n": 9}'
+	check_eq "the tree itself" "" "$(ls "$TOY" | grep -x box || true)"
+}
+
+test_what_changes_in_a_cluster_shows_at_once() {
+	changes_show told
+	changes_show untold
+}
+
+test_a_cluster_has_names_of_its_own() {
+	in_cluster own
+	mkdir "$TOY/box"
+	put "$TOY/box/.query/q.q" count
+	put "$B/.query/q.q" keys
+	check_eq "its query" a "$(cat "$B/.query/q.txt")"
+	check_eq "the other's" 0 "$(cat "$TOY/box/.query/q.txt")"
+	mkdir "$B/.snapshots/s1" "$B/.replicas/r1"
+	put "$B/a.json" '{"n": 2}'
+	check_json "$B/.snapshots/s1/a.json" '{"n": 1}'
+	check_json "$B/.replicas/r1/a.json" '{"n": 2}'
+	check_eq "EROFS" EROFS "$(py errno write "$B/.snapshots/s1/a.json" '{}')"
+	check_eq "a view's query" a "$(cat "$B/.snapshots/s1/.query/q.txt")"
+	control "$B" count
+	check_has "events" "$(cat "$B/.events")" ' count: done'
+	control "$B/.replicas/r1" count
+	check_has "of a replica" "$(cat "$B/.events")" 'replica r1: count: done'
+	check_has_not "elsewhere" "$(cat "$TOY/box/.events")" 'count'
+	fails cp /etc/hostname "$B/a.json"
+	check_has "errors" "$(errors_of "$B")" '/toy/\.clusters/own/box/a\.json EINVAL'
+	check_eq "kept" 1 "$(ls "$B/.rejected" | wc -l)"
+	check_eq "its feed" "put box a" "$(tail -n 1 "$C/.changes")"
+	check_has "status" "$(cat "$C/.status")" '"boxes": 1'
+	rmdir "$TOY/box"
+	rm -f "$B"/*.json
+	rmdir "$B" "$C"
+	mkdir "$C" "$B"
+	check_eq "nothing of the old one" "" "$(names_in "$B/.query")"
+}
+
+test_editors_work_in_a_cluster() {
+	need vim
+	need sponge
+	local name
+	for name in edit uncached-edit; do
+		in_cluster "$name"
+		cd "$B"
+		timeout 20 vim -es -u NONE -c '%s/1/2/' -c wq a.json </dev/null
+		check_json a.json '{"n": 2}'
+		timeout 20 vim -es -u NONE -c 'set backup writebackup backupcopy=no' -c '%s/2/3/' -c wq a.json </dev/null
+		check_json a.json '{"n": 3}'
+		check_eq "backup" "a.json a.json~" "$(names_in . | xargs)"
+		rm a.json~
+		sed -i 's/3/4/' a.json
+		jq '.n += 1' a.json | sponge a.json
+		echo '{"n": 6}' >new
+		mv new b.json
+		rsync b.json c.json
+		cp c.json d.json
+		check_json a.json '{"n": 5}'
+		check_eq "listing" "a.json b.json c.json d.json" "$(names_in . | xargs)"
+		put .x.json.swp scratch
+		check_eq "scratch" scratch "$(cat .x.json.swp)"
+		cd "$WORK"
+	done
+}
+
 # ------------------------------------------------------------------ texts of directories
 
 test_a_text_of_a_directory_is_what_is_saved_there() {
@@ -397,6 +526,7 @@ test_show_reserved_lists_what_the_level_names() {
 	remount -o show_reserved
 	local names
 	check_has "feed" "$(names_in "$TOY")" '^\.changes$'
+	check_has "clusters" "$(names_in "$TOY")" '^\.clusters$'
 	names=$(names_in "$B" | xargs)
 	remount
 	check_has "scripts" " $names " ' \.new .* \.run '
