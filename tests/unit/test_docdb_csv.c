@@ -10,6 +10,7 @@
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
+#include "tests/unit/stride.h"
 
 static struct doc_arena *arena;
 
@@ -189,7 +190,7 @@ END_TEST
 START_TEST(values_read_back_from_cells)
 {
 	rng_seed(11);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < rounds(20000); i++) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		doc_arena_clear(arena);
 		struct doc_value v = random_id(arena);
@@ -346,7 +347,7 @@ END_TEST
 START_TEST(random_documents_read_back)
 {
 	rng_seed(3);
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; i < rounds(3000); i++) {
 		CLEANUP(buf_free) struct buf csv = BUF_INIT;
 		CLEANUP(buf_free) struct buf raw = BUF_INIT;
 		struct csv_columns *c = csv_columns_new();

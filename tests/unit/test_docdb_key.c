@@ -8,6 +8,7 @@
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
+#include "tests/unit/stride.h"
 
 static struct doc_arena *arena;
 
@@ -93,7 +94,7 @@ static void check_decodes(struct doc_value v, bool descending)
 START_TEST(keys_of_numbers_order_as_the_numbers)
 {
 	rng_seed((unsigned)_i);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < rounds(20000); i++) {
 		doc_arena_clear(arena);
 		struct doc_value a = random_number(arena);
 		check_pair(a, random_number(arena));
@@ -106,7 +107,7 @@ END_TEST
 START_TEST(keys_of_all_types_order_as_the_values)
 {
 	rng_seed((unsigned)_i + 100);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < rounds(20000); i++) {
 		doc_arena_clear(arena);
 		struct doc_value a = random_value(arena, 4);
 		check_pair(a, random_value(arena, 4));
@@ -121,7 +122,7 @@ END_TEST
 START_TEST(a_decimal_stands_behind_the_double_towards_zero)
 {
 	rng_seed(5);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < rounds(20000); i++) {
 		char text[BSON_DECIMAL128_STRING];
 		doc_arena_clear(arena);
 		struct doc_value v = random_number(arena);
@@ -239,7 +240,7 @@ END_TEST
 START_TEST(a_damaged_key_is_refused_or_read_within_its_bytes)
 {
 	rng_seed(7);
-	for (unsigned i = 0; i < 50000; i++) {
+	for (unsigned i = 0; i < rounds(50000); i++) {
 		struct buf key = BUF_INIT;
 		struct doc_value v;
 		bool descending = i % 2;

@@ -8,6 +8,7 @@
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
+#include "tests/unit/stride.h"
 
 static struct doc_arena *arena;
 
@@ -232,7 +233,7 @@ END_TEST
 START_TEST(names_are_one_to_one)
 {
 	rng_seed((unsigned)_i);
-	for (unsigned i = 0; i < 15000; i++) {
+	for (unsigned i = 0; i < rounds(15000); i++) {
 		CLEANUP(buf_free) struct buf x = BUF_INIT;
 		CLEANUP(buf_free) struct buf y = BUF_INIT;
 		doc_arena_clear(arena);
