@@ -181,8 +181,10 @@ START_TEST(test_intervals)
 		}
 		naive_forget();
 	}
-	ck_assert_uint_ge(n_planned, (unsigned)ROUNDS / 10);
-	ck_assert_uint_ge(n_exact, (unsigned)ROUNDS / 200);
+	if (ROUNDS >= 10000) { /* else it is chance */
+		ck_assert_uint_gt(n_planned, (unsigned)ROUNDS / 10);
+		ck_assert_uint_gt(n_exact, (unsigned)ROUNDS / 200);
+	}
 }
 END_TEST
 
@@ -213,7 +215,7 @@ START_TEST(test_implies)
 		}
 		naive_forget();
 	}
-	ck_assert_uint_ge(implied, (unsigned)ROUNDS / 100);
+	ck_assert(implied > (unsigned)ROUNDS / 100 || ROUNDS < 10000);
 }
 END_TEST
 
