@@ -196,7 +196,7 @@ static int read_minutes(struct reading *r)
 	}
 	e = read_in(r, 1, 4, 0, 1440, &n);
 	r->has_zone = true;
-	r->offset = (minus ? -1 : 1) * n * MINUTE_MS;
+	r->offset = (minus ? -MINUTE_MS : MINUTE_MS) * n;
 	return e;
 }
 

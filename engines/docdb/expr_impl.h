@@ -70,6 +70,9 @@ int expr_set_args(struct doc_expr *e, unsigned n, struct err *err);
 /* The options of `e->op` from an object. */
 int expr_parse_options(
 	struct doc_expr *e, struct doc_value spec, const struct doc_var *scope, struct err *err);
+/* Makes e what "$a.b" or "$$x.b" says; `text` is without the first '$' (expr_path.c). */
+int expr_parse_path(
+	struct doc_expr *e, struct slice text, const struct doc_var *scope, struct err *err);
 /* A name that $let and its kin may give a variable. */
 int expr_check_variable(struct slice name, struct err *err);
 bool expr_is_literal(const struct doc_expr *e);
