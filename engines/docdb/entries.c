@@ -246,7 +246,7 @@ static int of_several(const struct docdb_index *x, struct slice document, struct
 	struct err *err)
 {
 	struct several s = {x, out, err};
-	struct field fields[DOCDB_INDEX_PATHS];
+	struct field fields[DOCDB_INDEX_PATHS] = {0};
 
 	for (unsigned i = 0; i < x->n_paths; i++) {
 		fields[i] = (struct field){.v = doc_value_of(document), .rest = x->path[i]};
