@@ -89,7 +89,8 @@ int docdb_touch_row(struct docdb_conn *c, const struct docdb_collection *row, ui
 	struct docdb_touched **out, struct err *err)
 {
 	struct docdb_changed *x = c->changed;
-	struct docdb_touched **more = realloc(x->touched, (x->n_touched + 1) * sizeof(*more));
+	struct docdb_touched **more =
+		realloc(x->touched, (x->n_touched + 1) * sizeof(struct docdb_touched *));
 
 	if (more != NULL) {
 		x->touched = more;

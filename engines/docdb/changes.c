@@ -250,8 +250,8 @@ int docdb_changes_read(struct docdb_conn *c, struct slice collection, uint64_t o
 	struct buf *out, struct err *err)
 {
 	int64_t id = 0;
-	uint64_t start;
-	uint64_t end;
+	uint64_t start = 0;
+	uint64_t end = 0;
 
 	int rc = bounds(c, collection, &id, &start, &end, err);
 	if (rc < 0) {

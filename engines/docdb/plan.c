@@ -8,7 +8,7 @@
 
 #include "engines/docdb/plan.h"
 
-#define COUNT_MIN 1000 /* keys are counted so far in any case */
+#define COUNT_MIN 1000 /* keys are counted so far first, and further if that does not tell */
 /* A filter that leaves less than this part of a collection is worth a sort. */
 #define SORT_PART 8
 
@@ -252,12 +252,19 @@ static struct docdb_plan *best_of(struct candidates *all, bool bound, bool sorte
 	return best;
 }
 
-static int choose(struct docdb_conn *c, struct candidates *all,
-	const struct docdb_collection *collection, bool sort, struct docdb_plan **out,
-	struct err *err)
+static unsigned count_bound(const struct candidates *all)
 {
-	uint64_t part = collection->documents / SORT_PART;
-	uint64_t limit = part > COUNT_MIN ? part : COUNT_MIN;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < all->n; i++) {
+		n += all->at[i].n_bounds > 0;
+	}
+	return n;
+}
+
+static int estimate_all(
+	struct docdb_conn *c, struct candidates *all, uint64_t limit, struct err *err)
+{
 	int rc = 0;
 
 	for (unsigned i = 0; rc == 0 && i < all->n; i++) {
@@ -265,8 +272,38 @@ static int choose(struct docdb_conn *c, struct candidates *all,
 			rc = estimate(c, &all->at[i], limit, err);
 		}
 	}
+	return rc;
+}
+
+/* Counts as far as it is needed to tell the bound ones apart; *few: the best of them leaves little
+ * of the collection. */
+static int compare_bound(struct docdb_conn *c, struct candidates *all, uint64_t part, bool sort,
+	bool *few, struct err *err)
+{
+	uint64_t limit = COUNT_MIN;
+
+	*few = true;
+	if (count_bound(all) == 0 || (count_bound(all) == 1 && !sort)) {
+		return 0;
+	}
+	int rc = estimate_all(c, all, limit, err);
+	if (rc == 0 && part > limit && best_of(all, true, false)->estimate >= limit) {
+		limit = part;
+		rc = estimate_all(c, all, limit, err);
+	}
+	*few = best_of(all, true, false)->estimate < limit;
+	return rc;
+}
+
+static int choose(struct docdb_conn *c, struct candidates *all,
+	const struct docdb_collection *collection, bool sort, struct docdb_plan **out,
+	struct err *err)
+{
+	bool few;
+
+	int rc = compare_bound(c, all, collection->documents / SORT_PART, sort, &few, err);
 	struct docdb_plan *best = best_of(all, true, false);
-	if (sort && (best == NULL || (!best->sorted && best->estimate >= limit))) {
+	if (sort && (best == NULL || (!best->sorted && !few))) {
 		struct docdb_plan *sorted = best_of(all, true, true);
 		sorted = sorted != NULL ? sorted : best_of(all, false, true);
 		best = sorted != NULL ? sorted : best;
