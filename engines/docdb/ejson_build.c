@@ -139,11 +139,38 @@ static bool put_like_decimal(struct ejson_build *b, struct slice text)
 	return true;
 }
 
+/* The digits of a number's text, without its point, exponent and zeros at the end. */
+static size_t digits_of(struct slice text, char out[EJSON_SCALAR_MAX])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < text.n && n < EJSON_SCALAR_MAX && text.p[i] != 'e'; i++) {
+		if (text.p[i] >= '0' && text.p[i] <= '9') {
+			out[n++] = text.p[i];
+		}
+	}
+	while (n > 0 && out[n - 1] == '0') {
+		n--;
+	}
+	return n;
+}
+
+/* Whether the integer is the double's shortest text, filled up with zeros, as jq writes
+ * large doubles: 2549081013601706500 is 2.5490810136017065e+18. */
+static bool is_shortest(struct slice text, double d)
+{
+	char shortest[EJSON_SCALAR_MAX];
+	char a[EJSON_SCALAR_MAX];
+	char b[EJSON_SCALAR_MAX];
+	struct slice own = slice_make(shortest, ejson_double_text(d, shortest));
+	return slice_equal(slice_make(a, digits_of(text, a)), slice_make(b, digits_of(own, b)));
+}
+
 /* An integer where a double stood. "-0" is what jq makes of -0.0. */
 static bool put_like_double(struct ejson_build *b, struct slice text, int64_t n)
 {
 	double d = (double)n;
-	if (d >= 0x1p63 || (int64_t)d != n) {
+	bool exact = d < 9223372036854775808.0 && (int64_t)d == n;
+	if (!exact && !is_shortest(text, d)) {
 		return false;
 	}
 	put_double(b, n == 0 && text.p[0] == '-' ? -0.0 : d);
