@@ -273,8 +273,11 @@ static int step_down(struct node **at, struct slice name, struct err *err)
 {
 	struct node *n = child_named(*at, name);
 	n = n != NULL ? n : add_child(*at, name);
+	if (n == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
 	*at = n;
-	return n != NULL ? 0 : err_set(err, ENOMEM, "out of memory");
+	return 0;
 }
 
 static int step_path(struct node **at, struct slice path, unsigned number, struct err *err)

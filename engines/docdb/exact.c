@@ -127,7 +127,7 @@ static struct doc_value special_value(enum doc_exact_kind kind, struct doc_arena
 
 static struct doc_value double_value(double d, struct doc_arena *a)
 {
-	if (d < -0x1p63 || d >= 0x1p63 || d != floor(d)) {
+	if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0) || d != floor(d)) {
 		return doc_make_double(a, d);
 	}
 	int64_t n = (int64_t)d;

@@ -75,20 +75,21 @@ int docdb_out_run(struct docdb_source *s, docdb_fn *fn, void *arg, struct docdb_
 	const char *tmp_dir, struct docdb_export **result, uint64_t *size, struct err *err)
 {
 	struct docdb_export *x = calloc(1, sizeof(*x));
-	struct spill *text = spill_new(tmp_dir);
-	int rc = x == NULL || text == NULL ? err_set(err, ENOMEM, "out of memory") : 0;
-	out->to = text;
+	if (x == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	x->text = spill_new(tmp_dir);
+	out->to = x->text;
+	int rc = x->text == NULL ? err_set(err, ENOMEM, "out of memory") : 0;
 	rc = rc < 0 ? rc : docdb_read(s, fn, arg, err);
 	rc = rc < 0 ? rc : docdb_out_all(out, err);
 	buf_free(&out->text);
 	if (rc < 0) {
-		spill_free(text);
-		free(x);
+		docdb_export_free(x);
 		return rc;
 	}
-	x->text = text;
 	*result = x;
-	*size = spill_size(text);
+	*size = spill_size(x->text);
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static int note_id(struct run *r, struct slice document, bool stored, struct err
 	doc_end(&noted, start);
 	buf_clear(&r->key);
 	doc_key_append(id, false, &r->key);
-	buf_putc(&r->key, stored);
+	buf_putc(&r->key, stored ? '\1' : '\0');
 	int rc = buf_check(&r->key, err);
 	rc = rc < 0 ? rc : buf_check(&noted, err);
 	return rc < 0 ? rc : doc_sorter_add(r->ids, buf_slice(&r->key), buf_slice(&noted), err);

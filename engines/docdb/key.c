@@ -53,7 +53,8 @@ static void put_text(struct buf *out, struct slice text)
 
 static void put_digits(struct buf *out, const struct doc_exact *x)
 {
-	put_be(out, (uint64_t)(x->exp10 + EXP_BIAS), 2);
+	unsigned exponent = (unsigned)(x->exp10 + EXP_BIAS);
+	put_be(out, exponent, 2);
 	for (unsigned i = 0; i < x->n; i += 2) {
 		int low = i + 1 < x->n ? x->digit[i + 1] : 0;
 		buf_putc(out, (char)(x->digit[i] * 10 + low + 1));
@@ -72,7 +73,7 @@ static void put_number(struct buf *out, struct doc_value v)
 	size_t from = out->n;
 	memcpy(&near, &x.near, sizeof(near));
 	put_be(out, near, 8);
-	buf_putc(out, x.rest);
+	buf_putc(out, x.rest ? '\1' : '\0');
 	if (x.rest) {
 		put_digits(out, &x);
 	}

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/common/name.h"
@@ -81,7 +82,7 @@ static int shortest(double d, char digits[20], int *exp10)
 		}
 	}
 	char *e = strchr(text, 'e');
-	*exp10 = atoi(e + 1);
+	*exp10 = (int)strtol(e + 1, NULL, 10);
 	for (const char *p = text; p < e; p++) {
 		if (is_digit(*p)) {
 			digits[n++] = *p;
@@ -331,7 +332,7 @@ static int parse_any(struct slice name, uint8_t *type, struct buf *out, struct e
 		*type = BSON_TYPE_NULL;
 	} else if (is_word(name)) {
 		*type = BSON_TYPE_BOOL;
-		buf_putc(out, name.p[0] == 't');
+		buf_putc(out, name.p[0] == 't' ? '\1' : '\0');
 	} else if (looks_like_number(name)) {
 		return parse_number(name, type, out, err);
 	} else if (looks_like_json(name)) {
