@@ -1,5 +1,6 @@
 #include "tests/engine/profiles.h"
 
+#include "engines/docdb/docdb.h"
 #include "engines/dynamodb/dynamodb.h"
 #include "engines/rds/rds.h"
 #include "tests/engine/toy.h"
@@ -60,6 +61,12 @@ static const char *const string_keys[] = {"a", "b", "B", "a/b", ".hidden", "..",
 	"\"q\"", "-n", "tab\there", "new\nline", "a.json", "a.ddb", "a.line", "a.ddb.json",
 	"\xc3\xa9t\xc3\xa9", "\xf0\x9f\x98\x80", "~", "%~", "README", NULL};
 
+/* Of types: a number, an ObjectId, a truth value, and strings that would read as such. */
+static const char *const id_keys[] = {"a", "b", "B", "a/b", ".hidden", "..", "%41", "%", "x y", "7",
+	"-7.5", "\"7\"", "507f1f77bcf86cd799439011", "true", "\"true\"", "-n", "tab\there",
+	"new\nline", "a.json", "a.ejson", "\xc3\xa9t\xc3\xa9", "\xf0\x9f\x98\x80", "~", "%~",
+	"README", NULL};
+
 const struct profile profiles[] = {
 	{
 		.name = "dynamodb/sqlite",
@@ -114,6 +121,26 @@ const struct profile profiles[] = {
 		.long_key = 1000,
 		.dir_key = "fresh",
 		.on_sqlite = true,
+	},
+	{
+		.name = "docdb/sqlite",
+		.ops = &docdb_sqlite_ops,
+		.depth = 2,
+		.container = {"things"},
+		.beside = {"others"},
+		.implied = 2,
+		.document = json_document,
+		.invalid = "{\"n\": 1, oops",
+		.unfinished = "{\"n\": 1, ",
+		.other_key = "{\"_id\": \"zzz\", \"n\": 5}",
+		.keys = id_keys,
+		.long_key = 1000,
+		.dir_key = "fresh",
+		.on_sqlite = true,
+		.query = "{\"filter\": {}}\n",
+		.bad_query = "{\"fliter\": {}}\n",
+		.script = "{\"_id\": \"made\", \"n\": 5}\n",
+		.bad_script = "{\"_id\": \"made\", \"n\": 5, \"n\": 6}\n",
 	},
 	{
 		.name = "toy/memory",

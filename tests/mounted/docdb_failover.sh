@@ -1,0 +1,139 @@
+#!/bin/bash
+# A cluster with four writers: failover by command and by damage to the primary's files. No
+# acknowledged write is lost, the path stays; replicas lag and converge.
+#   FAILOVER_ROUNDS   how often by command, and how often by damage (4; 20 for a release)
+. "$(dirname "$0")/lib.sh"
+need python3 jq
+
+ROUNDS=${FAILOVER_ROUNDS:-4}
+TEST_TIMEOUT=$((120 + ROUNDS * 60))
+C=$MNT/docdb
+
+field() {
+	jq -r "$1" "$C/.status"
+}
+
+primary_zone() {
+	field '.StorageZones | to_entries[] | select(.value == "primary") | .key'
+}
+
+other_zone_is_ready() {
+	[ "$(field '[.StorageZones[]] | contains(["synchronous"])')" = true ]
+}
+
+# Both replicas are there and follow.
+replicas_follow() {
+	[ "$(field '[.DBClusterMembers[] | select(.Status == "available")] | length')" = 3 ]
+}
+
+seconds_until_served() {
+	local begin now
+	begin=$(date +%s%N)
+	until put "$C/rows/probe.json" '{"n": 1}' 2>/dev/null && [ "$(jq .n "$C/rows/probe.json" 2>/dev/null)" = 1 ]; do
+		now=$(date +%s%N)
+		[ $((now - begin)) -lt 60000000000 ] || { echo "not served within 60 s" >&2; return 1; }
+		sleep 0.05
+	done
+	now=$(date +%s%N)
+	awk -v ns=$((now - begin)) 'BEGIN { printf "%.3f\n", ns / 1000000000 }'
+}
+
+distribution() {
+	sort -n | awk '{ t[NR] = $1 } END { printf "# seconds to service, %d times: min %s median %s max %s\n", NR, t[1], t[int((NR + 1) / 2)], t[NR] }'
+}
+
+setup() {
+	mkdir "$C/rows"
+	control "$C" 'create-instance replica-a az=a'
+	control "$C" 'create-instance replica-b az=b'
+}
+
+start_writers() {
+	rm -f "$WORK/log".*
+	python3 "$HERE/rds_writers.py" write "$C/rows" "$WORK/log" 4 &
+	WRITERS=$!
+	wait_for 20 test -s "$WORK/log.1"
+}
+
+stop_writers() {
+	touch "$WORK/log.stop"
+	wait "$WRITERS"
+	python3 "$HERE/rds_writers.py" check "$C/rows" "$WORK/log" 4 | tee -a "$WORK/summary"
+}
+
+same_documents() {
+	local replica
+	for replica in "$C/.replicas"/*; do
+		[ "$(find "$replica/rows" -name '*.json' | wc -l)" = "$(find "$C/rows" -name '*.json' | wc -l)" ] || return 1
+	done
+}
+
+# damage HOW: something happens to the files of the zone that serves.
+damage() {
+	local zone
+	zone=$SITE/az-$(primary_zone)
+	case $1 in
+	delete) rm -f "$zone"/docdb/c*/data.db ;;
+	truncate) truncate -s 512 "$zone"/docdb/c*/data.db ;;
+	garbage) dd if=/dev/urandom of="$(echo "$zone"/docdb/c*/data.db)" bs=4096 count=64 conv=notrunc status=none ;;
+	# What takes over may begin a new copy in there meanwhile.
+	remove-zone) rm -rf "$zone" 2>/dev/null || true ;;
+	esac
+}
+
+test_failover_by_command_loses_nothing() {
+	local round before
+	wait_for 60 replicas_follow
+	start_writers
+	for ((round = 1; round <= ROUNDS; round++)); do
+		wait_for 60 other_zone_is_ready
+		wait_for 60 replicas_follow
+		before=$(field .Primary)
+		control "$C" failover
+		seconds_until_served >>"$WORK/times.command"
+		[ "$(field .Primary)" != "$before" ] || { echo "round $round: $before still writes"; return 1; }
+		[ -d "$C/.replicas/$before" ] || { echo "round $round: $before is no replica"; return 1; }
+	done
+	stop_writers
+	wait_for 60 same_documents
+	distribution <"$WORK/times.command" | tee -a "$WORK/summary"
+}
+
+test_failover_by_damage_loses_nothing() {
+	local round before zone how all=(delete truncate garbage remove-zone)
+	wait_for 60 other_zone_is_ready
+	start_writers
+	for ((round = 0; round < ROUNDS; round++)); do
+		how=${all[$((round % 4))]}
+		wait_for 60 other_zone_is_ready
+		zone=$(primary_zone)
+		damage "$how"
+		seconds_until_served >>"$WORK/times.damage"
+		wait_for 30 eval "[ \"\$(primary_zone)\" != $zone ]" ||
+			{ echo "round $round, $how: zone $zone still serves"; tail -5 "$C/.events"; return 1; }
+		# Who writes is where the storage is.
+		[ "$(field '.DBClusterMembers[] | select(.IsClusterWriter) | .AvailabilityZone')" = "$(primary_zone)" ] ||
+			{ echo "round $round, $how: the primary is elsewhere"; return 1; }
+	done
+	stop_writers
+	wait_for 60 same_documents
+	distribution <"$WORK/times.damage" | tee -a "$WORK/summary"
+	check_has events "$(cat "$C/.events")" 'RDS-EVENT-0073 failover: Started cross AZ failover'
+	check_has events "$(cat "$C/.events")" 'RDS-EVENT-0071 failover: Completed failover to DB instance'
+}
+
+test_a_replica_lags_and_converges() {
+	control "$C" 'create-instance late delay=10'
+	put "$C/rows/late.json" '{"n": 1}'
+	[ ! -e "$C/.replicas/late/rows/late.json" ] || { echo 'no lag at all'; return 1; }
+	wait_for 60 test -e "$C/.replicas/late/rows/late.json"
+	cmp "$C/.replicas/late/rows/late.json" "$C/rows/late.json"
+	fails_with 1 put "$C/.replicas/late/rows/late.json" '{"n": 2}'
+	rmdir "$C/.replicas/late"
+}
+
+clean_up_more() {
+	[ ! -e "$WORK/summary" ] || sed 's/^\([^#]\)/# \1/' "$WORK/summary"
+}
+
+run_tests "$@"
