@@ -1,4 +1,5 @@
 /* Collections: their rows, and what removes or renames them as a whole. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h> /* RENAME_EXCHANGE, RENAME_NOREPLACE */
 
@@ -20,11 +21,12 @@ static int bad_name(struct slice name, const char *rule, struct err *err)
 int docdb_collection_check(struct slice name, struct err *err)
 {
 	static const char system[] = "system.";
-	char first = name.n > 0 ? name.p[0] : '\0';
+	char first = '\0';
 
 	if (name.n == 0) {
 		return bad_name(name, "is not empty", err);
 	}
+	first = name.p[0];
 	if (name.n > DOCDB_COLLECTION_MAX) {
 		return bad_name(name, "has at most 120 bytes", err);
 	}
@@ -118,7 +120,9 @@ int docdb_touch(
 	if (rc == 0) {
 		return docdb_no_collection(name, err);
 	}
-	return rc < 0 ? rc : docdb_touch_row(c, &row, feed, out, err);
+	rc = rc < 0 ? rc : docdb_touch_row(c, &row, feed, out, err);
+	assert(rc < 0 || *out != NULL);
+	return rc;
 }
 
 int docdb_collection_each(struct docdb_conn *c, const struct slice *after, docdb_collection_fn *fn,
@@ -296,6 +300,7 @@ int docdb_collection_drop(struct docdb_conn *c, struct slice name, bool force, s
 static int note_rename(
 	struct docdb_conn *c, struct docdb_touched *t, struct slice name, struct err *err)
 {
+	assert(t != NULL);
 	docdb_note_collection(c, slice_of(t->c.name));
 	docdb_note_collection(c, name);
 	return docdb_changes_collection(c, t, "rename", name, err);
@@ -317,6 +322,7 @@ static int exchange(
 	char a_name[sizeof(a->c.name)];
 	char b_name[sizeof(b->c.name)];
 
+	assert(a != NULL && b != NULL);
 	memcpy(a_name, a->c.name, sizeof(a_name));
 	memcpy(b_name, b->c.name, sizeof(b_name));
 	int rc = note_rename(c, a, slice_of(b_name), err);

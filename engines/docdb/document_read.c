@@ -147,7 +147,7 @@ static int find(struct docdb_conn *c, struct slice collection, struct slice name
 int docdb_doc_stat(struct docdb_conn *c, struct slice collection, struct slice name,
 	enum docdb_form form, struct engine_info *out, struct err *err)
 {
-	struct docdb_stored stored;
+	struct docdb_stored stored = {0};
 
 	int rc = find(c, collection, name, &stored, NULL, err);
 	if (rc == 0) {
@@ -160,7 +160,7 @@ int docdb_doc_read(struct docdb_conn *c, struct slice collection, struct slice n
 	enum docdb_form form, struct buf *out, struct engine_info *info, struct err *err)
 {
 	CLEANUP(buf_free) struct buf document = BUF_INIT;
-	struct docdb_stored stored;
+	struct docdb_stored stored = {0};
 	size_t before = out->n;
 
 	int rc = find(c, collection, name, &stored, &document, err);

@@ -67,7 +67,7 @@ static int choose_id(const struct put *p, struct slice name, struct doc_value *o
 /* An object as _id is taken as it is written: equal ones can differ in the types within. */
 static int complete(struct put *p, struct slice name, struct err *err)
 {
-	struct doc_value id;
+	struct doc_value id = DOC_MISSING;
 
 	int rc = choose_id(p, name, &id, err);
 	rc = rc < 0 ? rc : doc_id_check(id, err);

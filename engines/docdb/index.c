@@ -339,7 +339,7 @@ static int take_row(struct docdb_indexes *all, sqlite3_stmt *stmt, struct err *e
 	}
 	all->at = more;
 	int rc = docdb_index_parse(store_column_slice(stmt, 3), &x, err);
-	if (rc < 0) {
+	if (rc < 0 || x == NULL) {
 		return rc;
 	}
 	x->id = sqlite3_column_int64(stmt, 0);
@@ -397,8 +397,10 @@ int docdb_indexes_load(struct docdb_conn *c, const struct docdb_indexes **out, s
 	}
 	if (*known == NULL || (*known)->number != number) {
 		struct docdb_indexes *fresh = calloc(1, sizeof(*fresh));
-		rc = fresh != NULL ? read_all(c, fresh, err)
-				   : err_set(err, ENOMEM, "out of memory");
+		if (fresh == NULL) {
+			return err_set(err, ENOMEM, "out of memory");
+		}
+		rc = read_all(c, fresh, err);
 		if (rc < 0) {
 			docdb_indexes_free(fresh);
 			return rc;

@@ -348,7 +348,7 @@ static int drop_others(
 int docdb_indexes_write(
 	struct docdb_conn *c, struct slice collection, struct slice text, struct err *err)
 {
-	CLEANUP(free_wish) struct wish wish = {0};
+	struct wish wish = {0};
 	struct docdb_touched *t;
 
 	int rc = docdb_touch(c, collection, &t, err);
@@ -358,5 +358,6 @@ int docdb_indexes_write(
 		bool is_id = is_id_key(wish.at[i]) && is_id_name(buf_slice(&wish.at[i]->name));
 		rc = is_id ? 0 : create(c, &t->c, wish.at[i], err);
 	}
+	free_wish(&wish);
 	return rc;
 }

@@ -234,21 +234,24 @@ static int prepare(struct docdb_conn *c, const struct docdb_collection *collecti
 int docdb_index_change(struct docdb_conn *c, struct docdb_touched *t, struct slice k, int64_t body,
 	struct slice old, struct slice document, struct err *err)
 {
-	CLEANUP(free_changes) struct changes changes = {0};
+	struct changes changes = {0};
 
 	int rc = prepare(c, &t->c, k, old, document, &changes, err);
 	for (size_t i = 0; rc == 0 && i < changes.n; i++) {
 		rc = apply(c, &changes.at[i], k, body, err);
 	}
+	free_changes(&changes);
 	return rc;
 }
 
 int docdb_index_would(struct docdb_conn *c, const struct docdb_collection *collection,
 	struct slice k, struct slice old, struct slice document, struct err *err)
 {
-	CLEANUP(free_changes) struct changes changes = {0};
+	struct changes changes = {0};
 
-	return prepare(c, collection, k, old, document, &changes, err);
+	int rc = prepare(c, collection, k, old, document, &changes, err);
+	free_changes(&changes);
+	return rc;
 }
 
 int docdb_index_fill(struct docdb_conn *c, const struct docdb_collection *collection,

@@ -40,7 +40,7 @@ void docdb_put_count(struct buf *out, const char *name, uint64_t n)
 
 void docdb_put_flag(struct buf *out, const char *name, bool on)
 {
-	char byte = on;
+	const char *byte = on ? "\1" : "\0";
 
-	doc_put(out, slice_of(name), (struct doc_value){BSON_TYPE_BOOL, {&byte, 1}});
+	doc_put(out, slice_of(name), (struct doc_value){BSON_TYPE_BOOL, {byte, 1}});
 }
