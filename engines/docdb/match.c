@@ -425,9 +425,9 @@ int doc_match_new(struct slice filter, struct doc_match **out, struct err *err)
 
 static int make_element(struct match_parser *p, struct doc_value spec, struct match_node *root)
 {
-	struct match_node *node;
+	struct match_node *node = NULL;
 	int r = match_parse_element(p, spec, &node);
-	if (r == 0) {
+	if (r == 0 && node != NULL) {
 		match_node_add(root, node);
 	}
 	return r;

@@ -166,9 +166,9 @@ int match_parse_element(struct match_parser *p, struct doc_value spec, struct ma
 static int parse_elem_match(struct match_parser *p, const struct match_path *path,
 	struct doc_value v, struct match_node *parent)
 {
-	struct match_node *node;
+	struct match_node *node = NULL;
 	int r = match_parse_element(p, v, &node);
-	if (r == 0) {
+	if (r == 0 && node != NULL) {
 		node->path = path;
 		match_node_add(parent, node);
 	}

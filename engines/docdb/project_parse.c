@@ -23,7 +23,8 @@ struct parser {
 
 static int no_memory(const struct parser *q)
 {
-	return err_set(q->err, ENOMEM, "out of memory");
+	err_set(q->err, ENOMEM, "out of memory");
+	return -ENOMEM;
 }
 
 /* ---- paths ---- */
@@ -94,6 +95,7 @@ static int reach(const struct parser *q, struct project_node *parent, struct sli
 	struct project_node **out)
 {
 	struct slice rest = path;
+	*out = NULL;
 	int r = check_path(q, path);
 	while (r == 0) {
 		const char *dot = memchr(rest.p, '.', rest.n);
@@ -103,11 +105,12 @@ static int reach(const struct parser *q, struct project_node *parent, struct sli
 		struct project_node *node = r == 0 ? child_of(parent, name) : NULL;
 		bool end = dot == NULL;
 		if (r == 0 && node != NULL && (node->kind != PROJECT_TREE || (end && !tree))) {
-			return err_set(q->err, EINVAL,
+			err_set(q->err, EINVAL,
 				end ? "Path collision at %.*s"
 				    : "Path collision at %.*s remaining portion %.*s",
 				SHOWN(q->spelled), (int)(rest.n - name.n - !end),
 				end ? "" : dot + 1);
+			return -EINVAL;
 		}
 		node = node == NULL && r == 0 ? add_child(q->p, parent, name) : node;
 		if (r == 0 && node == NULL) {
@@ -192,7 +195,7 @@ static int parse_expr(struct parser *q, struct doc_value v, struct project_node 
 static int parse_position(
 	struct parser *q, struct project_node *parent, struct slice path, struct doc_value v)
 {
-	struct project_node *node;
+	struct project_node *node = NULL;
 	if (!doc_is_number(v) && v.type != BSON_TYPE_BOOL) {
 		return err_set(q->err, EINVAL,
 			"positional projection cannot be used with a "
@@ -210,7 +213,7 @@ static int parse_position(
 	q->includes = q->spelled;
 	q->p->position = path;
 	int r = reach(q, parent, path, false, &node);
-	if (r == 0) {
+	if (node != NULL) {
 		node->kind = PROJECT_POSITION;
 	}
 	return r;
@@ -226,9 +229,9 @@ static bool is_id(const struct parser *q, const struct project_node *parent, str
 static int parse_flag(
 	struct parser *q, struct project_node *parent, struct slice path, bool include)
 {
-	struct project_node *node;
+	struct project_node *node = NULL;
 	int r = reach(q, parent, path, false, &node);
-	if (r < 0) {
+	if (node == NULL) {
 		return r;
 	}
 	node->kind = include ? PROJECT_INCLUDE : PROJECT_EXCLUDE;
@@ -248,7 +251,7 @@ static int parse_members(struct parser *q, struct project_node *parent, struct s
 static int parse_object(
 	struct parser *q, struct project_node *parent, struct slice path, struct doc_value v)
 {
-	struct project_node *node;
+	struct project_node *node = NULL;
 	if (doc_is_empty(v.raw)) {
 		return err_set(q->err, EINVAL,
 			"An empty sub-projection is not a valid value. Found empty object at path "
@@ -257,7 +260,7 @@ static int parse_object(
 	}
 	bool operators = match_is_operators(v);
 	int r = reach(q, parent, path, !operators, &node);
-	if (r < 0) {
+	if (node == NULL) {
 		return r;
 	}
 	if (!operators) {
@@ -273,7 +276,7 @@ static int parse_object(
 static int parse_member(
 	struct parser *q, struct project_node *parent, struct slice path, struct doc_value v)
 {
-	struct project_node *node;
+	struct project_node *node = NULL;
 	if (q->find && path.n > 2 && memcmp(path.p + path.n - 2, ".$", 2) == 0) {
 		return parse_position(q, parent, path, v);
 	}
@@ -284,7 +287,7 @@ static int parse_member(
 		return parse_object(q, parent, path, v);
 	}
 	int r = reach(q, parent, path, false, &node);
-	return r < 0 ? r : parse_expr(q, v, node);
+	return node == NULL ? r : parse_expr(q, v, node);
 }
 
 static int parse_members(struct parser *q, struct project_node *parent, struct slice spec)

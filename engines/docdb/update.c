@@ -161,7 +161,7 @@ struct equalities {
 static int add_equality(void *arg, struct slice path, struct doc_value v)
 {
 	struct equalities *e = arg;
-	struct update_node *node;
+	struct update_node *node = NULL;
 	struct err err = {0};
 	if (e->only_id && !slice_equal(path, id_name)) {
 		return 0;
@@ -179,8 +179,10 @@ static int add_equality(void *arg, struct slice path, struct doc_value v)
 			"be one: %s",
 			(int)(path.n < 200 ? path.n : 200), path.p, err.msg);
 	}
-	node->op = UPDATE_SET;
-	node->value = v;
+	if (node != NULL) {
+		node->op = UPDATE_SET;
+		node->value = v;
+	}
 	return 0;
 }
 

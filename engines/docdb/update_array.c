@@ -55,9 +55,11 @@ static int elements_of(
 	struct update_job *j, struct doc_value old, size_t more, struct elements *out)
 {
 	size_t n = count(old);
+	out->n = 0;
 	out->at = doc_arena_alloc(j->arena, (n + more + 1) * sizeof(*out->at));
 	if (out->at == NULL) {
-		return err_set(j->err, ENOMEM, "out of memory");
+		err_set(j->err, ENOMEM, "out of memory");
+		return -ENOMEM;
 	}
 	out->n = old.type == BSON_TYPE_ARRAY ? append_array(out, 0, old.raw) : 0;
 	return 0;

@@ -81,7 +81,7 @@ static bool is_dynamic(struct slice path)
 static int parse_rename(
 	struct update_parser *p, struct update_node *node, struct slice path, struct doc_value v)
 {
-	struct update_node *target;
+	struct update_node *target = NULL;
 	if (v.type != BSON_TYPE_UTF8) {
 		return err_set(p->err, EINVAL, "The 'to' field for $rename must be a string: %.*s",
 			SHOWN(path));
@@ -108,7 +108,7 @@ static int parse_rename(
 	}
 	node->op = UPDATE_RENAMED;
 	int r = update_path_add(p, p->u->root, to, &target);
-	if (r == 0) {
+	if (r == 0 && target != NULL) {
 		target->op = UPDATE_RENAME;
 		target->from = path;
 	}

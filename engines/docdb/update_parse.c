@@ -161,9 +161,9 @@ static int parse_operator(
 	int r = 0;
 	doc_iter_init(&it, fields);
 	while (r == 0 && doc_next(&it, &path, &v)) {
-		struct update_node *node;
+		struct update_node *node = NULL;
 		r = update_path_add(p, p->u->root, path, &node);
-		if (r < 0) {
+		if (r < 0 || node == NULL) {
 			return r;
 		}
 		node->op = operator->op;

@@ -149,7 +149,11 @@ static int step_down(struct update_parser *p, struct update_node *parent, const 
 	} else {
 		*out = child(p->arena, &parent->first, s->name);
 	}
-	return r < 0 || *out != NULL ? r : err_set(p->err, ENOMEM, "out of memory");
+	if (r == 0 && *out == NULL) {
+		err_set(p->err, ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
+	return r;
 }
 
 static int check_length(struct update_parser *p, struct slice path)
@@ -184,7 +188,8 @@ int update_path_add(struct update_parser *p, struct update_node *root, struct sl
 		end = dot != NULL ? (size_t)(dot - path.p) : path.n;
 		s.name = slice_make(path.p + s.begin, end - s.begin);
 		r = step_down(p, node, &s, &node);
-		if (r == 0 && (end < path.n ? node->op != UPDATE_TREE : !is_untouched(node))) {
+		if (r == 0 && node != NULL &&
+			(end < path.n ? node->op != UPDATE_TREE : !is_untouched(node))) {
 			return refuse_conflict(p, &s, end);
 		}
 	}
