@@ -45,7 +45,7 @@ void instance_fixture_start(struct instance_fixture *x, bool multi_az)
 	ck_ok(instance_create(&x->config, &x->settings, NULL, NEW_ERR));
 	instance_fixture_open(x);
 	if (multi_az) {
-		ck_assert(wait_standby(x->i, 20));
+		ck_assert(wait_standby(x->i, 120));
 	}
 }
 
@@ -189,4 +189,13 @@ bool wait_standby(struct instance *i, double seconds)
 		usleep(5000);
 	} while (seconds_now() < end);
 	return false;
+}
+
+void instance_wait_event(struct instance_fixture *x, enum instance_event what, unsigned n)
+{
+	double end = seconds_now() + 120;
+	while (x->events[what] < n) {
+		ck_assert_msg(seconds_now() < end, "event %d did not come", (int)what);
+		usleep(2000);
+	}
 }

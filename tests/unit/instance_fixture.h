@@ -39,6 +39,8 @@ const char *in_own(const struct instance_fixture *x, const char *name);
 int instance_files(const struct instance_fixture *x);
 /* Waits up to `seconds`; false when they have passed. */
 bool wait_standby(struct instance *i, double seconds);
+/* Until it was told so often: events come after what they tell of. Fails the test. */
+void instance_wait_event(struct instance_fixture *x, enum instance_event what, unsigned n);
 double seconds_now(void);
 
 #endif

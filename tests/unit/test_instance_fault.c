@@ -96,12 +96,12 @@ static void prepare(const struct step *s)
 	x.settings.retention_days = 1;
 	ck_ok(instance_create(&x.config, &x.settings, NULL, NEW_ERR));
 	instance_fixture_open(&x);
-	ck_assert(!s->multi_az || wait_standby(x.i, 20));
+	ck_assert(!s->multi_az || wait_standby(x.i, 120));
 	ck_ok(instance_put(x.i, "k", 1, 100, NEW_ERR));
 	if (s->run == step_promote) {
 		ck_ok(instance_replica_add(x.i, "r", NULL, INSTANCE_ZONES, 0, NEW_ERR));
 	}
-	double end_at = seconds_now() + 20;
+	double end_at = seconds_now() + 120;
 	while (x.events[INSTANCE_BACKUP_FINISHED] == 0) {
 		ck_assert(seconds_now() < end_at);
 		usleep(1000);
@@ -134,7 +134,7 @@ static void check_promoted(void)
 /* It serves, if need be after it looked again, and takes writes. */
 static void check_serves(const char *when, unsigned n)
 {
-	double end_at = seconds_now() + 20;
+	double end_at = seconds_now() + 120;
 	while (instance_get(x.i, "k", NEW_ERR) != 2) {
 		ck_assert_msg(seconds_now() < end_at, "%s %u: %s", when, n, fixture_err_text());
 		usleep(2000);

@@ -177,7 +177,7 @@ static void check_replica(bool promoting, int64_t last)
 		int64_t v = fixture_query(promoted_path(), "SELECT max(v) FROM kv");
 		ck_assert_int_le(v, last + 1);
 	}
-	double end_at = seconds_now() + 20;
+	double end_at = seconds_now() + 120;
 	char key[8];
 	snprintf(key, sizeof(key), "k%d", (int)(last % KEYS));
 	while (there && instance_replica_get(x.i, "r", key, NEW_ERR) < last) {

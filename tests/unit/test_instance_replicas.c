@@ -27,7 +27,7 @@ static int64_t replica_get(const char *replica, const char *key)
 
 static void wait_value(const char *replica, const char *key, int64_t value)
 {
-	double end_at = seconds_now() + 20;
+	double end_at = seconds_now() + 120;
 	while (replica_get(replica, key) != value) {
 		ck_assert_msg(seconds_now() < end_at, "%s", fixture_err_text());
 		usleep(2000);
@@ -147,7 +147,7 @@ START_TEST(test_replicas_follow_the_new_primary)
 	ck_ok(instance_replica_add(x.i, "r", NULL, INSTANCE_ZONES, 0, NEW_ERR));
 	ck_ok(instance_set_multi_az(x.i, true, NEW_ERR));
 	for (int64_t n = 2; n < 6; n++) {
-		ck_assert(wait_standby(x.i, 20));
+		ck_assert(wait_standby(x.i, 120));
 		ck_ok(instance_put(x.i, "k", n, 100, NEW_ERR));
 		ck_ok(instance_failover(x.i, "test", NEW_ERR));
 		wait_value("r", "k", n);
@@ -172,6 +172,7 @@ START_TEST(test_lost_replica_is_made_anew)
 	wait_value("r", "k", 1);
 	ck_ok(instance_put(x.i, "k", 2, 100, NEW_ERR));
 	wait_value("r", "k", 2);
+	instance_wait_event(&x, INSTANCE_REPLICA_RESUMED, 1);
 	ck_assert_uint_eq(x.events[INSTANCE_REPLICA_STOPPED], 1);
 	ck_assert_uint_eq(x.events[INSTANCE_REPLICA_RESUMED], 1);
 	ck_assert_str_eq(status_of("r").region, "eu");

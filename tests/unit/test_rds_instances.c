@@ -318,7 +318,7 @@ END_TEST
 static void wait_for_replica(const struct epath *path, const char *expected)
 {
 	struct buf names = BUF_INIT;
-	for (unsigned i = 0; i < 500; i++) {
+	for (unsigned i = 0; i < 12000; i++) {
 		struct engine *view;
 		OK(engine_view(
 			engine, PATH("shop"), ENGINE_VIEW_REPLICA, slice_of("r1"), &view, &err));
@@ -429,7 +429,7 @@ START_TEST(a_point_in_time_is_shared_and_kept_for_a_while)
 	struct engine *b;
 	char when[RFC3339_MAX];
 	OK(load(PATH("shop"), "create", "CREATE TABLE T(id INTEGER PRIMARY KEY);"));
-	for (unsigned i = 0; i < 500 && !event_says("Finished DB instance backup."); i++) {
+	for (unsigned i = 0; i < 12000 && !event_says("Finished DB instance backup."); i++) {
 		usleep(10000);
 	}
 	rfc3339_print(clock_wall_ns(), when);

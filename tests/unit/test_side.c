@@ -133,7 +133,7 @@ static bool on_disk(const char *dir, const char *name)
 
 static bool soon_on_disk(const char *dir, const char *name)
 {
-	for (int i = 0; i < 100 && !on_disk(dir, name); i++) {
+	for (int i = 0; i < 1200 && !on_disk(dir, name); i++) {
 		usleep(50000);
 	}
 	return on_disk(dir, name);
@@ -482,7 +482,7 @@ START_TEST(test_what_cannot_be_kept_is_reported_once_and_tried_again)
 	side.report = (struct side_report){.failed = count_failed};
 	put(DIR_A, "x", "text");
 	spoil_folder();
-	for (int i = 0; i < 100 && n_failed == 0; i++) {
+	for (int i = 0; i < 1200 && n_failed == 0; i++) {
 		usleep(50000);
 	}
 	ck_assert_int_eq(n_failed, 1);
