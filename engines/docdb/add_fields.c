@@ -118,7 +118,7 @@ static int parse_member(struct field **first, struct slice path, struct doc_valu
 	struct field *f = NULL;
 	int r = get_field(first, slice_make(path.p, n), &f, err);
 
-	if (r != 0) {
+	if (r != 0 || f == NULL) {
 		return r;
 	}
 	if (depth > DOC_DEPTH_MAX) {

@@ -153,7 +153,7 @@ static int eval_concat(const struct doc_expr *e, struct expr_run *run, struct do
 static int change_case(const struct doc_expr *e, struct expr_run *run, char first, char last,
 	struct doc_value *out)
 {
-	struct slice text;
+	struct slice text = {"", 0};
 	char *p;
 	int r = text_arg(e, 0, run, &text);
 
@@ -230,7 +230,7 @@ static int eval_str_len_cp(const struct doc_expr *e, struct expr_run *run, struc
 
 static int eval_substr_bytes(const struct doc_expr *e, struct expr_run *run, struct doc_value *out)
 {
-	struct slice text;
+	struct slice text = {"", 0};
 	int32_t start;
 	int32_t n;
 	size_t end;
@@ -268,7 +268,7 @@ static int eval_substr_bytes(const struct doc_expr *e, struct expr_run *run, str
 
 static int eval_substr_cp(const struct doc_expr *e, struct expr_run *run, struct doc_value *out)
 {
-	struct slice text;
+	struct slice text = {"", 0};
 	int32_t start;
 	int32_t n;
 	size_t at;
@@ -297,8 +297,8 @@ static int eval_split(const struct doc_expr *e, struct expr_run *run, struct doc
 {
 	struct expr_list list = {0};
 	struct doc_value piece;
-	struct slice text;
-	struct slice by;
+	struct slice text = {"", 0};
+	struct slice by = {NULL, 0};
 	bool is;
 	int r = string_arg(e, 0, run, &text, &is, out);
 
@@ -353,8 +353,8 @@ static int bound_arg(const struct doc_expr *e, unsigned i, struct expr_run *run,
 static int index_of(
 	const struct doc_expr *e, struct expr_run *run, bool characters, struct doc_value *out)
 {
-	struct slice text;
-	struct slice part;
+	struct slice text = {"", 0};
+	struct slice part = {NULL, 0};
 	size_t start = 0;
 	size_t end = SIZE_MAX;
 	size_t found;
@@ -457,7 +457,7 @@ static int replace(struct expr_run *run, struct slice text, struct slice part, s
 static int replace_up_to(
 	const struct doc_expr *e, struct expr_run *run, size_t most, struct doc_value *out)
 {
-	struct slice part[3];
+	struct slice part[3] = {{NULL, 0}};
 	bool null = false;
 	bool is;
 

@@ -111,7 +111,7 @@ static int parse_argument(struct group_field *f, const struct stage_scope *scope
 {
 	struct doc_iter it;
 	struct slice name;
-	struct doc_value only;
+	struct doc_value only = DOC_MISSING;
 	struct doc_value more;
 
 	if (f->op->no_argument) {
@@ -137,8 +137,8 @@ static int add_field(struct group_stage *g, const struct stage_scope *scope, str
 {
 	struct group_field *more = realloc(g->fields, (g->n + 1) * sizeof(*more));
 	struct group_field *f;
-	struct slice op;
-	struct doc_value arg;
+	struct slice op = {"", 0};
+	struct doc_value arg = DOC_MISSING;
 	int r;
 
 	if (more == NULL) {
@@ -206,7 +206,7 @@ static struct group **find_slot(
 static int grow(struct group_cursor *c, struct err *err)
 {
 	size_t cap = c->cap == 0 ? 64 : c->cap * 2;
-	struct group **slots = (struct group **)calloc(cap, sizeof(*slots));
+	struct group **slots = (struct group **)calloc(cap, sizeof(struct group *));
 
 	if (slots == NULL) {
 		return err_set(err, ENOMEM, "out of memory for the groups");

@@ -35,7 +35,7 @@ int pipeline_add(struct pipeline *p, const struct stage_ops *ops, size_t size,
 	struct doc_value spec, struct stage **out, struct err *err)
 {
 	struct stage **more =
-		(struct stage **)realloc((void *)p->stages, (p->n + 1) * sizeof(*p->stages));
+		(struct stage **)realloc((void *)p->stages, (p->n + 1) * sizeof(struct stage *));
 	struct stage *s;
 	size_t start;
 

@@ -331,7 +331,7 @@ static int begin_merge(struct doc_sorter *s, struct err *err)
 		return r;
 	}
 	buf_free(&s->bytes);
-	s->heap = (struct run **)calloc(s->n_runs, sizeof(*s->heap));
+	s->heap = (struct run **)calloc(s->n_runs, sizeof(struct run *));
 	if (s->heap == NULL) {
 		return no_memory(err);
 	}
