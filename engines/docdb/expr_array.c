@@ -268,11 +268,25 @@ static int range_arg(
 	return r;
 }
 
+/* Refused before it is begun where it would be too much. */
+static int check_range(struct expr_run *run, int64_t from, int64_t to, int64_t step)
+{
+	int64_t n = step > 0 ? (to - from) / step : (from - to) / -step;
+
+	if (n > (int64_t)(EXPR_BYTES_MAX / 16)) {
+		return err_set(run->err, EFBIG,
+			"BSONObjectTooLarge: $range would use too much memory: it has about %lld "
+			"elements",
+			(long long)n);
+	}
+	return 0;
+}
+
 static int eval_range(const struct doc_expr *e, struct expr_run *run, struct doc_value *out)
 {
 	struct expr_list list = {0};
-	int32_t from;
-	int32_t to;
+	int32_t from = 0;
+	int32_t to = 0;
 	int32_t step = 1;
 	int r = range_arg(e, 0, run, "numeric starting", &from);
 
@@ -284,6 +298,9 @@ static int eval_range(const struct doc_expr *e, struct expr_run *run, struct doc
 	}
 	if (r == 0 && step == 0) {
 		r = err_set(run->err, EINVAL, "$range requires a non-zero step value");
+	}
+	if (r == 0) {
+		r = check_range(run, from, to, step);
 	}
 	if (r != 0) {
 		return r;

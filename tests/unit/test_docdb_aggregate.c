@@ -118,6 +118,7 @@ int main(void)
 {
 	Suite *s = suite_create("docdb_aggregate");
 	TCase *t = tcase_create("docdb_aggregate");
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_the_table_of_cases);
 	suite_add_tcase(s, t);
 	return run_suite(s);

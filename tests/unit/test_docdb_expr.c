@@ -170,6 +170,7 @@ int main(void)
 {
 	Suite *s = suite_create("docdb_expr");
 	TCase *t = tcase_create("docdb_expr");
+	tcase_set_timeout(t, 60); /* some fill memory to the limit, maybe beside much else */
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_the_table_of_cases);
 	tcase_add_test(t, test_a_value_that_grows_is_stopped);
