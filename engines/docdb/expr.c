@@ -79,7 +79,8 @@ int expr_alloc(struct expr_run *run, size_t n, void **out)
 	*out = NULL;
 	if (n > EXPR_BYTES_MAX || run->made > EXPR_MEMORY_MAX - n) {
 		err_set(run->err, EFBIG,
-			"BSONObjectTooLarge: an expression makes a value that is too large; a document "
+			"BSONObjectTooLarge: an expression makes a value that is too large; a "
+			"document "
 			"has at most %d bytes",
 			DOC_BYTES_MAX);
 		return -EFBIG;

@@ -368,8 +368,7 @@ int ddb_item_write(struct ddb_table *t, const uint64_t *keys, unsigned n_keys, d
 	return write_as(t, keys, n_keys, &call, err);
 }
 
-void ddb_item_write_each(
-	struct ddb_table *t, ddb_txn_fn *fn, struct store_each *each, unsigned n)
+void ddb_item_write_each(struct ddb_table *t, ddb_txn_fn *fn, struct store_each *each, unsigned n)
 {
 	struct write_call calls[STORE_EACH_MAX];
 	struct store *s = NULL;

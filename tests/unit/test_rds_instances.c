@@ -67,8 +67,7 @@ START_TEST(times)
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int64_t t;
-		REFUSES(EINVAL, "InvalidParameterValue",
-			rfc3339_parse(slice_of(bad[i]), &t, &err));
+		REFUSES(EINVAL, "InvalidParameterValue", rfc3339_parse(slice_of(bad[i]), &t, &err));
 	}
 }
 END_TEST
