@@ -102,7 +102,7 @@ static int source_file_read(struct docdb_source *source, docdb_fn *fn, void *arg
 	struct file_conn *f = NULL;
 
 	int rc = conn_take(s, &f, err);
-	if (rc < 0) {
+	if (rc < 0 || f == NULL) {
 		return rc;
 	}
 	struct docdb_conn c = {

@@ -102,7 +102,7 @@ static int expire_index(struct docdb_conn *c, const struct docdb_index *x, int64
 	unsigned limit, uint64_t *removed, struct err *err)
 {
 	struct due due = {0};
-	struct docdb_touched *t;
+	struct docdb_touched *t = NULL;
 
 	int rc = find_due(c, x, now_ms, limit, &due, err);
 	if (rc == 0 && due.n > 0) {
