@@ -54,7 +54,7 @@ test_a_snapshot_differs_by_what_changed() {
 	rm "$C/kept/ada.json"
 	fails diff -r "$C/.snapshots/kept-1/kept" "$C/kept"
 	check_has difference "$(cat "$OUT")" 'Only in .*: ada\.json'
-	check_eq then 'ada.json bob.json' "$(names_in "$C/.at/$before/kept" | xargs)"
+	check_eq 'then' 'ada.json bob.json' "$(names_in "$C/.at/$before/kept" | xargs)"
 	put "$C/kept/.control" 'restore kept-1 as kept-then'
 	check_eq restored 'ada.json bob.json' "$(names_in "$C/kept-then" | xargs)"
 	rmdir "$C/.snapshots/kept-1"
