@@ -107,7 +107,7 @@ static int expire_index(struct docdb_conn *c, const struct docdb_index *x, int64
 	int rc = find_due(c, x, now_ms, limit, &due, err);
 	if (rc == 0 && due.n > 0) {
 		rc = touch_id(c, x->collection, &t, err);
-		rc = rc < 0 ? rc : drop_due(c, t, &due, removed, err);
+		rc = rc < 0 || t == NULL ? rc : drop_due(c, t, &due, removed, err);
 	}
 	buf_free(&due.keys);
 	return rc;
