@@ -13,11 +13,6 @@ static const struct expr_op *const tables[] = {expr_arith_ops, expr_round_ops, e
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
-static void free_node(struct doc_expr **e)
-{
-	doc_expr_free(*e);
-}
-
 void doc_expr_free(struct doc_expr *e)
 {
 	if (e == NULL) {
@@ -38,12 +33,21 @@ void doc_expr_free(struct doc_expr *e)
 int doc_expr_new(
 	struct doc_value spec, const struct doc_var *known, struct doc_expr **out, struct err *err)
 {
-	return expr_parse(spec, known, out, err);
+	struct doc_expr *e = NULL;
+	int r = expr_parse(spec, known, &e, err);
+
+	if (r != 0) {
+		doc_expr_free(e);
+		return r;
+	}
+	*out = e;
+	return 0;
 }
 
 static int no_memory(struct err *err)
 {
-	return err_set(err, ENOMEM, "out of memory");
+	err_set(err, ENOMEM, "out of memory");
+	return -ENOMEM;
 }
 
 static int new_node(expr_fn *fn, struct doc_expr **out, struct err *err)
@@ -129,15 +133,10 @@ int expr_make_literal(struct doc_expr *e, struct doc_value v, struct err *err)
 
 static int parse_literal(struct doc_value v, struct doc_expr **out, struct err *err)
 {
-	CLEANUP(free_node) struct doc_expr *e = NULL;
-	int r = new_node(eval_literal, &e, err);
+	int r = new_node(eval_literal, out, err);
 
 	if (r == 0) {
-		r = expr_make_literal(e, v, err);
-	}
-	if (r == 0) {
-		*out = e;
-		e = NULL;
+		r = expr_make_literal(*out, v, err);
 	}
 	return r;
 }
@@ -146,19 +145,14 @@ static int parse_string(
 	struct doc_value spec, const struct doc_var *scope, struct doc_expr **out, struct err *err)
 {
 	struct slice text = doc_string(spec);
-	CLEANUP(free_node) struct doc_expr *e = NULL;
 	int r;
 
 	if (text.n == 0 || text.p[0] != '$') {
 		return parse_literal(spec, out, err);
 	}
-	r = new_node(NULL, &e, err);
+	r = new_node(NULL, out, err);
 	if (r == 0) {
-		r = expr_parse_path(e, slice_make(text.p + 1, text.n - 1), scope, err);
-	}
-	if (r == 0) {
-		*out = e;
-		e = NULL;
+		r = expr_parse_path(*out, slice_make(text.p + 1, text.n - 1), scope, err);
 	}
 	return r;
 }
@@ -260,18 +254,13 @@ static int fold(struct doc_expr *e, struct err *err)
 static int parse_array(
 	struct doc_value spec, const struct doc_var *scope, struct doc_expr **out, struct err *err)
 {
-	CLEANUP(free_node) struct doc_expr *e = NULL;
-	int r = new_node(eval_array, &e, err);
+	int r = new_node(eval_array, out, err);
 
 	if (r == 0) {
-		r = parse_args(e, spec.raw, scope, err);
+		r = parse_args(*out, spec.raw, scope, err);
 	}
 	if (r == 0) {
-		r = fold(e, err);
-	}
-	if (r == 0) {
-		*out = e;
-		e = NULL;
+		r = fold(*out, err);
 	}
 	return r;
 }
@@ -297,42 +286,39 @@ static int check_member_name(struct slice name, struct err *err)
 
 static int keep_member_names(struct doc_expr *e, struct slice document, struct err *err)
 {
-	CLEANUP(cleanup_free) struct slice *names = calloc(e->n == 0 ? 1 : e->n, sizeof(*names));
+	struct slice *names = calloc(e->n == 0 ? 1 : e->n, sizeof(*names));
 	struct doc_iter it;
 	struct doc_value v;
 	unsigned i = 0;
+	int r = 0;
 
 	if (names == NULL) {
 		return no_memory(err);
 	}
 	doc_iter_init(&it, document);
-	while (i < e->n && doc_next(&it, &names[i], &v)) {
-		int r = check_member_name(names[i++], err);
-		if (r != 0) {
-			return r;
-		}
+	while (r == 0 && i < e->n && doc_next(&it, &names[i], &v)) {
+		r = check_member_name(names[i++], err);
 	}
-	return expr_keep_names(e, names, e->n, err);
+	if (r == 0) {
+		r = expr_keep_names(e, names, e->n, err);
+	}
+	free(names);
+	return r;
 }
 
 static int parse_object(
 	struct doc_value spec, const struct doc_var *scope, struct doc_expr **out, struct err *err)
 {
-	CLEANUP(free_node) struct doc_expr *e = NULL;
-	int r = new_node(eval_object, &e, err);
+	int r = new_node(eval_object, out, err);
 
 	if (r == 0) {
-		r = parse_args(e, spec.raw, scope, err);
+		r = parse_args(*out, spec.raw, scope, err);
 	}
 	if (r == 0) {
-		r = keep_member_names(e, spec.raw, err);
+		r = keep_member_names(*out, spec.raw, err);
 	}
 	if (r == 0) {
-		r = fold(e, err);
-	}
-	if (r == 0) {
-		*out = e;
-		e = NULL;
+		r = fold(*out, err);
 	}
 	return r;
 }
@@ -478,20 +464,15 @@ static int parse_operator(struct slice name, struct doc_value spec, const struct
 	struct doc_expr **out, struct err *err)
 {
 	const struct expr_op *op = find_op(name);
-	CLEANUP(free_node) struct doc_expr *e = NULL;
 	int r;
 
 	if (op == NULL) {
 		return refuse_unknown(name, err);
 	}
-	r = new_node(op->fn, &e, err);
+	r = new_node(op->fn, out, err);
 	if (r == 0) {
-		e->op = op;
-		r = parse_operands(e, spec, scope, err);
-	}
-	if (r == 0) {
-		*out = e;
-		e = NULL;
+		(*out)->op = op;
+		r = parse_operands(*out, spec, scope, err);
 	}
 	return r;
 }

@@ -57,6 +57,8 @@ int doc_query_explain(
  * `limit` (0: none): only so many are wanted. */
 struct doc_sorter;
 int doc_sorter_new(const char *tmp_dir, uint64_t limit, struct doc_sorter **out, struct err *err);
+/* How much is kept in memory before a file is needed; 32 MiB where nothing is said. */
+void doc_sorter_memory(struct doc_sorter *s, size_t bytes);
 void doc_sorter_free(struct doc_sorter *s);
 int doc_sorter_add(struct doc_sorter *s, struct slice key, struct slice document, struct err *err);
 /* The first call ends adding. 1, 0, -errno. */

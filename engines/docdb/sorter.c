@@ -4,6 +4,7 @@
  *
  * Where only the first `limit` are wanted, the rest is dropped each time the buffer holds
  * twice as many, and what comes after the last of those kept is not even taken. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ struct run {
 struct doc_sorter {
 	char *tmp_dir;
 	uint64_t limit;
+	size_t memory; /* bytes that are kept before they are written */
 	struct entry *entries;
 	size_t n, cap;
 	size_t next; /* the entry to give out, where nothing was written */
@@ -52,6 +54,7 @@ int doc_sorter_new(const char *tmp_dir, uint64_t limit, struct doc_sorter **out,
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	s->limit = limit;
+	s->memory = MEMORY_BYTES;
 	s->tmp_dir = strdup(tmp_dir == NULL ? "/tmp" : tmp_dir);
 	if (s->tmp_dir == NULL) {
 		free(s);
@@ -59,6 +62,11 @@ int doc_sorter_new(const char *tmp_dir, uint64_t limit, struct doc_sorter **out,
 	}
 	*out = s;
 	return 0;
+}
+
+void doc_sorter_memory(struct doc_sorter *s, size_t bytes)
+{
+	s->memory = bytes;
 }
 
 void doc_sorter_free(struct doc_sorter *s)
@@ -210,10 +218,10 @@ static int make_room(struct doc_sorter *s, struct err *err)
 	struct entry *more;
 	int r = 0;
 
-	if (enough || (s->limit > 0 && s->bytes.n >= MEMORY_BYTES && s->n > s->limit)) {
+	if (enough || (s->limit > 0 && s->bytes.n >= s->memory && s->n > s->limit)) {
 		r = drop_rest(s, err);
 	}
-	if (r == 0 && s->bytes.n + s->n * sizeof(*s->entries) >= MEMORY_BYTES) {
+	if (r == 0 && s->bytes.n + s->n * sizeof(*s->entries) >= s->memory) {
 		r = write_run(s, err);
 	}
 	if (r != 0 || s->n < s->cap) {
@@ -335,6 +343,7 @@ static int begin_merge(struct doc_sorter *s, struct err *err)
 	if (s->heap == NULL) {
 		return no_memory(err);
 	}
+	assert(s->runs != NULL);
 	for (size_t i = 0; i < s->n_runs; i++) {
 		r = advance(s, &s->runs[i], err);
 		if (r < 0) {
@@ -366,6 +375,7 @@ static int next_merged(struct doc_sorter *s, struct slice *document, struct err 
 	if (s->n_heap == 0) {
 		return 0;
 	}
+	assert(s->heap[0] != NULL);
 	*document = s->heap[0]->document;
 	s->given++;
 	return 1;

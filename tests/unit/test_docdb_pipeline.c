@@ -68,6 +68,7 @@ static void sort_many(unsigned n, unsigned keys, uint64_t limit, unsigned wanted
 	struct err err = {0};
 	make_site(site);
 	ck_assert_int_eq(doc_sorter_new(site, limit, &s, &err), 0);
+	doc_sorter_memory(s, 1000000);
 	ck_assert_msg(add_many(s, n, keys, &err) == 0, "%s", err.msg);
 	ck_assert_uint_eq(check_order(s), wanted);
 	doc_sorter_free(s);
@@ -78,19 +79,19 @@ START_TEST(test_a_sort_in_memory)
 {
 	sort_many(0, 1, 0, 0);
 	sort_many(1, 1, 0, 1);
-	sort_many(5000, 1000, 0, 5000);
+	sort_many(1500, 1000, 0, 1500);
 }
 END_TEST
 
 START_TEST(test_a_sort_that_needs_a_file)
 {
-	sort_many(160000, 100003, 0, 160000); /* more than twice what memory holds */
+	sort_many(30000, 10007, 0, 30000); /* a dozen times what memory holds */
 }
 END_TEST
 
 START_TEST(test_a_sort_of_equals_in_a_file)
 {
-	sort_many(90000, 1, 0, 90000);
+	sort_many(20000, 1, 0, 20000);
 }
 END_TEST
 
@@ -98,7 +99,7 @@ START_TEST(test_only_the_first)
 {
 	sort_many(50000, 10007, 10, 10);
 	sort_many(5, 10007, 10, 5);
-	sort_many(100000, 100003, 90000, 90000); /* more than memory holds */
+	sort_many(20000, 10007, 15000, 15000); /* more than memory holds */
 }
 END_TEST
 
@@ -107,7 +108,8 @@ START_TEST(test_a_sort_without_a_place_for_its_file)
 	struct doc_sorter *s = NULL;
 	struct err err = {0};
 	ck_assert_int_eq(doc_sorter_new("/nowhere/at/all", 0, &s, &err), 0);
-	ck_assert_int_lt(add_many(s, 100000, 1000, &err), 0);
+	doc_sorter_memory(s, 1000000);
+	ck_assert_int_lt(add_many(s, 10000, 1000, &err), 0);
 	ck_assert_int_ne(err.code, 0);
 	doc_sorter_free(s);
 }
