@@ -159,6 +159,7 @@ static void set_defaults(struct mountopts *o)
 	o->rejected_files = 100;
 	o->threads = 8;
 	o->spin_us = 50;
+	o->docdb_ttl_interval = 60;
 }
 
 static int set_path(char **path, const char *site, const char *name, struct err *err)

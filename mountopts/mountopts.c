@@ -60,6 +60,8 @@ const struct option option_table[] = {
 		"where the first availability zone keeps its files [SITE/az-a]", NULL, 0, 0},
 	{"az.b", OPTION_PATH, AT(az_b), "DIR", "and the second: best another disk [SITE/az-b]",
 		NULL, 0, 0},
+	{"docdb.ttl_interval", OPTION_SMALL, AT(docdb_ttl_interval), "SECONDS",
+		"between two looks for documents that have expired [60]", NULL, 1, 86400},
 	{"rds.NAME", OPTION_NAMED, 0, "FILE",
 		"an SQLite file, used where it is, as the instance /rds/NAME", NULL, 0, 0},
 	{NULL, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},

@@ -51,13 +51,14 @@ struct mountopts {
 	struct mountopts_named *named; /* in the order given */
 	unsigned n_named;
 
-	uint64_t max_file_size;	 /* bytes a file being written may have; default 64M */
-	uint64_t scratch_size;	 /* bytes of scratch files in all; default 256M */
-	uint64_t scratch_files;	 /* number in one directory; default 1000 */
-	uint64_t rejected_files; /* kept in one .rejected/; default 100 */
-	unsigned threads;	 /* default 8, 1..64 */
-	unsigned spin_us;	 /* how long a thread polls before it sleeps; default 50, 0..1000 */
-	char *log_file;		 /* log=FILE; default SITE/dbmount.log */
+	uint64_t max_file_size;	     /* bytes a file being written may have; default 64M */
+	uint64_t scratch_size;	     /* bytes of scratch files in all; default 256M */
+	uint64_t scratch_files;	     /* number in one directory; default 1000 */
+	uint64_t rejected_files;     /* kept in one .rejected/; default 100 */
+	unsigned threads;	     /* default 8, 1..64 */
+	unsigned docdb_ttl_interval; /* seconds; default 60, 1..86400 */
+	unsigned spin_us; /* how long a thread polls before it sleeps; default 50, 0..1000 */
+	char *log_file;	  /* log=FILE; default SITE/dbmount.log */
 
 	/* Standard options that only mount(8) or the kernel want (noatime, nodev, dev=...):
 	 * passed through, comma-joined; "" when none. */

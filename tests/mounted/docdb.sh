@@ -60,6 +60,17 @@ test_a_snapshot_differs_by_what_changed() {
 	rmdir "$C/.snapshots/kept-1"
 }
 
+test_documents_expire() {
+	cd "$WORK"
+	remount -o docdb.ttl_interval=1
+	mkdir "$C/sessions"
+	put "$C/sessions/.control" "create-index '{\"key\": {\"at\": 1}, \"expireAfterSeconds\": 0}'"
+	put "$C/sessions/old.json" '{"at": {"$date": "2020-01-01T00:00:00Z"}}'
+	put "$C/sessions/young.json" '{"at": {"$date": "2099-01-01T00:00:00Z"}}'
+	wait_for 60 test ! -e "$C/sessions/old.json"
+	check_eq left young.json "$(names_in "$C/sessions" | xargs)"
+}
+
 test_another_cluster_is_a_tree_of_its_own() {
 	mkdir "$C/.clusters/test" "$C/.clusters/test/users"
 	put "$C/.clusters/test/users/1.json" '{"n": 1}'

@@ -40,7 +40,7 @@ test_help_names_every_option() {
 	local text word
 	text=$("$DBMOUNT" --help)
 	for word in ro allow_other uid= gid= umask= default_permissions show_reserved xattr sync= \
-		dynamodb_json= max_file_size= scratch_size= scratch_files= rejected_files= threads= log= az.a= az.b= rds.NAME= -f -d --version; do
+		dynamodb_json= max_file_size= scratch_size= scratch_files= rejected_files= threads= log= az.a= az.b= docdb.ttl_interval= rds.NAME= -f -d --version; do
 		grep -qF -e "$word" <<<"$text" || { echo "not in --help: $word"; return 1; }
 	done
 }

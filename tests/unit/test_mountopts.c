@@ -95,6 +95,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(o.rejected_files, 100);
 	ck_assert_uint_eq(o.threads, 8);
 	ck_assert_uint_eq(o.spin_us, 50);
+	ck_assert_uint_eq(o.docdb_ttl_interval, 60);
 	ck_assert_str_eq(o.kernel_options, "");
 	char log[128];
 	snprintf(log, sizeof(log), "%s/dbmount.log", site);
@@ -220,6 +221,10 @@ START_TEST(test_numbers)
 	ck_assert_uint_eq(o.spin_us, 0);
 	assert_refused(
 		parse_o("threads=0"), "-o threads=0: threads=0 is not a number from 1 to 64");
+	ck_assert_int_eq(parse_o("docdb.ttl_interval=5"), 0);
+	ck_assert_uint_eq(o.docdb_ttl_interval, 5);
+	assert_refused(parse_o("docdb.ttl_interval=0"),
+		"-o docdb.ttl_interval=0: docdb.ttl_interval=0 is not a number from 1 to 86400");
 	assert_refused(parse_o("spin_us=1001"),
 		"-o spin_us=1001: spin_us=1001 is not a number from 0 to 1000");
 	assert_refused(parse_o("scratch_files=1K"),
@@ -567,7 +572,8 @@ START_TEST(test_what_is_printed_can_be_a_conf)
 		"ro\nro=rds\nallow_other=yes\ndefault_permissions=yes\nuid=7\ngid=8\numask=017\n"
 		"debug=no\nshow_reserved=no\nxattr=yes\nsync=interval\ndynamodb_json=typed\n"
 		"max_file_size=5000\nscratch_size=2G\nscratch_files=1000\nrejected_files=100\n"
-		"threads=2\nspin_us=9\nlog=/l\naz.a=/a\naz.b=/b\nrds.shop=/s\nnodev\nfsname=a,b\n");
+		"threads=2\nspin_us=9\nlog=/l\naz.a=/a\naz.b=/b\ndocdb.ttl_interval=60\nrds.shop=/"
+		"s\nnodev\nfsname=a,b\n");
 	write_conf(buf_cstr(&first));
 	ck_assert_int_eq(parse(site, "/mnt"), 0);
 	mountopts_print(&o, &second);
