@@ -363,6 +363,7 @@ static int begin_merge(struct doc_sorter *s, struct err *err)
 static int next_merged(struct doc_sorter *s, struct slice *document, struct err *err)
 {
 	if (s->given > 0 && s->n_heap > 0) {
+		assert(s->heap[0] != NULL);
 		int r = advance(s, s->heap[0], err);
 		if (r < 0) {
 			return r;
