@@ -41,7 +41,7 @@ static const struct engine_script collection_scripts[] = {
 static const struct engine_feed cluster_feed = {
 	".changes", "each change of a collection with a change stream, a line of JSON each"};
 static const struct engine_feed collection_feed = {
-	".changes", "each change as a line of JSON, after 'change-stream on'; tail -f works"};
+	".changes", "each change as a line of JSON, kept for three hours; tail -f works"};
 
 static const char *cluster_help(const struct docdb_view *view)
 {
