@@ -63,7 +63,7 @@ void ground_open(const struct engine_ops *ops, bool read_only)
 		.dir = ground.dir,
 		.sync = ground.sync,
 		.read_only = read_only,
-		.host = {on_change, on_event, NULL},
+		.host = {.changed = on_change, .event = on_event},
 	};
 	OK(engine_open(ops, &config, &ground.e, ok_err));
 }

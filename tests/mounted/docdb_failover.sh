@@ -68,19 +68,6 @@ same_documents() {
 	done
 }
 
-# damage HOW: something happens to the files of the zone that serves.
-damage() {
-	local zone
-	zone=$SITE/az-$(primary_zone)
-	case $1 in
-	delete) rm -f "$zone"/docdb/c*/data.db ;;
-	truncate) truncate -s 512 "$zone"/docdb/c*/data.db ;;
-	garbage) dd if=/dev/urandom of="$(echo "$zone"/docdb/c*/data.db)" bs=4096 count=64 conv=notrunc status=none ;;
-	# What takes over may begin a new copy in there meanwhile.
-	remove-zone) rm -rf "$zone" 2>/dev/null || true ;;
-	esac
-}
-
 test_failover_by_command_loses_nothing() {
 	local round before
 	wait_for 60 replicas_follow
@@ -99,6 +86,14 @@ test_failover_by_command_loses_nothing() {
 	distribution <"$WORK/times.command" | tee -a "$WORK/summary"
 }
 
+moved_from() {
+	[ "$(primary_zone)" != "$1" ]
+}
+
+note_seconds() {
+	seconds_until_served >>"$WORK/times.damage"
+}
+
 test_failover_by_damage_loses_nothing() {
 	local round before zone how all=(delete truncate garbage remove-zone)
 	wait_for 60 other_zone_is_ready
@@ -107,9 +102,7 @@ test_failover_by_damage_loses_nothing() {
 		how=${all[$((round % 4))]}
 		wait_for 60 other_zone_is_ready
 		zone=$(primary_zone)
-		damage "$how"
-		seconds_until_served >>"$WORK/times.damage"
-		wait_for 30 eval "[ \"\$(primary_zone)\" != $zone ]" ||
+		damage_until "$how" "$SITE/az-$zone/docdb" note_seconds moved_from "$zone" ||
 			{ echo "round $round, $how: zone $zone still serves"; tail -5 "$C/.events"; return 1; }
 		# Who writes is where the storage is.
 		[ "$(field '.DBClusterMembers[] | select(.IsClusterWriter) | .AvailabilityZone')" = "$(primary_zone)" ] ||

@@ -135,6 +135,34 @@ wait_for() {
 	return 1
 }
 
+# damage HOW DIRECTORY: something happens to the copy of a service that is kept in this zone.
+damage() {
+	local file
+	file=$(echo "$2"/*/data.db)
+	case $1 in
+	delete) rm -f "$file" ;;
+	truncate) truncate -c -s 512 "$file" ;;
+	garbage) dd if=/dev/urandom of="$file" bs=4096 count=64 conv=notrunc,nocreat status=none ;;
+	# What takes over may begin a new copy in there meanwhile.
+	remove-zone) rm -rf "$(dirname "$2")" 2>/dev/null || true ;;
+	esac
+}
+
+# damage_until HOW DIRECTORY SERVED MOVED..: damages it, calls SERVED, and waits until MOVED. A
+# checkpoint that comes at once may write the few pages there are over again, which mends the
+# file: then it is damaged again.
+damage_until() {
+	local how=$1 directory=$2 served=$3 _
+	shift 3
+	damage "$how" "$directory"
+	"$served"
+	for _ in 1 2 3 4 5 6; do
+		! wait_for 10 "$@" || return 0
+		damage "$how" "$directory" 2>/dev/null || true
+	done
+	return 1
+}
+
 no_daemon() {
 	! daemon_pid >/dev/null
 }

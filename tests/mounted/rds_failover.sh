@@ -54,19 +54,6 @@ stop_writers() {
 	python3 "$HERE/rds_writers.py" check "$I/Row" "$WORK/log" 4 | tee -a "$WORK/summary"
 }
 
-# damage HOW: something happens to the files of the zone that serves.
-damage() {
-	local zone
-	zone=$SITE/az-$(field AvailabilityZone)
-	case $1 in
-	delete) rm -f "$zone"/rds/i*/data.db ;;
-	truncate) truncate -s 512 "$zone"/rds/i*/data.db ;;
-	garbage) dd if=/dev/urandom of="$(echo "$zone"/rds/i*/data.db)" bs=4096 count=64 conv=notrunc status=none ;;
-	# What takes over may begin a new copy in there meanwhile.
-	remove-zone) rm -rf "$zone" 2>/dev/null || true ;;
-	esac
-}
-
 test_failover_by_command_loses_nothing() {
 	local round before
 	start_writers
@@ -81,6 +68,14 @@ test_failover_by_command_loses_nothing() {
 	distribution <"$WORK/times.command" | tee -a "$WORK/summary"
 }
 
+moved_from() {
+	[ "$(field AvailabilityZone)" != "$1" ]
+}
+
+note_seconds() {
+	seconds_until_served >>"$WORK/times.damage"
+}
+
 test_failover_by_damage_loses_nothing() {
 	local round before how all=(delete truncate garbage remove-zone)
 	wait_for 60 standby_is_ready
@@ -89,9 +84,7 @@ test_failover_by_damage_loses_nothing() {
 		how=${all[$((round % 4))]}
 		wait_for 60 standby_is_ready
 		before=$(field AvailabilityZone)
-		damage "$how"
-		seconds_until_served >>"$WORK/times.damage"
-		wait_for 30 eval "[ \"\$(field AvailabilityZone)\" != $before ]" ||
+		damage_until "$how" "$SITE/az-$before/rds" note_seconds moved_from "$before" ||
 			{ echo "round $round, $how: zone $before still serves"; tail -5 "$I/.events"; return 1; }
 	done
 	stop_writers

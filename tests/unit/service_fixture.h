@@ -40,7 +40,7 @@ static int open_engine(bool read_only)
 		.dir = site,
 		.sync = STORE_SYNC_CLOSE,
 		.read_only = read_only,
-		.host = {on_change, on_event, NULL},
+		.host = {.changed = on_change, .event = on_event},
 	};
 	return engine_open(&SERVICE_OPS, &config, &engine, &err);
 }

@@ -473,7 +473,7 @@ START_TEST(documents_expire)
 	struct engine_config config = {.dir = site,
 		.settings = &setting,
 		.n_settings = 1,
-		.host = {on_change, on_event, NULL}};
+		.host = {.changed = on_change, .event = on_event}};
 	engine_down();
 	OK(engine_open(&docdb_sqlite_ops, &config, &engine, &err));
 	OK(engine_mkdir(engine, PATH("sessions"), &err));

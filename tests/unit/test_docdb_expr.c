@@ -123,8 +123,8 @@ START_TEST(test_dates_at_the_end_of_time)
 		"{\"$year\": {\"date\": %s, \"timezone\": \"+14:00\"}}",
 		"{\"$dateTrunc\": {\"date\": %s, \"unit\": \"month\", \"binSize\": 1000000}}",
 		"{\"$dateAdd\": {\"startDate\": %s, \"unit\": \"year\", \"amount\": 1000000}}",
-		"{\"$dateDiff\": {\"startDate\": %s, \"endDate\": \"$$NOW\", \"unit\": "
-		"\"second\"}}",
+		("{\"$dateDiff\": {\"startDate\": %s, \"endDate\": \"$$NOW\", \"unit\": "
+		 "\"second\"}}"),
 		"{\"$dateToString\": {\"date\": %s, \"timezone\": \"Europe/Berlin\"}}",
 		"{\"$add\": [%s, 1, 1e300]}",
 		"{\"$isoWeek\": {\"date\": %s}}",

@@ -227,7 +227,7 @@ static int open_with(const char *dir, const char *a, const char *b, struct engin
 		.sync = STORE_SYNC_CLOSE,
 		.settings = s,
 		.n_settings = 2,
-		.host = {on_change, on_event, NULL},
+		.host = {.changed = on_change, .event = on_event},
 	};
 	err_clear(&err);
 	return engine_open(&rds_sqlite_ops, &config, out, &err);
