@@ -271,7 +271,7 @@ static int range_arg(
 /* Refused before it is begun where it would be too much. */
 static int check_range(struct expr_run *run, int64_t from, int64_t to, int64_t step)
 {
-	int64_t n = step > 0 ? (to - from) / step : (from - to) / -step;
+	int64_t n = step == 0 ? 0 : (to - from) / step; /* the caller has refused 0 */
 
 	if (n > (int64_t)(EXPR_BYTES_MAX / 16)) {
 		return err_set(run->err, EFBIG,

@@ -119,7 +119,7 @@ static bool truncated(struct doc_value v, int64_t *out)
 	double n = v.type == BSON_TYPE_DOUBLE || v.type == BSON_TYPE_DECIMAL128
 			   ? trunc(doc_double(v))
 			   : NAN;
-	if (!(n >= -0x1p63 && n < 0x1p63)) {
+	if (!(n >= -9223372036854775808.0 && n < 9223372036854775808.0)) {
 		return false;
 	}
 	*out = (int64_t)n;

@@ -149,7 +149,7 @@ static int mod_part(struct match_parser *p, const char *what, struct doc_value v
 	if (!isfinite(n)) {
 		return err_set(p->err, EINVAL, "malformed mod, %s value is invalid", what);
 	}
-	if (!(trunc(n) >= -0x1p63 && trunc(n) < 0x1p63)) {
+	if (!(trunc(n) >= -9223372036854775808.0 && trunc(n) < 9223372036854775808.0)) {
 		return err_set(p->err, EINVAL, "malformed mod, %s value is out of range", what);
 	}
 	*out = (int64_t)trunc(n);

@@ -48,7 +48,10 @@ int toy_feed_prune(void *ctx, struct engine_call *call, struct err *err)
 	(void)call;
 	(void)err;
 	LOCKED(&t->lock);
-	size_t at = t->feed.n > 0 ? t->feed.n - 1 : 0;
+	if (t->feed.n == 0) {
+		return 0;
+	}
+	size_t at = t->feed.n - 1;
 	while (at > 0 && t->feed.p[at - 1] != '\n') {
 		at--;
 	}
