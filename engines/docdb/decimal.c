@@ -9,6 +9,7 @@
 #include <bid_conf.h>
 #include <bid_functions.h>
 
+#include "engines/common/cleanup.h"
 #include "engines/docdb/value_impl.h"
 
 static BID_UINT128 to_bid(bson_decimal128_t n)
@@ -40,6 +41,15 @@ static double load_double(struct doc_value v)
 	double n;
 	memcpy(&n, &bits, sizeof(n));
 	return n;
+}
+
+bool doc_decimal_parse(struct slice text, bson_decimal128_t *out)
+{
+	/* libbson's function with a length looks at the byte behind it all the same. */
+	CLEANUP(buf_free) struct buf copy = BUF_INIT;
+	buf_append_slice(&copy, text);
+	return text.n <= INT32_MAX && !copy.failed &&
+	       bson_decimal128_from_string_w_len(buf_cstr(&copy), (int)text.n, out);
 }
 
 /* To 15 digits, as the service does it: 0.1 becomes 0.100000000000000 and not the 34

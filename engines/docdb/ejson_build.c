@@ -130,7 +130,7 @@ static bool put_like_decimal(struct ejson_build *b, struct slice text)
 {
 	bson_decimal128_t n;
 	char raw[16];
-	if (text.n > INT32_MAX || !bson_decimal128_from_string_w_len(text.p, (int)text.n, &n)) {
+	if (!doc_decimal_parse(text, &n)) {
 		return false;
 	}
 	doc_store64(raw, n.low);

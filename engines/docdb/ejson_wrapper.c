@@ -159,8 +159,7 @@ static const char *unwrap_decimal(const struct wrapped *w)
 {
 	struct slice text = is_string(w->main) ? doc_string(w->main) : slice_make("", 0);
 	bson_decimal128_t n;
-	if (text.n == 0 || text.n > INT32_MAX || has_nul(text) ||
-		!bson_decimal128_from_string_w_len(text.p, (int)text.n, &n)) {
+	if (text.n == 0 || has_nul(text) || !doc_decimal_parse(text, &n)) {
 		return "a string with a decimal number of at most 34 digits";
 	}
 	put64(w, BSON_TYPE_DECIMAL128, n.low);

@@ -236,7 +236,7 @@ static int to_decimal(struct expr_run *run, struct doc_value v, struct doc_value
 	case BSON_TYPE_DATE_TIME: v = doc_make_int64(run->a, doc_int64(v)); break;
 	case BSON_TYPE_UTF8:
 		if (doc_string(v).n > 1000 || strlen(doc_string(v).p) != doc_string(v).n ||
-			!bson_decimal128_from_string(doc_string(v).p, &decimal)) {
+			!doc_decimal_parse(doc_string(v), &decimal)) {
 			return unparsable(run, "it is no decimal");
 		}
 		*out = doc_make_decimal(run->a, decimal);

@@ -182,14 +182,13 @@ static int choose(struct docdb_cluster *c, const struct docdb_def *def, const ch
 	}
 	if (rc == 0 && m == NULL) {
 		rc = docdb_no_member(slice_of(target != NULL ? target : def->writer), err);
-	}
-	if (rc == 0 && target != NULL && strcmp(target, def->writer) == 0) {
+	} else if (rc == 0 && target != NULL && strcmp(target, def->writer) == 0) {
 		rc = err_set(err, EINVAL,
 			"InvalidParameterValue: %s is the cluster's primary already: name a "
 			"replica",
 			target);
 	}
-	if (rc == 0) {
+	if (rc == 0 && m != NULL) {
 		*out = *m;
 	}
 	free(all.lag);

@@ -57,6 +57,9 @@ double doc_double(struct doc_value v);	     /* of any number, rounded */
 struct slice doc_string(struct doc_value v); /* UTF8, SYMBOL, CODE: without length and NUL */
 bson_decimal128_t doc_decimal(
 	struct doc_value v); /* of any number; of a double 15 digits, as the service */
+/* A decimal's text, which need not end with a NUL. False: it is none, or has more digits than
+ * a decimal holds. */
+bool doc_decimal_parse(struct slice text, bson_decimal128_t *out);
 /* The value as int64 when it is a number that is one exactly. */
 bool doc_as_int64(struct doc_value v, int64_t *out);
 /* "int", "long", "objectId", ...: the aliases of $type. */

@@ -74,7 +74,9 @@ static void cut_rows(struct rows *rows, struct slice line)
 	doc_as_int64(member(line, "limit"), &limit);
 	size_t begin = (size_t)skip < rows->n ? (size_t)skip : rows->n;
 	rows->n -= begin;
-	memmove(rows->at, rows->at + begin, rows->n * sizeof(rows->at[0]));
+	for (size_t i = 0; i < rows->n; i++) {
+		rows->at[i] = rows->at[begin + i];
+	}
 	rows->n = limit > 0 && (size_t)limit < rows->n ? (size_t)limit : rows->n;
 }
 

@@ -121,6 +121,12 @@ END_TEST
  * own reading of the same text, rounded towards zero. */
 START_TEST(a_decimal_stands_behind_the_double_towards_zero)
 {
+	fesetround(FE_TOWARDZERO);
+	bool rounds_so = !isinf(strtod("1e400", NULL));
+	fesetround(FE_TONEAREST);
+	if (!rounds_so) {
+		return; /* valgrind calculates in the one mode only */
+	}
 	rng_seed(5);
 	for (unsigned i = 0; i < rounds(20000); i++) {
 		char text[BSON_DECIMAL128_STRING];
