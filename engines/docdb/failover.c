@@ -219,7 +219,7 @@ static int move(struct docdb_cluster *c, const struct docdb_def *def,
 
 static int failover_entered(struct docdb_cluster *c, const char *target, struct err *err)
 {
-	struct docdb_member to;
+	struct docdb_member to = {0};
 	struct docdb_def def;
 	struct err why = {0};
 

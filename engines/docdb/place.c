@@ -1,4 +1,5 @@
 /* Where a ctx leads: the default cluster, another one, a replica, a copy. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "engines/docdb/cluster.h"
@@ -68,6 +69,7 @@ static int open_replica(
 static int place_in(
 	struct docdb *d, struct docdb_cluster *c, struct docdb_place *out, struct err *err)
 {
+	assert(c != NULL);
 	int rc = docdb_enter(c, err);
 	if (rc < 0) {
 		docdb_put(c);

@@ -102,7 +102,7 @@ static int add_member(json_t *array, const struct docdb_def *def, const struct d
 static int add_members(
 	struct docdb_cluster *c, const struct replicas *replicas, json_t *out, struct err *err)
 {
-	struct docdb_members members;
+	struct docdb_members members = {.n = 0};
 	json_t *array = json_array();
 	struct docdb_def def;
 
@@ -384,12 +384,12 @@ static int add_index(
 static int add_indexes(struct docdb_conn *c, const struct docdb_collection *collection, json_t *out,
 	struct err *err)
 {
-	const struct docdb_indexes *all;
+	const struct docdb_indexes *all = NULL;
 	json_t *array = json_pack("[{s:s, s:s, s:I, s:b}]", "name", "_id_", "key", "{\"_id\":1}",
 		"entries", (json_int_t)collection->documents, "unique", true);
 
 	int rc = array != NULL ? docdb_indexes_load(c, &all, err) : no_memory(err);
-	for (size_t i = 0; rc == 0 && i < all->n; i++) {
+	for (size_t i = 0; rc == 0 && all != NULL && i < all->n; i++) {
 		if (all->at[i]->collection == collection->id) {
 			rc = add_index(c, all->at[i], array, err);
 		}

@@ -57,7 +57,7 @@ int docdb_sqlite_export_open(void *ctx, const struct epath *path, const char *fo
 		return err_set(err, ENOTSUP, "a collection is exported");
 	}
 	int rc = stream_new(d, &s, err);
-	if (rc < 0) {
+	if (rc < 0 || s == NULL) {
 		return rc;
 	}
 	rc = docdb_export_new(
@@ -72,7 +72,7 @@ int docdb_sqlite_query_open(void *ctx, const struct epath *path, struct slice te
 	struct stream *s = NULL;
 
 	int rc = stream_new(d, &s, err);
-	if (rc < 0) {
+	if (rc < 0 || s == NULL) {
 		return rc;
 	}
 	rc = docdb_query_open(

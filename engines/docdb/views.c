@@ -236,7 +236,7 @@ static int open_cluster(struct docdb *d, struct docdb_view *v, struct slice name
 	int rc = slice_is(name, DOCDB_DEFAULT) ? docdb_no_cluster(name, err)
 					       : docdb_find(d->service, name, &v->cluster, err);
 
-	if (rc == 0) {
+	if (rc == 0 && v->cluster != NULL) {
 		memcpy(v->name, v->cluster->def.name, sizeof(v->name));
 		v->time_ns = v->cluster->def.created_ns;
 	}

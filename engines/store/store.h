@@ -160,13 +160,13 @@ int store_write(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn
 int store_write_plain(struct store *s, const uint64_t *keys, unsigned n_keys, store_fn *fn,
 	void *arg, struct err *err);
 
-/* One of several writes; the last two are its outcome. */
+/* One of several writes; err and result are its outcome. */
 struct store_each {
 	const uint64_t *keys;
-	unsigned n_keys;
 	store_fn *fn;
 	void *arg;
 	struct err *err;
+	unsigned n_keys;
 	int result;
 };
 
