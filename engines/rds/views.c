@@ -1,5 +1,6 @@
 /* The same tree over another store: snapshots, replicas, points in time. A view is an
  * engine of its own that shows one instance. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -167,6 +168,7 @@ static int open_moment(struct rds_view *v, struct rds_instance *i, int64_t time_
 {
 	struct rds_def def;
 
+	assert(i != NULL);
 	v->time_ns = time_ns;
 	rds_def_now(i, &def);
 	int rc = past_open(&i->service->past, def.id, time_ns, build_moment, i, &v->past, err);

@@ -81,7 +81,7 @@ int past_open(struct past_list *l, uint64_t id, int64_t time_ns, past_build *bui
 	struct past *p = find(l, id, time_ns);
 
 	int rc = p == NULL ? add(l, &like, build, arg, &p, err) : 0;
-	if (rc == 0) {
+	if (rc == 0 && p != NULL) {
 		p->refs++;
 		*out = p;
 	}

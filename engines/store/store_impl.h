@@ -95,16 +95,15 @@ struct store_reader {
 struct write_request {
 	struct write_request *next;
 	const uint64_t *keys;
-	unsigned n_keys;
-	store_fn *fn; /* NULL: no write but a whole checkpoint, or */
-	bool compact;
-	bool plain; /* a write that needs no savepoint */
+	store_fn *fn; /* NULL: no write but a whole checkpoint, or `compact` */
 	void *arg;
 	struct err *err;
+	unsigned n_keys;
 	int result;
-	/* Under queue.lock. */
-	unsigned round; /* of those that gathered with it */
-	bool done;
+	unsigned round; /* of those that gathered with it; under queue.lock */
+	bool done;	/* under queue.lock */
+	bool compact;
+	bool plain; /* a write that needs no savepoint */
 };
 
 struct request_list {
