@@ -277,7 +277,9 @@ int docdb_changes_read(struct docdb_conn *c, struct slice collection, uint64_t o
 /* ---- forgetting ---- */
 
 /* The end of the last line that is to go; 0: none. */
-static int find_old(struct docdb_conn *c, int64_t before_ns, int64_t *last, struct err *err)
+/* The last of the first `most` that are older. */
+static int find_old(
+	struct docdb_conn *c, int64_t before_ns, unsigned most, int64_t *last, struct err *err)
 {
 	sqlite3_stmt *stmt = docdb_stmt(c, CHANGES_OLD, err);
 	int rc = 0;
@@ -286,7 +288,7 @@ static int find_old(struct docdb_conn *c, int64_t before_ns, int64_t *last, stru
 		return -err->code;
 	}
 	*last = 0;
-	for (unsigned i = 0; i < PRUNE_MAX && (rc = store_step(stmt, err)) == 1; i++) {
+	for (unsigned i = 0; i < most && (rc = store_step(stmt, err)) == 1; i++) {
 		if (sqlite3_column_int64(stmt, 1) >= before_ns) {
 			break;
 		}
@@ -296,11 +298,20 @@ static int find_old(struct docdb_conn *c, int64_t before_ns, int64_t *last, stru
 	return rc < 0 ? rc : 0;
 }
 
+int docdb_changes_old(struct docdb_conn *c, int64_t before_ns, bool *any, struct err *err)
+{
+	int64_t last = 0;
+
+	int rc = find_old(c, before_ns, 1, &last, err);
+	*any = last != 0;
+	return rc;
+}
+
 int docdb_changes_prune(struct docdb_conn *c, int64_t before_ns, struct err *err)
 {
 	int64_t last = 0;
 
-	int rc = find_old(c, before_ns, &last, err);
+	int rc = find_old(c, before_ns, PRUNE_MAX, &last, err);
 	if (rc < 0 || last == 0) {
 		return rc;
 	}

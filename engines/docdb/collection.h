@@ -118,6 +118,8 @@ int docdb_changes_bounds(struct docdb_conn *c, struct slice collection, uint64_t
 int docdb_changes_read(struct docdb_conn *c, struct slice collection, uint64_t offset, size_t max,
 	struct buf *out, struct err *err);
 int docdb_changes_set(struct docdb_conn *c, struct slice collection, bool on, struct err *err);
+/* Whether docdb_changes_prune() would drop anything: within a read. */
+int docdb_changes_old(struct docdb_conn *c, int64_t before_ns, bool *any, struct err *err);
 /* Drops those older than the retention (10,800 s as the service has it). */
 int docdb_changes_prune(struct docdb_conn *c, int64_t before_ns, struct err *err);
 

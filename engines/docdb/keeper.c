@@ -52,7 +52,20 @@ static void start_after_a_week(struct docdb_cluster *c, const struct docdb_def *
 struct expiring {
 	int64_t now_ns;
 	uint64_t removed;
+	bool any; /* something is to go */
 };
+
+/* Most often nothing is: then nothing is written. */
+static int look_fn(struct docdb_conn *conn, void *arg, struct err *err)
+{
+	struct expiring *e = arg;
+	bool old = false;
+
+	int rc = docdb_expires(conn, e->now_ns / 1000000, &e->any, err);
+	rc = rc < 0 ? rc : docdb_changes_old(conn, e->now_ns - CHANGES_KEPT, &old, err);
+	e->any = e->any || old;
+	return rc;
+}
 
 static int expire_fn(struct docdb_conn *conn, void *arg, struct err *err)
 {
@@ -74,10 +87,13 @@ static void expire(struct docdb_keeper *k, struct docdb_cluster *c)
 	struct expiring e = {.now_ns = clock_wall_ns()};
 	uint64_t all = 0;
 	struct err why = {0};
-	int rc;
+	int rc = docdb_read(c->source, look_fn, &e, &why);
 
+	if (rc == 0 && !e.any) {
+		return;
+	}
 	do {
-		rc = docdb_write(c->source, expire_fn, &e, &why);
+		rc = rc < 0 ? rc : docdb_write(c->source, expire_fn, &e, &why);
 		all += rc == 0 ? e.removed : 0;
 	} while (rc == 0 && e.removed >= EXPIRE_AT_ONCE && !stopped(k));
 	rc = rc < 0 ? rc : docdb_write(c->source, prune_fn, &e, &why);
