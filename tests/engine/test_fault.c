@@ -10,20 +10,12 @@
 #include "tests/engine/script.h"
 #include "tests/unit/fault_vfs.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/stride.h"
 
 /* No script has more calls or disk operations than this. */
 #define ENDLESS 100000
 
 static struct script script;
-
-/* FAULT_STRIDE=n takes every n-th of the faults only: for runs under valgrind and
- * the like, which take long and look for something else. Odd, see lose_power_at(). */
-static unsigned stride(void)
-{
-	const char *text = getenv("FAULT_STRIDE");
-	unsigned n = text != NULL ? (unsigned)strtoul(text, NULL, 10) : 1;
-	return n > 0 ? n : 1;
-}
 
 static void record(const struct profile *p)
 {
@@ -111,7 +103,7 @@ static void each_call(int profile, enum fault_calls calls, int code)
 	const struct profile *p = chosen_profile(profile);
 	record(p);
 	ck_assert(fault_wrap(&fault, p->ops));
-	for (unsigned n = 1; n < ENDLESS; n += stride()) {
+	for (unsigned n = 1; n < ENDLESS; n += stride_or(1)) {
 		ground_setup(p);
 		bool fired = run_with_call_fault(calls, n, code);
 		ground_teardown();
@@ -189,7 +181,7 @@ static void each_disk_operation(int profile, const struct fault_plan *plan, unsi
 	}
 	use_fault_vfs();
 	record(p);
-	for (unsigned n = 1; n < ENDLESS; n += step * stride()) {
+	for (unsigned n = 1; n < ENDLESS; n += step * stride_or(1)) {
 		struct fault_plan now = *plan;
 		ground_setup(p);
 		now.n = n;
@@ -256,7 +248,7 @@ START_TEST(test_power_that_fails)
 	ground.sync = STORE_SYNC_CLOSE;
 	record(p);
 	bool fired = true;
-	for (unsigned n = 1; fired && n < ENDLESS; n += 3 * stride()) {
+	for (unsigned n = 1; fired && n < ENDLESS; n += 3 * stride_or(1)) {
 		lose_power_at(p, n, &fired);
 	}
 }

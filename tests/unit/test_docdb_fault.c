@@ -9,14 +9,9 @@
 #include "engines/docdb/ejson.h"
 #include "engines/docdb/source_impl.h"
 #include "tests/unit/docdb_fixture.h"
+#include "tests/unit/stride.h"
 
 static struct docs d;
-
-static unsigned stride(void)
-{
-	const char *text = getenv("FAULT_STRIDE");
-	return text != NULL ? (unsigned)atoi(text) : 7;
-}
 
 /* ---- operations, each in a transaction of its own ---- */
 
@@ -293,7 +288,7 @@ START_TEST(test_a_step_that_fails_changes_nothing)
 
 	fill();
 	take_state(&before);
-	for (f.n = 1;; f.n += stride()) {
+	for (f.n = 1;; f.n += stride_or(7)) {
 		f.fired = false;
 		int rc = run(&f);
 		if (!f.fired) {

@@ -10,16 +10,11 @@
 #include "tests/unit/fault_disk.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/instance_fixture.h"
+#include "tests/unit/stride.h"
 
 #define MOST 400 /* operations of a step */
 
 static struct instance_fixture x;
-
-static unsigned stride(void)
-{
-	const char *text = getenv("FAULT_STRIDE");
-	return text != NULL ? (unsigned)atoi(text) : 7;
-}
 
 static const char *promoted_path(void)
 {
@@ -177,9 +172,9 @@ static bool run_step(const struct step *s, unsigned n, bool crash)
 
 START_TEST(test_each_operation_of_a_step_fails_once)
 {
-	unsigned n = 1 + (unsigned)getpid() % stride();
+	unsigned n = 1 + (unsigned)getpid() % stride_or(7);
 	while (n < MOST && run_step(&steps[_i], n, false)) {
-		n += stride();
+		n += stride_or(7);
 	}
 	fprintf(stderr, "%s: %u operations\n", steps[_i].name, n);
 }
@@ -187,9 +182,9 @@ END_TEST
 
 START_TEST(test_power_goes_at_each_operation_of_a_step)
 {
-	unsigned n = 1 + (unsigned)getpid() % stride();
+	unsigned n = 1 + (unsigned)getpid() % stride_or(7);
 	while (n < MOST && run_step(&steps[_i], n, true)) {
-		n += stride();
+		n += stride_or(7);
 	}
 }
 END_TEST
