@@ -9,64 +9,8 @@
 #include "engines/common/json.h"
 #include "engines/common/name.h"
 #include "engines/dynamodb/item.h"
+#include "tests/unit/fail_memory.h"
 #include "tests/unit/fixture.h"
-
-static long left = -1; /* allocations until one fails; negative: none does */
-
-static bool fails(void)
-{
-	return left >= 0 && left-- == 0;
-}
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-
-/* In place of ck_assert() where allocations fail: that one allocates itself. */
-static void require(bool holds)
-{
-	if (!holds) {
-		abort();
-	}
-}
-
-/* Runs `once` with the first, the second, ... allocation failing, until none does. */
-static void fail_each(int (*once)(struct err *err))
-{
-	for (long n = 0; n < 1000; n++) {
-		struct err err = {0};
-		left = n;
-		int rc = once(&err);
-		bool done = left >= 0;
-		left = -1;
-		if (done) {
-			ck_assert_int_eq(rc, 0);
-			ck_assert_int_gt(n, 0);
-			return;
-		}
-		ck_assert_msg(rc == -ENOMEM || rc == 0, "allocation %ld: %d %s", n, rc, err.msg);
-		ck_assert_int_eq(err.code, -rc);
-	}
-	ck_abort_msg("never came to an end");
-}
 
 static const char item_text[] = "{\"deep\":[[[[[[[[[[[[[[[[[[1.50e2]]]]]]]]]]]]]]]]]],\"s\":{\"$"
 				"ss\":[\"1\",\"2\",\"3\",\"4\",\"5\","
