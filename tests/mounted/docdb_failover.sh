@@ -26,22 +26,6 @@ replicas_follow() {
 	[ "$(field '[.DBClusterMembers[] | select(.Status == "available")] | length')" = 3 ]
 }
 
-seconds_until_served() {
-	local begin now
-	begin=$(date +%s%N)
-	until put "$C/rows/probe.json" '{"n": 1}' 2>/dev/null && [ "$(jq .n "$C/rows/probe.json" 2>/dev/null)" = 1 ]; do
-		now=$(date +%s%N)
-		[ $((now - begin)) -lt 60000000000 ] || { echo "not served within 60 s" >&2; return 1; }
-		sleep 0.05
-	done
-	now=$(date +%s%N)
-	awk -v ns=$((now - begin)) 'BEGIN { printf "%.3f\n", ns / 1000000000 }'
-}
-
-distribution() {
-	sort -n | awk '{ t[NR] = $1 } END { printf "# seconds to service, %d times: min %s median %s max %s\n", NR, t[1], t[int((NR + 1) / 2)], t[NR] }'
-}
-
 setup() {
 	mkdir "$C/rows"
 	control "$C" 'create-instance replica-a az=a'
@@ -77,7 +61,7 @@ test_failover_by_command_loses_nothing() {
 		wait_for 60 replicas_follow
 		before=$(field .Primary)
 		control "$C" failover
-		seconds_until_served >>"$WORK/times.command"
+		seconds_until_served "$C/rows/probe.json" >>"$WORK/times.command"
 		[ "$(field .Primary)" != "$before" ] || { echo "round $round: $before still writes"; return 1; }
 		[ -d "$C/.replicas/$before" ] || { echo "round $round: $before is no replica"; return 1; }
 	done
@@ -91,7 +75,7 @@ moved_from() {
 }
 
 note_seconds() {
-	seconds_until_served >>"$WORK/times.damage"
+	seconds_until_served "$C/rows/probe.json" >>"$WORK/times.damage"
 }
 
 test_failover_by_damage_loses_nothing() {

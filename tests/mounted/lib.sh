@@ -135,6 +135,23 @@ wait_for() {
 	return 1
 }
 
+# seconds_until_served FILE: it can be written and read; prints the seconds that took.
+seconds_until_served() {
+	local begin now
+	begin=$(date +%s%N)
+	until put "$1" '{"n": 1}' 2>/dev/null && [ "$(jq .n "$1" 2>/dev/null)" = 1 ]; do
+		now=$(date +%s%N)
+		[ $((now - begin)) -lt 60000000000 ] || { echo "not served within 60 s" >&2; return 1; }
+		sleep 0.05
+	done
+	now=$(date +%s%N)
+	awk -v ns=$((now - begin)) 'BEGIN { printf "%.3f\n", ns / 1000000000 }'
+}
+
+distribution() {
+	sort -n | awk '{ t[NR] = $1 } END { printf "# seconds to service, %d times: min %s median %s max %s\n", NR, t[1], t[int((NR + 1) / 2)], t[NR] }'
+}
+
 # damage HOW DIRECTORY: something happens to the copy of a service that is kept in this zone.
 damage() {
 	local file

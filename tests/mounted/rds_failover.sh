@@ -18,23 +18,6 @@ standby_is_ready() {
 	[ "$(field StandbyStatus)" = synchronous ]
 }
 
-# A row can be written and read: seconds it took until then.
-seconds_until_served() {
-	local begin now
-	begin=$(date +%s%N)
-	until put "$I/Row/1.json" '{"n": 1}' 2>/dev/null && [ "$(jq .n "$I/Row/1.json" 2>/dev/null)" = 1 ]; do
-		now=$(date +%s%N)
-		[ $((now - begin)) -lt 60000000000 ] || { echo "not served within 60 s" >&2; return 1; }
-		sleep 0.05
-	done
-	now=$(date +%s%N)
-	awk -v ns=$((now - begin)) 'BEGIN { printf "%.3f\n", ns / 1000000000 }'
-}
-
-distribution() {
-	sort -n | awk '{ t[NR] = $1 } END { printf "# seconds to service, %d times: min %s median %s max %s\n", NR, t[1], t[int((NR + 1) / 2)], t[NR] }'
-}
-
 setup() {
 	mkdir "$I"
 	put "$I/.sql" 'CREATE TABLE Row(id INTEGER PRIMARY KEY, n INTEGER NOT NULL);'
@@ -61,7 +44,7 @@ test_failover_by_command_loses_nothing() {
 		wait_for 60 standby_is_ready
 		before=$(field AvailabilityZone)
 		control "$I" failover
-		seconds_until_served >>"$WORK/times.command"
+		seconds_until_served "$I/Row/1.json" >>"$WORK/times.command"
 		[ "$(field AvailabilityZone)" != "$before" ] || { echo "round $round: zone $before still serves"; return 1; }
 	done
 	stop_writers
@@ -73,7 +56,7 @@ moved_from() {
 }
 
 note_seconds() {
-	seconds_until_served >>"$WORK/times.damage"
+	seconds_until_served "$I/Row/1.json" >>"$WORK/times.damage"
 }
 
 test_failover_by_damage_loses_nothing() {
