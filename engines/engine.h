@@ -67,6 +67,9 @@ enum engine_feature {
 	ENGINE_HAS_MEMBERS = 1 << 7,   /* a child file is, under its key without a suffix, also a
 					* directory of its members; not listed */
 	ENGINE_HAS_CLUSTERS = 1 << 9,  /* .clusters/ */
+	ENGINE_HAS_FEEDS = 1 << 10,    /* child files are feeds: feed_bounds() and feed_read() are
+					* asked with their paths, and what is written to one goes to
+					* feed_append(), a write(2) a call */
 	ENGINE_IS_FIXED = 1 << 8,      /* nothing here can be written (EROFS at once), though
 					* commands can run: a replica */
 };
@@ -102,6 +105,19 @@ struct engine_feed {
 	const char *help; /* "each change as a line of JSON; tail -f works" */
 };
 
+/* A reserved name that is a directory with a tree of its own (ENGINE_VIEW_ROOM): what
+ * stands in it is no child of the directory, but belongs to it. */
+struct engine_room {
+	const char *name; /* ".ttl" */
+	const char *help; /* "the seconds each key has left; writing sets them" */
+};
+
+/* An extended attribute of the child files, shown as user.dbmount.NAME with -o xattr. */
+struct engine_attr {
+	const char *name; /* "ttl" */
+	const char *help;
+};
+
 struct engine_level {
 	const char *noun;	/* "table" */
 	const char *child_noun; /* "item" */
@@ -110,6 +126,12 @@ struct engine_level {
 	const struct engine_form *forms;
 	unsigned n_forms;
 	unsigned listed_form;
+	/* Children are of several sorts, each with a suffix of its own: a child's key begins
+	 * with a byte that is the number of its form, and dir_forms says what is made under
+	 * such a name. A name never stands for a child of another form. listed_form is not used;
+	 * functions that are told a form are told that byte. */
+	bool tagged;
+	unsigned dir_forms; /* with tagged: bit n: what bears form n is a directory */
 	unsigned features;
 	const char *const *export_formats; /* NULL-ended, or NULL: no .export */
 	const char *const *import_formats;
@@ -121,6 +143,8 @@ struct engine_level {
 	const struct engine_text *texts;	/* ended by a NULL name, or NULL: none */
 	const struct engine_script *scripts;	/* ended by a NULL name, or NULL: none */
 	const struct engine_feed *feed;		/* NULL: none */
+	const struct engine_room *rooms;	/* ended by a NULL name, or NULL: none */
+	const struct engine_attr *attrs;	/* of child files; ended likewise, or NULL */
 	const struct engine_query_names *query; /* NULL: no .query/ */
 	const char *help; /* paragraphs for .help, before the commands; may be NULL */
 };
@@ -176,6 +200,9 @@ enum engine_view_kind {
 	ENGINE_VIEW_REPLICA,
 	ENGINE_VIEW_TIME,
 	ENGINE_VIEW_CLUSTER, /* another store of the service's, beside: written to like this one */
+	ENGINE_VIEW_ROOM, /* a reserved directory that a level names: written to as its own levels
+			   * say; view_open() alone knows it, and it is there as long as its
+			   * directory is */
 };
 
 /* Which view a path is in: it hangs below the directory that the first `depth` keys of
@@ -202,6 +229,10 @@ struct engine_host {
 		const struct epath *path);
 	void (*event_in)(void *arg, const char *service, const struct engine_view_at *view,
 		const struct epath *path, const char *text);
+	/* The open engine of another service of this mount, for one that stands in front of it;
+	 * NULL: there is none. Borrowed for as long as the asking engine is open; not to be asked
+	 * for in open(). May be NULL. */
+	struct engine *(*peer)(void *arg, const char *service);
 	void *arg;
 };
 
@@ -286,6 +317,16 @@ struct engine_ops {
 	 * makes them durable together at less cost than one by one. What fails fails
 	 * alone. At most ENGINE_PUTS_MAX. Default: write(), one after the other. */
 	void (*write_many)(void *ctx, struct engine_put *const *puts, unsigned n);
+	/* What touch(1) and utimensat(2) do to a file: it is given this time. For services in
+	 * which that means something. Default: 0, and nothing happens. */
+	int (*set_time)(void *ctx, const struct epath *path, int64_t mtime_ns, struct err *err);
+	/* The attributes that the level of the file's directory names. read appends the text;
+	 * ENODATA: it has none now. write EINVAL; remove ENODATA. Default: ENOTSUP. */
+	int (*attr_read)(void *ctx, const struct epath *path, const char *name, struct buf *out,
+		struct err *err);
+	int (*attr_write)(void *ctx, const struct epath *path, const char *name, struct slice text,
+		struct err *err);
+	int (*attr_remove)(void *ctx, const struct epath *path, const char *name, struct err *err);
 	/* A file. ENOENT, EBUSY. Default: EROFS. */
 	int (*remove)(void *ctx, const struct epath *path, uint64_t expect, struct err *err);
 	/* Re-keys a file or renames a directory, atomically within one container. An
@@ -320,6 +361,14 @@ struct engine_ops {
 		struct err *err);
 	int (*feed_read)(void *ctx, const struct epath *path, uint64_t offset, size_t max,
 		struct buf *out, struct err *err);
+
+	/* With ENGINE_HAS_FEEDS. What one write(2) to the feed at `path` brings; it takes all
+	 * or fails. Default: EROFS. */
+	int (*feed_append)(void *ctx, const struct epath *path, struct slice text, struct err *err);
+	/* Somebody opened the feed at `path` to read it; close comes as often. What comes in
+	 * between must be readable from the `end` of then. Default: 0. */
+	int (*feed_open)(void *ctx, const struct epath *path, struct err *err);
+	void (*feed_close)(void *ctx, const struct epath *path);
 
 	/* Commands, sorted by name, ended by a NULL name. Default: none. */
 	const struct engine_command *commands;
@@ -366,6 +415,11 @@ struct engine_ops {
 	int (*import_feed)(void *sink, struct slice text, struct err *err);
 	int (*import_finish)(void *sink, struct buf *report, struct err *err);
 	void (*import_abort)(void *sink);
+	/* Of a script whose writer reads, too, from the same open file: runs what was fed since
+	 * the last time and is whole, and appends what it answers. The sink stays open, so that
+	 * what was begun goes on (a WATCH, a MULTI); finish then runs the rest. A failure is told
+	 * and ends nothing. Default: ENOTSUP, and reading gives the last report. */
+	int (*import_reply)(void *sink, struct buf *out, struct err *err);
 
 	/* Makes acknowledged writes at or below path survive power loss. Default: 0. */
 	int (*sync)(void *ctx, const struct epath *path, struct err *err);
@@ -427,6 +481,13 @@ int engine_write(struct engine *e, const struct epath *path, unsigned form, stru
 void engine_write_many(struct engine *e, struct engine_put *const *puts, unsigned n);
 /* Whether that is better than writing each on a thread of its own. */
 bool engine_writes_many(const struct engine *e);
+int engine_set_time(struct engine *e, const struct epath *path, int64_t mtime_ns, struct err *err);
+int engine_attr_read(struct engine *e, const struct epath *path, const char *name, struct buf *out,
+	struct err *err);
+int engine_attr_write(struct engine *e, const struct epath *path, const char *name,
+	struct slice text, struct err *err);
+int engine_attr_remove(
+	struct engine *e, const struct epath *path, const char *name, struct err *err);
 int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err);
 int engine_rename(struct engine *e, const struct epath *from, const struct epath *to,
 	unsigned flags, struct err *err);
@@ -443,6 +504,10 @@ int engine_feed_bounds(struct engine *e, const struct epath *path, uint64_t *sta
 	struct err *err);
 int engine_feed_read(struct engine *e, const struct epath *path, uint64_t offset, size_t max,
 	struct buf *out, struct err *err);
+int engine_feed_append(
+	struct engine *e, const struct epath *path, struct slice text, struct err *err);
+int engine_feed_open(struct engine *e, const struct epath *path, struct err *err);
+void engine_feed_close(struct engine *e, const struct epath *path);
 
 /* Splits the line into words (white space; single and double quotes as in a
  * shell), finds the command, checks its number of arguments, runs it, writes
@@ -482,6 +547,7 @@ int engine_import_feed(struct engine_import *i, struct slice text, struct err *e
 /* Ends `i` in any case. */
 int engine_import_finish(struct engine_import *i, struct buf *report, struct err *err);
 void engine_import_abort(struct engine_import *i); /* NULL is fine */
+int engine_import_reply(struct engine_import *i, struct buf *out, struct err *err);
 
 int engine_sync(struct engine *e, const struct epath *path, struct err *err);
 uint64_t engine_bytes(struct engine *e);

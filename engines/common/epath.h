@@ -27,4 +27,14 @@ static inline struct epath epath_parent(const struct epath *p)
 	return c;
 }
 
+/* What is left of it below its first key. */
+static inline struct epath epath_tail(const struct epath *p)
+{
+	struct epath c = {.depth = p->depth - 1};
+	for (unsigned i = 0; i < c.depth; i++) {
+		c.key[i] = p->key[i + 1];
+	}
+	return c;
+}
+
 #endif
