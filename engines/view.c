@@ -15,6 +15,7 @@ static const char *feature_name(enum engine_view_kind kind)
 	case ENGINE_VIEW_REPLICA: return "replicas";
 	case ENGINE_VIEW_TIME: return "points in time";
 	case ENGINE_VIEW_CLUSTER: return "other clusters";
+	case ENGINE_VIEW_ROOM: return "such directories";
 	}
 	return "views";
 }

@@ -17,6 +17,7 @@ static const char *kind_noun(const struct node *dir)
 	case ENGINE_VIEW_REPLICA: return "replica";
 	case ENGINE_VIEW_TIME: return "point in time";
 	case ENGINE_VIEW_CLUSTER: return "cluster";
+	case ENGINE_VIEW_ROOM: return "directory";
 	}
 	return "view";
 }
