@@ -46,6 +46,12 @@ struct redis_type_ops {
 	int (*rename)(struct redis_txn *t, struct slice name, struct redis_key *key,
 		struct slice from, struct slice to, unsigned flags, struct err *err);
 
+	/* A text written to one of `scripts`; `format` is its name without the dot. Within a
+	 * write, of a key from redis_key_open(); saves it. `report`: lines for who reads the
+	 * script. EINVAL names the line. NULL: no scripts. */
+	int (*script)(struct redis_txn *t, struct slice name, struct redis_key *key,
+		const char *format, struct slice text, struct buf *report, struct err *err);
+
 	/* All elements go; the key's row is the caller's. */
 	int (*drop)(struct redis_txn *t, const struct redis_key *key, struct err *err);
 	/* All elements of `from`, under the id `to` as well. */
