@@ -55,6 +55,9 @@ void redis_server_close(struct redis_server *s); /* NULL is fine */
 /* The tree of its keys (tree.c): strings as files, typed keys as directories; rooms .ttl, .scripts,
  * .channels, .patterns; scripts .exec, .exec.json, .exec.resp. Ends before the server. */
 int redis_tree_open(struct redis_server *server, struct cache_tree **out, struct err *err);
+/* What the service's redis_told does: the paths of the key, as of any type, go to host->changed. */
+void redis_tell(
+	const struct cache_host *host, const struct slice *key, const struct slice *element);
 /* Texts by key for tables/ (store.h). */
 struct cache_store;
 int redis_store_open(struct redis_server *server, struct cache_store **out, struct err *err);
