@@ -26,6 +26,9 @@ enum {
 	REDIS_NOSCRIPT = 1 << 2, /* not from scripts */
 	REDIS_NO_MULTI = 1 << 3, /* not inside MULTI */
 	REDIS_CONTROL = 1 << 4,	 /* of the session itself: MULTI, EXEC, WATCH: session.c runs it */
+	/* Has subcommands, each a row of its own ("object|encoding", argv[1] is "encoding"); no
+	 * run. Arity -2. */
+	REDIS_CONTAINER = 1 << 5,
 };
 
 struct redis_command {
@@ -70,6 +73,10 @@ int redis_arg_double(struct slice arg, double *out, struct err *err);
 /* Whether the argument is this word, in upper or lower case. */
 bool redis_arg_is(struct slice arg, const char *word);
 int redis_syntax_error(struct err *err); /* `ERR syntax error` */
+/* `ERR wrong number of arguments for 'mset' command` */
+int redis_arity_error(const char *command, struct err *err);
+/* `ERR unknown subcommand 'x'. Try OBJECT HELP.` (of REDIS_CONTAINER, checked already) */
+int redis_unknown_subcommand(const struct slice *argv, struct err *err);
 /* Shortest text that reads back as the same, as Redis prints scores: 17, 1.5, inf, 1e+20. */
 void redis_print_double(double value, struct buf *out);
 /* Redis' glob: * ? [a-z] [^a] \x */

@@ -1,0 +1,181 @@
+#include "engines/cache/redis/command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engines/cache/redis/evict.h"
+#include "engines/cache/redis/session.h"
+
+/* A group stands here once it has landed. */
+static const struct redis_command *const groups[] = {
+	NULL,
+};
+
+#define COMMANDS_MAX 400
+#define NAME_MAX_LEN 64
+
+/* All commands in order of their names. Made once: the groups are constant. */
+static struct {
+	pthread_once_t once;
+	unsigned n;
+	const struct redis_command *command[COMMANDS_MAX];
+} table = {.once = PTHREAD_ONCE_INIT};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct redis_command *const *x = a;
+	const struct redis_command *const *y = b;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void make_table(void)
+{
+	for (unsigned g = 0; groups[g] != NULL; g++) {
+		for (const struct redis_command *c = groups[g]; c->name != NULL; c++) {
+			if (table.n == COMMANDS_MAX) {
+				abort();
+			}
+			table.command[table.n++] = c;
+		}
+	}
+	qsort(table.command, table.n, sizeof(table.command[0]), by_name);
+}
+
+const struct redis_command *redis_command_nth(unsigned n)
+{
+	pthread_once(&table.once, make_table);
+	return n < table.n ? table.command[n] : NULL;
+}
+
+/* "object|encoding": a row of its own. */
+static bool full_name(struct slice name, struct slice sub, char out[NAME_MAX_LEN])
+{
+	if (name.n + 1 + sub.n + 1 > NAME_MAX_LEN) {
+		return false;
+	}
+	size_t n = 0;
+	for (size_t i = 0; i < name.n; i++) {
+		out[n++] = (char)tolower((unsigned char)name.p[i]);
+	}
+	if (sub.p != NULL) {
+		out[n++] = '|';
+	}
+	for (size_t i = 0; i < sub.n; i++) {
+		out[n++] = (char)tolower((unsigned char)sub.p[i]);
+	}
+	out[n] = '\0';
+	return memchr(out, 0, n) == NULL;
+}
+
+static const struct redis_command *find(struct slice name, struct slice sub)
+{
+	char text[NAME_MAX_LEN];
+	if (!full_name(name, sub, text)) {
+		return NULL;
+	}
+	pthread_once(&table.once, make_table);
+	struct redis_command wanted = {.name = text};
+	const struct redis_command *key = &wanted;
+	const struct redis_command **found =
+		bsearch(&key, table.command, table.n, sizeof(key), by_name);
+	return found == NULL ? NULL : *found;
+}
+
+const struct redis_command *redis_command_find(struct slice name)
+{
+	return find(name, (struct slice){0});
+}
+
+static int unknown_command(unsigned argc, const struct slice *argv, struct err *err)
+{
+	char args[160];
+	size_t n = 0;
+	args[0] = '\0';
+	for (unsigned i = 1; i < argc && n < 128; i++) {
+		int left = 128 - (int)n;
+		int len = argv[i].n < (size_t)left ? (int)argv[i].n : left;
+		n += (size_t)snprintf(
+			args + n, sizeof(args) - n, "'%.*s' ", len, len == 0 ? "" : argv[i].p);
+	}
+	int len = argv[0].n < 128 ? (int)argv[0].n : 128;
+	return err_set(err, EINVAL, "ERR unknown command '%.*s', with args beginning with: %s", len,
+		len == 0 ? "" : argv[0].p, args);
+}
+
+int redis_unknown_subcommand(const struct slice *argv, struct err *err)
+{
+	char name[NAME_MAX_LEN] = "";
+	for (size_t i = 0; i < argv[0].n && i + 1 < sizeof(name); i++) {
+		name[i] = (char)toupper((unsigned char)argv[0].p[i]);
+		name[i + 1] = '\0';
+	}
+	int len = argv[1].n < 128 ? (int)argv[1].n : 128;
+	return err_set(err, EINVAL, "ERR unknown subcommand '%.*s'. Try %s HELP.", len,
+		len == 0 ? "" : argv[1].p, name);
+}
+
+static bool arity_fits(const struct redis_command *c, unsigned argc)
+{
+	return c->arity >= 0 ? argc == (unsigned)c->arity : argc >= (unsigned)-c->arity;
+}
+
+int redis_command_check(
+	unsigned argc, const struct slice *argv, const struct redis_command **out, struct err *err)
+{
+	const struct redis_command *c = argv[0].n > 0 && memchr(argv[0].p, '|', argv[0].n) != NULL
+						? NULL
+						: redis_command_find(argv[0]);
+	if (c == NULL) {
+		return unknown_command(argc, argv, err);
+	}
+	if (c->flags & REDIS_CONTAINER && argc > 1) {
+		c = find(argv[0], argv[1]);
+		if (c == NULL) {
+			return redis_unknown_subcommand(argv, err);
+		}
+	}
+	if (!arity_fits(c, argc)) {
+		return redis_arity_error(c->name, err);
+	}
+	*out = c;
+	return 0;
+}
+
+/* Before it runs; in a transaction that reads only there is nothing to evict for. */
+static int make_room(struct redis_call *c, const struct redis_command *command, struct err *err)
+{
+	if (!(command->flags & REDIS_DENYOOM)) {
+		return 0;
+	}
+	uint64_t evicted = 0;
+	int rc = redis_evict(c->t, &evicted, err);
+	if (c->session != NULL) {
+		redis_session_server(c->session)->evicted += evicted;
+	}
+	return rc;
+}
+
+int redis_command_run(struct redis_call *c, const struct redis_command *command, struct err *err)
+{
+	struct err own = {0};
+	size_t at = c->out->n;
+	if (c->session != NULL) {
+		redis_session_server(c->session)->commands++;
+	}
+	int rc = make_room(c, command, &own);
+	if (rc == 0) {
+		rc = command->run(c, &own);
+	}
+	if (rc == 0) {
+		return buf_check(c->out, err);
+	}
+	if (redis_is_fatal(rc)) {
+		return err_set(err, own.code, "%s", own.msg);
+	}
+	c->out->n = at;
+	redis_reply_error(c->out, own.msg);
+	return buf_check(c->out, err);
+}
