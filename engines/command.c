@@ -189,10 +189,17 @@ static const struct engine_command *find_command(
 
 /* ---- entry ---- */
 
+static bool is_home(const struct engine *e)
+{
+	/* Of a room in a view only the view can be told (engine_view_at). */
+	bool room = e->parent != NULL && e->parent->parent == NULL && e->kind == ENGINE_VIEW_ROOM;
+	return room || e->kind == ENGINE_VIEW_CLUSTER;
+}
+
 /* The view that is written to which `e` is, or is a view of. */
 static const struct engine *home_of(const struct engine *e)
 {
-	while (e->parent != NULL && e->kind != ENGINE_VIEW_CLUSTER) {
+	while (e->parent != NULL && !is_home(e)) {
 		e = e->parent;
 	}
 	return e->parent != NULL ? e : NULL;
@@ -213,7 +220,8 @@ static void tell_event(struct engine *e, const struct epath *path, const char *t
 
 void engine_event(struct engine *e, const struct epath *path, const char *text)
 {
-	if (e->parent == NULL || e->kind == ENGINE_VIEW_CLUSTER) {
+	const struct engine *house = engine_house(e);
+	if (house->parent == NULL || house->kind == ENGINE_VIEW_CLUSTER) {
 		tell_event(e, path, text);
 		return;
 	}
@@ -222,7 +230,7 @@ void engine_event(struct engine *e, const struct epath *path, const char *text)
 		[ENGINE_VIEW_REPLICA] = "replica",
 		[ENGINE_VIEW_TIME] = "time"};
 	CLEANUP(buf_free) struct buf line = BUF_INIT;
-	buf_printf(&line, "%s %s: %s", kinds[e->kind], e->view_name, text);
+	buf_printf(&line, "%s %s: %s", kinds[house->kind], house->view_name, text);
 	tell_event(e, path, buf_cstr(&line));
 }
 

@@ -100,6 +100,7 @@ bool engine_fixed(const struct engine *e)
 
 bool engine_moves(const struct engine *e)
 {
+	e = engine_house(e);
 	return e->parent != NULL && e->kind == ENGINE_VIEW_REPLICA;
 }
 
@@ -107,11 +108,15 @@ bool engine_moves(const struct engine *e)
 
 int engine_refuse_write(const struct engine *e, struct err *err)
 {
+	const struct engine *house = engine_house(e);
+	if (e->fixed && !house->fixed && !e->read_only) {
+		return err_set(err, EROFS, "%s cannot be written", e->view_name);
+	}
 	if (e->fixed && !e->read_only) {
 		return err_set(err, EROFS,
 			"%s is a replica: it takes no writes, only commands; write to what it "
 			"follows, or promote it",
-			e->view_name);
+			house->view_name);
 	}
 	return engine_refuse_command(e, err);
 }
@@ -121,6 +126,7 @@ int engine_refuse_command(const struct engine *e, struct err *err)
 	if (!e->read_only) {
 		return 0;
 	}
+	e = engine_house(e);
 	if (e->parent == NULL || e->kind == ENGINE_VIEW_REPLICA || e->kind == ENGINE_VIEW_CLUSTER) {
 		return err_set(err, EROFS, "%s is mounted read-only (ro=%s)", e->ops->service,
 			e->ops->service);
@@ -149,8 +155,9 @@ int engine_level(
 {
 	struct probe p = probe_begin(e, PROBE_LEVEL, path, err);
 	int r = e->ops->level(e->ctx, path, out, err);
-	assert(r != 0 || out->child == ENGINE_DIR ||
+	assert(r != 0 || out->child == ENGINE_DIR || out->tagged ||
 		(out->n_forms > 0 && out->listed_form < out->n_forms));
+	assert(r != 0 || !out->tagged || (out->n_forms > 0 && out->names.n == out->n_forms));
 	return probe_end(&p, r, err);
 }
 
@@ -279,6 +286,60 @@ void engine_write_many(struct engine *e, struct engine_put *const *puts, unsigne
 		assert(p->result != 0 || (info_is_whole(&p->info) && p->info.kind == ENGINE_FILE));
 		probe_end(&probes[i], p->result, &p->err);
 	}
+}
+
+int engine_set_time(struct engine *e, const struct epath *path, int64_t mtime_ns, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_SET_TIME, path, err);
+	assert(path->depth > 0);
+	if (e->ops->set_time == NULL) {
+		return probe_end(&p, 0, err);
+	}
+	int r = engine_refuse_write(e, err);
+	r = r == 0 ? e->ops->set_time(e->ctx, path, mtime_ns, err) : r;
+	return probe_end(&p, r, err);
+}
+
+int engine_attr_read(struct engine *e, const struct epath *path, const char *name, struct buf *out,
+	struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_ATTR, path, err);
+	size_t before = out->n;
+	int r = e->ops->attr_read != NULL ? e->ops->attr_read(e->ctx, path, name, out, err)
+					  : engine_absent(e, "attributes", err);
+	if (r == 0) {
+		r = buf_check(out, err);
+	}
+	if (r != 0) {
+		out->n = before;
+	}
+	return probe_end(&p, r, err);
+}
+
+int engine_attr_write(struct engine *e, const struct epath *path, const char *name,
+	struct slice text, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_ATTR, path, err);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->attr_write != NULL ? e->ops->attr_write(e->ctx, path, name, text, err)
+				       : engine_absent(e, "attributes that can be set", err);
+	return probe_end(&p, r, err);
+}
+
+int engine_attr_remove(
+	struct engine *e, const struct epath *path, const char *name, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_ATTR, path, err);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->attr_remove != NULL ? e->ops->attr_remove(e->ctx, path, name, err)
+					: engine_absent(e, "attributes that can be removed", err);
+	return probe_end(&p, r, err);
 }
 
 int engine_remove(struct engine *e, const struct epath *path, uint64_t expect, struct err *err)
@@ -412,6 +473,34 @@ int engine_feed_read(struct engine *e, const struct epath *path, uint64_t offset
 	}
 	assert(out->n - before <= max);
 	return probe_end(&p, r, err);
+}
+
+int engine_feed_append(
+	struct engine *e, const struct epath *path, struct slice text, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_FEED_APPEND, path, err);
+	int r = engine_refuse_write(e, err);
+	if (r != 0) {
+		return probe_end(&p, r, err);
+	}
+	r = e->ops->feed_append != NULL ? e->ops->feed_append(e->ctx, path, text, err)
+					: err_set(err, EROFS, "%s/%s: nothing is written to a feed",
+						  e->ops->service, e->ops->backend);
+	return probe_end(&p, r, err);
+}
+
+int engine_feed_open(struct engine *e, const struct epath *path, struct err *err)
+{
+	struct probe p = probe_begin(e, PROBE_FEED_OPEN, path, err);
+	int r = e->ops->feed_open != NULL ? e->ops->feed_open(e->ctx, path, err) : 0;
+	return probe_end(&p, r, err);
+}
+
+void engine_feed_close(struct engine *e, const struct epath *path)
+{
+	if (e->ops->feed_close != NULL) {
+		e->ops->feed_close(e->ctx, path);
+	}
 }
 
 int engine_sync(struct engine *e, const struct epath *path, struct err *err)

@@ -26,6 +26,8 @@ enum probe_op {
 	PROBE_READ,
 	PROBE_CHECK,
 	PROBE_WRITE,
+	PROBE_SET_TIME,
+	PROBE_ATTR,
 	PROBE_REMOVE,
 	PROBE_RENAME,
 	PROBE_MKDIR,
@@ -35,6 +37,8 @@ enum probe_op {
 	PROBE_TEXT_WRITE,
 	PROBE_FEED_BOUNDS,
 	PROBE_FEED_READ,
+	PROBE_FEED_APPEND,
+	PROBE_FEED_OPEN,
 	PROBE_COMMAND,
 	PROBE_VIEW_LIST,
 	PROBE_VIEW_OPEN,
@@ -76,6 +80,15 @@ struct engine {
 	pthread_mutex_t jobs_lock;
 	struct job *jobs; /* under jobs_lock */
 };
+
+/* The tree that a room stands in; itself for anything else. */
+static inline const struct engine *engine_house(const struct engine *e)
+{
+	while (e->parent != NULL && e->kind == ENGINE_VIEW_ROOM) {
+		e = e->parent;
+	}
+	return e;
+}
 
 struct probe {
 	struct engine *e;

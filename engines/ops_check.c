@@ -66,12 +66,23 @@ static const char *missing_member(const struct engine_ops *ops)
 		{ops->export_open != NULL || ops->query_open != NULL, "export_open"},
 		MEMBER(ops, export_read), MEMBER(ops, export_close)};
 	const struct group_member feed[] = {MEMBER(ops, feed_bounds), MEMBER(ops, feed_read)};
-	const struct group_member import[] = {MEMBER(ops, import_open), MEMBER(ops, import_feed),
-		MEMBER(ops, import_finish), MEMBER(ops, import_abort)};
+	const struct group_member listened[] = {MEMBER(ops, feed_open), MEMBER(ops, feed_close)};
+	const struct group_member appended[] = {
+		{ops->feed_append != NULL || ops->feed_open != NULL, ""}, MEMBER(ops, feed_bounds)};
+	const struct group_member attr[] = {
+		{ops->attr_write != NULL || ops->attr_remove != NULL || ops->attr_read != NULL, ""},
+		MEMBER(ops, attr_read)};
+	const struct group_member import[] = {
+		{ops->import_reply != NULL || ops->import_open != NULL, "import_open"},
+		MEMBER(ops, import_open), MEMBER(ops, import_feed), MEMBER(ops, import_finish),
+		MEMBER(ops, import_abort)};
 	const char *missing = GROUP_MISSING(mandatory);
 	missing = missing != NULL ? missing : GROUP_MISSING(draft);
 	missing = missing != NULL ? missing : GROUP_MISSING(view);
 	missing = missing != NULL ? missing : GROUP_MISSING(feed);
+	missing = missing != NULL ? missing : GROUP_MISSING(listened);
+	missing = missing != NULL ? missing : GROUP_MISSING(appended);
+	missing = missing != NULL ? missing : GROUP_MISSING(attr);
 	missing = missing != NULL ? missing : GROUP_MISSING(export);
 	return missing != NULL ? missing : GROUP_MISSING(import);
 }

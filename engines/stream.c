@@ -212,6 +212,22 @@ int engine_import_finish(struct engine_import *i, struct buf *report, struct err
 	return r;
 }
 
+int engine_import_reply(struct engine_import *i, struct buf *out, struct err *err)
+{
+	size_t before = out->n;
+	int r = i->e->ops->import_reply != NULL
+			? i->e->ops->import_reply(i->sink, out, err)
+			: engine_absent(i->e, "replies to be read while a script is written", err);
+	if (r == 0) {
+		r = buf_check(out, err);
+	}
+	if (r != 0) {
+		out->n = before;
+	}
+	assert(err == NULL || err->code == -r);
+	return r;
+}
+
 void engine_import_abort(struct engine_import *i)
 {
 	if (i == NULL) {

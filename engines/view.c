@@ -47,7 +47,11 @@ static struct engine *wrap_view(struct engine *parent, const struct epath *path,
 	if (v == NULL) {
 		return NULL;
 	}
-	name_escape(name, &escaped);
+	if (kind == ENGINE_VIEW_ROOM) {
+		buf_append_slice(&escaped, name); /* begins with its dot */
+	} else {
+		name_escape(name, &escaped);
+	}
 	v->view_name = strdup(buf_cstr(&escaped));
 	buf_append_slice(&v->view_key, name);
 	if (v->view_name == NULL || v->view_key.failed) {
@@ -63,12 +67,12 @@ static struct engine *wrap_view(struct engine *parent, const struct epath *path,
 	/* What a replica accepts is the engine's to say: regions of a global table
 	 * are written to, a replica takes only commands. */
 	v->read_only =
-		parent->read_only || (kind != ENGINE_VIEW_REPLICA && kind != ENGINE_VIEW_CLUSTER);
+		parent->read_only || kind == ENGINE_VIEW_SNAPSHOT || kind == ENGINE_VIEW_TIME;
 	v->host = parent->host;
 	v->counters = parent->counters;
 	v->parent = engine_ref(parent);
 	v->kind = kind;
-	v->fixed = is_fixed(v, path);
+	v->fixed = is_fixed(v, path) || (kind == ENGINE_VIEW_ROOM && parent->fixed);
 	pthread_mutex_init(&v->jobs_lock, NULL);
 	return v;
 }

@@ -290,6 +290,18 @@ static void host_changed(void *arg, const char *service, const struct epath *pat
 	host_changed_in(arg, service, NULL, path);
 }
 
+static struct engine *host_peer(void *arg, const char *service)
+{
+	struct mount *m = arg;
+	for (unsigned i = 0; m->all_open && i < m->n_services; i++) {
+		if (strcmp(engine_service(m->services[i]), service) == 0) {
+			m->asked[i] = true;
+			return m->services[i];
+		}
+	}
+	return NULL;
+}
+
 /* ---- what side files tell ---- */
 
 static void scratch_failed(void *arg, uid_t uid, const char *path, const struct err *err)
@@ -388,6 +400,7 @@ static int open_service(struct mount *m, const struct engine_ops *ops, struct er
 			.event = host_event,
 			.changed_in = host_changed_in,
 			.event_in = host_event_in,
+			.peer = host_peer,
 			.arg = m},
 	};
 	rc = engine_open(ops, &config, &m->services[m->n_services], err);
@@ -409,6 +422,7 @@ static int open_services(struct mount *m, struct err *err)
 			rc = open_service(m, ops, err);
 		}
 	}
+	m->all_open = rc == 0;
 	return rc;
 }
 
@@ -582,6 +596,23 @@ void mount_stop(struct mount *m)
 	loop_stop(m->loop);
 }
 
+/* Who stands in front of another still needs it at its end. */
+static void close_services(struct mount *m)
+{
+	bool last[MOUNT_SERVICES_MAX];
+	m->all_open = false;
+	for (unsigned i = 0; i < m->n_services; i++) {
+		last[i] = m->asked[i];
+	}
+	for (unsigned turn = 0; turn < 2; turn++) {
+		for (unsigned i = 0; i < m->n_services; i++) {
+			if (last[i] == (turn == 1)) {
+				engine_unref(m->services[i]);
+			}
+		}
+	}
+}
+
 void mount_destroy(struct mount *m)
 {
 	if (m == NULL) {
@@ -608,9 +639,7 @@ void mount_destroy(struct mount *m)
 	pthread_mutex_destroy(&m->gather.lock);
 	/* Nodes of views let go of their engines; then the services end. */
 	nodes_finish(&m->nodes);
-	for (unsigned i = 0; i < m->n_services; i++) {
-		engine_unref(m->services[i]);
-	}
+	close_services(m);
 	side_finish(&m->side); /* may have something to say in the error log */
 	errlog_finish(&m->errlog);
 	control_results_finish(&m->results);

@@ -29,6 +29,8 @@ struct mount {
 	const struct mountopts *opts;
 	struct engine *services[MOUNT_SERVICES_MAX]; /* in the order of the registry */
 	unsigned n_services;
+	atomic_bool all_open; /* the services: from then on one may ask for another */
+	atomic_bool asked[MOUNT_SERVICES_MAX]; /* for by others: they end last */
 	struct nodes nodes;
 	struct side side;
 	struct errlog errlog;

@@ -91,6 +91,67 @@ static int run_nothing(void *ctx, struct engine_call *call, struct err *err)
 	return 0;
 }
 
+static int fake_feed_open(void *ctx, const struct epath *path, struct err *err)
+{
+	(void)ctx;
+	(void)path;
+	(void)err;
+	return 0;
+}
+
+static int fake_attr_remove(void *ctx, const struct epath *path, const char *name, struct err *err)
+{
+	(void)ctx;
+	(void)path;
+	(void)name;
+	(void)err;
+	return 0;
+}
+
+static int fake_set_time(void *ctx, const struct epath *path, int64_t mtime_ns, struct err *err)
+{
+	(void)ctx;
+	(void)path;
+	return mtime_ns < 0 ? err_set(err, EINVAL, "before the epoch") : 0;
+}
+
+static int fake_import_reply(void *sink, struct buf *out, struct err *err)
+{
+	(void)sink;
+	(void)out;
+	(void)err;
+	return 0;
+}
+
+START_TEST(test_what_belongs_together_is_there_together)
+{
+	struct engine_ops bad = bare_ops;
+	bad.feed_open = fake_feed_open;
+	assert_open_refused(&bad, "engine fake/none lacks feed_close");
+	bad = bare_ops;
+	bad.attr_remove = fake_attr_remove;
+	assert_open_refused(&bad, "engine fake/none lacks attr_read");
+	bad = bare_ops;
+	bad.import_reply = fake_import_reply;
+	assert_open_refused(&bad, "engine fake/none lacks import_open");
+}
+END_TEST
+
+START_TEST(test_a_time_means_something_to_some)
+{
+	ck_assert_int_eq(engine_set_time(e, &two, 5, fresh()), 0);
+	engine_unref(e);
+	ops.set_time = fake_set_time;
+	open_engine(false);
+	ck_assert_int_eq(engine_set_time(e, &two, 5, fresh()), 0);
+	assert_refused(engine_set_time(e, &two, -5, fresh()), EINVAL, "before the epoch");
+	engine_unref(e);
+	open_engine(true);
+	assert_refused(
+		engine_set_time(e, &two, 5, fresh()), EROFS, "fake is mounted read-only (ro=fake)");
+}
+END_TEST
+
 START_TEST(test_a_bad_table_of_commands_is_refused)
 {
 	static const struct engine_command unsorted[] = {
@@ -172,6 +233,18 @@ START_TEST(test_what_is_absent_has_its_default)
 		"fake/none has no feeds");
 	assert_refused(
 		engine_feed_read(e, &one, 0, 1, &buf, fresh()), ENOTSUP, "fake/none has no feeds");
+	assert_refused(engine_feed_append(e, &one, slice_of("x"), fresh()), EROFS,
+		"fake/none: nothing is written to a feed");
+	ck_assert_int_eq(engine_feed_open(e, &one, fresh()), 0);
+	engine_feed_close(e, &one);
+	assert_refused(engine_attr_read(e, &two, "ttl", &buf, fresh()), ENOTSUP,
+		"fake/none has no attributes");
+	assert_refused(engine_attr_write(e, &two, "ttl", slice_of("1"), fresh()), ENOTSUP,
+		"fake/none has no attributes that can be set");
+	assert_refused(engine_attr_remove(e, &two, "ttl", fresh()), ENOTSUP,
+		"fake/none has no attributes that can be removed");
+	assert_refused(engine_view(e, &one, ENGINE_VIEW_ROOM, slice_of("x"), &view, fresh()),
+		ENOTSUP, "fake/none has no such directories");
 	assert_refused(engine_view(e, &one, ENGINE_VIEW_SNAPSHOT, slice_of("x"), &view, fresh()),
 		ENOTSUP, "fake/none has no snapshots");
 	assert_refused(engine_view_create(e, &one, ENGINE_VIEW_REPLICA, slice_of("x"), fresh()),
@@ -405,6 +478,49 @@ START_TEST(test_a_fixed_view_takes_commands_only)
 }
 END_TEST
 
+static void assert_room(enum engine_view_kind kind, bool moves, const char *text)
+{
+	struct engine *view = NULL;
+	struct engine *room = NULL;
+	struct engine_info info;
+	ck_assert_int_eq(engine_view(e, &one, kind, slice_of("v"), &view, fresh()), 0);
+	ck_assert_int_eq(
+		engine_view(view, &one, ENGINE_VIEW_ROOM, slice_of(".ttl"), &room, fresh()), 0);
+	ck_assert(engine_moves(room) == moves);
+	assert_refused(engine_write(room, &two, 0, slice_of("x"), 0, &info, fresh()), EROFS, text);
+	engine_unref(view);
+	engine_unref(room);
+}
+
+/* It takes writes where the tree around it does. */
+START_TEST(test_a_room_is_of_the_tree_it_stands_in)
+{
+	struct engine *room = NULL;
+	struct engine_info info;
+	ck_assert_int_eq(
+		engine_view(e, &one, ENGINE_VIEW_ROOM, slice_of(".ttl"), &room, fresh()), 0);
+	ck_assert(!engine_read_only(room) && !engine_fixed(room) && !engine_moves(room));
+	assert_refused(engine_write(room, &two, 0, slice_of("x"), 0, &info, fresh()), EROFS,
+		"fake/none cannot write items");
+	engine_unref(room);
+	assert_room(ENGINE_VIEW_SNAPSHOT, false, "a snapshot cannot be changed");
+	engine_unref(e);
+	ops.level = fixed_level;
+	open_engine(false);
+	assert_room(ENGINE_VIEW_REPLICA, true,
+		"v is a replica: it takes no writes, only commands; write to what it follows, or "
+		"promote it");
+	ck_assert_int_eq(
+		engine_view(e, &one, ENGINE_VIEW_ROOM, slice_of(".ttl"), &room, fresh()), 0);
+	assert_refused(engine_write(room, &two, 0, slice_of("x"), 0, &info, fresh()), EROFS,
+		".ttl cannot be written");
+	engine_unref(room);
+	engine_unref(e);
+	open_engine(true);
+	assert_room(ENGINE_VIEW_ROOM, false, "fake is mounted read-only (ro=fake)");
+}
+END_TEST
+
 START_TEST(test_metrics)
 {
 	struct buf out = BUF_INIT;
@@ -465,6 +581,9 @@ int main(void)
 	TCase *t = tcase_create("engine");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_an_incomplete_table_is_refused_by_name);
+	tcase_add_test(t, test_what_belongs_together_is_there_together);
+	tcase_add_test(t, test_a_time_means_something_to_some);
+	tcase_add_test(t, test_a_room_is_of_the_tree_it_stands_in);
 	tcase_add_test(t, test_a_bad_table_of_commands_is_refused);
 	tcase_add_test(t, test_a_bad_setting);
 	tcase_add_test(t, test_the_registry);
