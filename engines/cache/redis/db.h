@@ -14,6 +14,7 @@
 #include "engines/store/instance.h"
 
 struct redis_db;
+struct redis_txn;
 
 /* What may be changed while it is open. */
 struct redis_limits {
