@@ -184,7 +184,8 @@ int instance_write(struct instance *i, const uint64_t *keys, unsigned n_keys, st
 static int use_sync(struct primary *p, void *arg, struct err *err)
 {
 	(void)arg;
-	return store_sync(p->store, err);
+	int rc = pagelog_sync(p->log, err);
+	return rc != 0 ? rc : store_sync(p->store, err);
 }
 
 int instance_sync(struct instance *i, struct err *err)

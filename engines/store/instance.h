@@ -160,6 +160,17 @@ int instance_replica_read(
 int instance_replica_promote(
 	struct instance *i, const char *name, bool finish, const char *path, struct err *err);
 
+struct instance_salvaged {
+	char name[64]; /* the replica */
+	unsigned zone; /* its */
+	uint64_t sequence;
+};
+/* Of a closed instance that instance_open() refuses with EIO: the replica that has most, with what
+ * the primary's log still has for it, becomes an ordinary database at `path`, durably. The
+ * instance stays as it is, to be destroyed. ENODATA: none can be used. EEXIST. */
+int instance_salvage(const struct instance_config *config, const char *path,
+	struct instance_salvaged *out, struct err *err);
+
 /* ---- backups and time ---- */
 
 int instance_backup(struct instance *i, struct err *err); /* a base copy now */

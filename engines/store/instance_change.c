@@ -217,6 +217,9 @@ static int switch_off(struct instance *i, struct err *err)
 
 static int switch_on(struct instance *i, struct err *err)
 {
+	if (i->config.sync != STORE_SYNC_CLOSE) {
+		return instance_no_standby(&i->config, err);
+	}
 	int rc = instance_alter(i, want_multi_az, NULL, err);
 	if (rc != 0 || standby_ready(i)) {
 		return rc;

@@ -303,11 +303,20 @@ static void drop_given(const struct instance_config *config, const char *from)
 	}
 }
 
+int instance_no_standby(const struct instance_config *config, struct err *err)
+{
+	return err_set(
+		err, EINVAL, "%s: its commits are not synced, so it has no standby", config->label);
+}
+
 int instance_create(const struct instance_config *config, const struct instance_settings *settings,
 	const char *from, struct err *err)
 {
 	if (settings->primary >= INSTANCE_ZONES) {
 		return err_set(err, EINVAL, "%s: there is no such zone", config->label);
+	}
+	if (settings->multi_az && config->sync != STORE_SYNC_CLOSE) {
+		return instance_no_standby(config, err);
 	}
 	int rc = refuse_existing(config, err);
 	if (rc != 0) {

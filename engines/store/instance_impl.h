@@ -74,6 +74,8 @@ int remove_tree(const struct disk_ops *disk, const char *path, struct err *err);
 /* An empty directory of the instance in that zone, in place of any there is. */
 int zone_make(const struct instance_config *config, unsigned zone, struct err *err);
 int zone_remove(const struct instance_config *config, unsigned zone, struct err *err);
+/* EINVAL: an instance whose commits are not synced has no standby. */
+int instance_no_standby(const struct instance_config *config, struct err *err);
 /* The file `mark`: which copy the directory holds. *out 0: none. */
 int zone_mark(const struct instance_config *config, unsigned zone, uint64_t *out);
 int zone_set_mark(

@@ -120,6 +120,7 @@ static int open_log(struct primary *p, bool standby, struct err *err)
 		.policy = PAGELOG_DEGRADE,
 		.lost = standby_on_lost,
 		.arg = p,
+		.lazy = i->config.sync != STORE_SYNC_CLOSE,
 		.disk = i->config.disk,
 		.label = i->config.label,
 	};
@@ -199,15 +200,30 @@ static int promote(struct primary *p, struct err *err)
 	return rc;
 }
 
-/* The log lacks commits of the database, which nobody was told of as done. The
- * standby lacks them, too. */
+/* Where commits are not synced, power loss may have left replicas ahead of what the log ends with,
+ * and what comes after the gap would get numbers that they have: they are made anew. */
+static int forget_replicas(struct instance *i, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	int rc = 0;
+	for (size_t n = 0; rc == 0 && n < i->state.n_replicas; n++) {
+		follower_path(i, i->state.replicas[n].name, "", &path);
+		rc = buf_check(&path, err);
+		rc = rc != 0 ? rc : replica_delete(i->config.disk, path.p, err);
+	}
+	return rc;
+}
+
+/* The log lacks commits of the database, which nobody was told of as done (or that were not
+ * synced). The standby lacks them, too. */
 static int recover(struct primary *p, const char *database, struct err *err)
 {
 	struct err why = {0};
 	int rc = pagelog_recover(p->log, database, &why);
 	if (rc == -ENODATA && !standby_ready(p->i)) {
 		log_warn("%s", why.msg);
-		return pagelog_gap(p->log, err);
+		rc = p->i->config.sync != STORE_SYNC_CLOSE ? forget_replicas(p->i, err) : 0;
+		return rc != 0 ? rc : pagelog_gap(p->log, err);
 	}
 	return rc != 0 ? err_set(err, rc == -ENODATA ? EIO : why.code, "%s", why.msg) : 0;
 }
@@ -225,7 +241,7 @@ static int open_store(struct primary *p, const char *database, struct err *err)
 		.sql = c->sql,
 		.n_sql = c->n_sql,
 		.slot_free = c->slot_free,
-		.sync = STORE_SYNC_CLOSE,
+		.sync = c->sync,
 		.tap = {.committed = on_commit, .needs_wal = needs_wal, .arg = p},
 		.vfs = checksum_vfs(NULL),
 	};

@@ -72,9 +72,11 @@ static int state_open(struct pagelog *log, struct err *err)
 	return 0;
 }
 
-/* Failing to write "in step" is tried again with the next record. */
+/* Failing to write "in step" is tried again with the next record. A lazy log is in step when
+ * it was closed: what a crash leaves of it and of the WAL need not match. */
 static void state_write(struct pagelog *log, bool is_behind)
 {
+	is_behind = is_behind || (log->own.lazy && !log->closing);
 	if (log->behind == is_behind) {
 		return;
 	}
@@ -196,16 +198,26 @@ static int on_commit(void *arg, const struct store_commit *commit, struct err *e
 	return append_pending(log, commit->time_ns, err);
 }
 
+/* Asked before the WAL is moved into the database: a lazy log must not have less then. */
 static bool needs_wal(void *arg)
 {
 	struct pagelog *log = arg;
 	LOCKED(&log->append);
+	if (segments_sync(&log->own, NULL) != 0) {
+		return true;
+	}
 	return (log->lost || log->pending.n > 0) && !log->behind;
 }
 
 struct store_tap pagelog_tap(struct pagelog *log)
 {
 	return (struct store_tap){.committed = on_commit, .needs_wal = needs_wal, .arg = log};
+}
+
+int pagelog_sync(struct pagelog *log, struct err *err)
+{
+	LOCKED(&log->append);
+	return segments_sync(&log->own, err);
 }
 
 bool pagelog_in_step(struct pagelog *log)
@@ -223,6 +235,8 @@ int pagelog_gap(struct pagelog *log, struct err *err)
 		return rc;
 	}
 	log->lost = false;
+	log->recovered = true;
+	log->own.torn = false;
 	return pass_on(log, &r, err);
 }
 
@@ -239,11 +253,15 @@ static int recover_from(struct pagelog *log, struct wal_pages *w, uint32_t end, 
 	struct record last = segments_last(&log->own);
 	bool same = memcmp(last.wal_salt, w->salt, sizeof(w->salt)) == 0;
 	if (last.n_pages > 0 && (same ? end < last.wal_frame : wal_is_older(w, &last))) {
+		/* Power loss took from the one and not from the other. */
+		if (log->own.lazy) {
+			return missed(log, err);
+		}
 		return err_set(err, EIO,
 			"%s: the database is older than its log %s; it can be built from there",
 			log->label, log->own.dir);
 	}
-	if (!same && log->behind) {
+	if ((!same && log->behind) || log->own.torn) {
 		return missed(log, err);
 	}
 	uint32_t first = same ? last.wal_frame + 1 : 1;
@@ -275,8 +293,12 @@ int pagelog_recover(struct pagelog *log, const char *database, struct err *err)
 		}
 		wal_pages_close(&w);
 	}
-	if (rc == 0 && end == 0 && log->behind) {
+	if (rc == 0 && end == 0 && (log->behind || log->own.torn)) {
 		return missed(log, err);
+	}
+	log->recovered = rc == 0;
+	if (rc == 0 && log->own.lazy) {
+		state_write(log, true);
 	}
 	return rc;
 }
@@ -314,7 +336,8 @@ int pagelog_open(const struct pagelog_config *config, struct pagelog **out, stru
 		pagelog_close(log);
 		return err_set(err, ENOMEM, "%s: out of memory", config->dir);
 	}
-	int rc = segments_open(&log->own, log->disk, config->dir, err);
+	int rc = (config->lazy ? segments_open_lazy : segments_open)(
+		&log->own, log->disk, config->dir, err);
 	if (rc == 0) {
 		rc = pagelog_standby_join(log, err);
 	}
@@ -329,12 +352,23 @@ int pagelog_open(const struct pagelog_config *config, struct pagelog **out, stru
 	return 0;
 }
 
+/* The store is closed: everything is in the database. */
+static void end_lazily(struct pagelog *log)
+{
+	log->closing = true;
+	if (log->own.lazy && log->recovered && segments_sync(&log->own, NULL) == 0 &&
+		pagelog_in_step(log)) {
+		state_write(log, false);
+	}
+}
+
 void pagelog_close(struct pagelog *log)
 {
 	if (log == NULL) {
 		return;
 	}
 	if (log->state >= 0) {
+		end_lazily(log);
 		log->disk->close(log->state);
 	}
 	segments_close(&log->own);

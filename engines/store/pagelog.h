@@ -10,8 +10,10 @@
  *	pagelog_close()
  *
  * The store must sync its WAL before it calls the tap (STORE_SYNC_CLOSE): then
- * the database never has less than the log. In the other modes power loss may
- * leave the log ahead, which pagelog_recover() refuses.
+ * the database never has less than the log. In the other modes (`lazy`) neither is
+ * synced before a commit is acknowledged; the log is, before the WAL is moved into the
+ * database. Power loss may then leave the log ahead or broken: pagelog_recover() tells,
+ * ENODATA, and the database goes on with a gap in the log.
  *
  * Any thread may call what reads; pages are held in memory one commit at a time. */
 #ifndef DBMOUNT_PAGELOG_H
@@ -38,6 +40,7 @@ struct pagelog_config {
 	 * standby; one that returns -errno fails that commit. Must not call the log. */
 	int (*lost)(void *arg, const struct err *why, struct err *err);
 	void *arg;
+	bool lazy;		     /* commits are not synced; no standby then */
 	const struct disk_ops *disk; /* outlives the log; NULL: disk_system */
 	const char *label;	     /* names the store in messages; copied */
 };
@@ -62,6 +65,9 @@ int pagelog_gap(struct pagelog *log, struct err *err);
 /* For store_config.tap. A commit whose record could not be written stands in
  * the database; its pages go into the next record, so the log stays exact. */
 struct store_tap pagelog_tap(struct pagelog *log);
+
+/* Makes all that is in a lazy log survive power loss. */
+int pagelog_sync(struct pagelog *log, struct err *err);
 
 /* Whether every commit whose tap has returned is in the log. */
 bool pagelog_in_step(struct pagelog *log);

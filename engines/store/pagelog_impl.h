@@ -22,9 +22,11 @@ struct pagelog {
 	unsigned char salt[8];	 /* where the last pages of `pending` came from */
 	uint32_t frame;
 	struct buf bytes;
-	bool lost;   /* the pages of a commit could not even be read */
-	bool behind; /* the file `state` says so */
-	int state;   /* its descriptor */
+	bool lost;	/* the pages of a commit could not even be read */
+	bool behind;	/* the file `state` says so */
+	int state;	/* its descriptor */
+	bool recovered; /* it continues what the database has */
+	bool closing;
 
 	pthread_mutex_t lock;
 	pthread_cond_t grown;

@@ -5,7 +5,10 @@
  * is durable. A crash can leave the last record torn. It is told from damage by
  * what follows: an append starts after the one before it was durable, so
  * nothing whole can follow a torn record. A whole record behind a broken one
- * means that the broken one was whole once: EIO, and nothing is cut. */
+ * means that the broken one was whole once: EIO, and nothing is cut.
+ *
+ * A lazy log's appends are not synced, so that anything may follow a torn record: it ends
+ * there, and says so. */
 #include "engines/store/segment.h"
 
 #include <assert.h>
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/log.h"
 #include "engines/store/segment_impl.h"
 
 const char *segment_name(const struct segments *s, uint64_t first, struct buf *out)
@@ -86,7 +90,7 @@ static int list_directory(struct segments *s, struct err *err)
 
 /* A segment that is being looked through. */
 struct scan {
-	const struct segments *s;
+	struct segments *s;
 	const char *name;
 	int fd;
 	uint64_t size;
@@ -166,6 +170,12 @@ static int damaged(const struct scan *c, struct err *err)
 static int cut_tail(struct scan *c, bool newest, struct err *err)
 {
 	int rc = newest ? look_behind(c, err) : 1;
+	if (rc == 1 && c->s->lazy) {
+		log_warn("%s: broken at byte %" PRIu64 "; what stands behind is given up", c->name,
+			c->offset);
+		c->s->torn = true;
+		rc = 0;
+	}
 	if (rc != 0) {
 		return rc < 0 ? rc : damaged(c, err);
 	}
@@ -252,9 +262,11 @@ static int measure(struct segments *s, struct err *err)
 	return 0;
 }
 
-int segments_open(struct segments *s, const struct disk_ops *disk, const char *dir, struct err *err)
+static int open_dir(struct segments *s, const struct disk_ops *disk, const char *dir, bool lazy,
+	struct err *err)
 {
-	*s = (struct segments){.disk = disk, .fd = -1, .next_fd = -1, .dir = strdup(dir)};
+	*s = (struct segments){
+		.disk = disk, .fd = -1, .next_fd = -1, .dir = strdup(dir), .lazy = lazy};
 	if (s->dir == NULL) {
 		return err_set(err, ENOMEM, "%s: out of memory", dir);
 	}
@@ -267,6 +279,17 @@ int segments_open(struct segments *s, const struct disk_ops *disk, const char *d
 		rc = find_end(s, err);
 	}
 	return rc != 0 ? rc : measure(s, err);
+}
+
+int segments_open(struct segments *s, const struct disk_ops *disk, const char *dir, struct err *err)
+{
+	return open_dir(s, disk, dir, false, err);
+}
+
+int segments_open_lazy(
+	struct segments *s, const struct disk_ops *disk, const char *dir, struct err *err)
+{
+	return open_dir(s, disk, dir, true, err);
 }
 
 void segments_close(struct segments *s)
@@ -306,11 +329,16 @@ static int mend_tail(struct segments *s, struct err *err)
 	return rc != 0 ? disk_error(rc, s->dir, "still cannot be written", err) : 0;
 }
 
+/* One that is not the newest any more is durable, also of a lazy log. */
 static int begin_segment(
 	struct segments *s, const struct record *r, struct slice bytes, struct err *err)
 {
 	CLEANUP(buf_free) struct buf buf = BUF_INIT;
 	const char *name = segment_name(s, r->sequence, &buf);
+	int ended = segments_sync(s, err);
+	if (ended != 0) {
+		return ended;
+	}
 	int fd = s->disk->open(name, O_RDWR | O_CREAT | O_TRUNC);
 	int rc = fd < 0 ? fd : s->disk->write(fd, bytes.p, bytes.n, 0);
 	if (rc == 0) {
@@ -338,7 +366,9 @@ static int extend_segment(struct segments *s, struct slice bytes, struct err *er
 	uint64_t end = newest_segment(s).bytes;
 	s->ragged = true;
 	int rc = s->disk->write(s->fd, bytes.p, bytes.n, end);
-	if (rc == 0) {
+	if (rc == 0 && s->lazy) {
+		s->dirty = true;
+	} else if (rc == 0) {
 		rc = s->disk->sync(s->fd);
 	}
 	if (rc != 0) {
@@ -377,6 +407,13 @@ void segments_publish(struct segments *s, const struct record *r, size_t n)
 	s->next_fd = -1;
 	s->list[s->n - 1].bytes += n;
 	s->last = *r;
+}
+
+int segments_sync(struct segments *s, struct err *err)
+{
+	int rc = s->dirty ? s->disk->sync(s->fd) : 0;
+	s->dirty = s->dirty && rc != 0;
+	return rc != 0 ? disk_error(rc, s->dir, "could not be made durable", err) : 0;
 }
 
 int segments_append(struct segments *s, const struct record *r, struct slice bytes, struct err *err)

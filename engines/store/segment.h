@@ -3,7 +3,7 @@
  * records (record.h), not what the pages in them mean; pagelog.h stands on it.
  *
  * One thread appends; others may read and drop meanwhile. A reader sees what is
- * durable, nothing else. */
+ * durable, nothing else; of a lazy log, what is appended. */
 #ifndef DBMOUNT_SEGMENT_H
 #define DBMOUNT_SEGMENT_H
 
@@ -24,6 +24,9 @@ struct segments {
 	int fd;	     /* the newest segment, -1 when there is none; the appender's */
 	int next_fd; /* of one written and not published, -1: none; the appender's */
 	bool ragged; /* an append failed: bytes beyond the end; the appender's */
+	bool lazy;   /* appends are durable after segments_sync() only; set after opening */
+	bool dirty;  /* something is not; the appender's */
+	bool torn;   /* found when it was opened: whole records behind a broken one, cut off */
 
 	pthread_mutex_t lock;
 	struct segment *list; /* under lock from here on; oldest first */
@@ -35,6 +38,10 @@ struct segments {
 /* Makes the directory if need be and finds the end of the log. What a crash
  * left of the last record is cut off; damage before that is EIO. */
 int segments_open(
+	struct segments *s, const struct disk_ops *disk, const char *dir, struct err *err);
+/* The same of a log that is lazy: power loss may have left whole records behind a broken one;
+ * it ends before that, and `torn` says so. */
+int segments_open_lazy(
 	struct segments *s, const struct disk_ops *disk, const char *dir, struct err *err);
 /* Also after a failed segments_open(), and of zeros. */
 void segments_close(struct segments *s);
@@ -49,6 +56,8 @@ int segments_append(
  * which must follow before anything else is written. */
 int segments_write(struct segments *s, const struct record *r, struct slice bytes, struct err *err);
 void segments_publish(struct segments *s, const struct record *r, size_t n);
+/* The appender's: all that was appended to a lazy log survives power loss. */
+int segments_sync(struct segments *s, struct err *err);
 
 /* Oldest sequence held, newest, time of the newest; 0 when empty. */
 uint64_t segments_first(struct segments *s);
