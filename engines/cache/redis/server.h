@@ -46,6 +46,7 @@ struct redis_server {
 	struct redis_scripts *scripts;
 	_Atomic uint64_t commands; /* processed */
 	_Atomic uint64_t hits, misses, expired, evicted;
+	_Atomic uint64_t removed[1024]; /* store.c: by the hash of a key */
 };
 
 int redis_server_open(

@@ -76,4 +76,7 @@ extern const struct redis_type_ops redis_set_type;
 extern const struct redis_type_ops redis_zset_type;
 extern const struct redis_type_ops redis_stream_type;
 
+/* The names of keys' files and directories: the suffixes of the types (tree.c). */
+extern const struct name_rules redis_names;
+
 #endif
