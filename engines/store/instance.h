@@ -72,9 +72,10 @@ struct instance_config {
 	const char *const *sql;
 	unsigned n_sql;
 	void (*slot_free)(void *slot);
-	/* What a commit survives when it is acknowledged. CLOSE: power loss. FSYNC: kill -9,
-	 * and power loss after instance_sync(); for what can do without its last second, at a
-	 * fraction of the time; there is no standby then (multi_az EINVAL). */
+	/* What a write survives when it is acknowledged. CLOSE: power loss. FSYNC: kill -9,
+	 * and power loss after instance_sync(), at a fraction of the time. INTERVAL: as store.h
+	 * says, kill -9 after some milliseconds, at a fraction of that. Without CLOSE there is
+	 * no standby (multi_az EINVAL). */
 	enum store_sync sync;
 	const struct disk_ops *disk; /* NULL: disk_system */
 	/* All pages of both zones are verified so long after the last time; 0: an hour. */
