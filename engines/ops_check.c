@@ -68,7 +68,9 @@ static const char *missing_member(const struct engine_ops *ops)
 	const struct group_member feed[] = {MEMBER(ops, feed_bounds), MEMBER(ops, feed_read)};
 	const struct group_member listened[] = {MEMBER(ops, feed_open), MEMBER(ops, feed_close)};
 	const struct group_member appended[] = {
-		{ops->feed_append != NULL || ops->feed_open != NULL, ""}, MEMBER(ops, feed_bounds)};
+		{ops->feed_append != NULL || ops->feed_open != NULL || ops->feed_bounds != NULL,
+			""},
+		MEMBER(ops, feed_bounds)};
 	const struct group_member attr[] = {
 		{ops->attr_write != NULL || ops->attr_remove != NULL || ops->attr_read != NULL, ""},
 		MEMBER(ops, attr_read)};

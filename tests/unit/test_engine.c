@@ -99,6 +99,12 @@ static int fake_feed_open(void *ctx, const struct epath *path, struct err *err)
 	return 0;
 }
 
+static void fake_feed_close(void *ctx, const struct epath *path)
+{
+	(void)ctx;
+	(void)path;
+}
+
 static int fake_attr_remove(void *ctx, const struct epath *path, const char *name, struct err *err)
 {
 	(void)ctx;
@@ -128,6 +134,8 @@ START_TEST(test_what_belongs_together_is_there_together)
 	struct engine_ops bad = bare_ops;
 	bad.feed_open = fake_feed_open;
 	assert_open_refused(&bad, "engine fake/none lacks feed_close");
+	bad.feed_close = fake_feed_close;
+	assert_open_refused(&bad, "engine fake/none lacks feed_bounds");
 	bad = bare_ops;
 	bad.attr_remove = fake_attr_remove;
 	assert_open_refused(&bad, "engine fake/none lacks attr_read");
