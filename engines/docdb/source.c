@@ -69,8 +69,7 @@ int docdb_run_write(struct docdb_conn *c, docdb_fn *fn, void *arg, struct err *e
 	return rc;
 }
 
-/* What the store keeps with its connection; made when the connection is new. */
-static int statements_of(void **slot, struct docdb_conn *c, struct err *err)
+int docdb_statements_of(void **slot, struct docdb_conn *c, struct err *err)
 {
 	if (*slot == NULL) {
 		*slot = docdb_statements_new();
@@ -97,7 +96,7 @@ static int read_fn(struct store_reader *r, void *arg, struct err *err)
 	const struct reading *p = arg;
 	struct docdb_conn c = {.db = store_reader_db(r), .source = p->s, .label = p->s->label};
 
-	int rc = statements_of(store_reader_slot(r), &c, err);
+	int rc = docdb_statements_of(store_reader_slot(r), &c, err);
 	return rc < 0 ? rc : docdb_run_read(&c, p->fn, p->arg, err);
 }
 
@@ -125,7 +124,7 @@ static int write_fn(struct store_txn *t, void *arg, struct err *err)
 		.label = w->s->label};
 
 	docdb_changed_clear(&w->changed);
-	int rc = statements_of(store_txn_slot(t), &c, err);
+	int rc = docdb_statements_of(store_txn_slot(t), &c, err);
 	return rc < 0 ? rc : docdb_run_write(&c, w->fn, w->arg, err);
 }
 
@@ -205,7 +204,7 @@ static int replica_fn(sqlite3 *db, uint64_t sequence, void *arg, struct err *err
 	void *statements = NULL;
 
 	(void)sequence;
-	int rc = statements_of(&statements, &c, err);
+	int rc = docdb_statements_of(&statements, &c, err);
 	rc = rc < 0 ? rc : docdb_run_read(&c, p->fn, p->arg, err);
 	docdb_statements_free(statements);
 	return rc;

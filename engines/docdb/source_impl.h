@@ -35,6 +35,8 @@ void docdb_source_finish(struct docdb_source *s);
 /* NULL: out of memory. */
 struct docdb_statements *docdb_statements_new(void);
 void docdb_statements_free(void *statements); /* NULL is fine; before sqlite3_close() */
+/* Those of the connection whose slot this is; made when the connection is new. */
+int docdb_statements_of(void **slot, struct docdb_conn *c, struct err *err);
 /* Resets what was used. */
 void docdb_statements_end(struct docdb_statements *s);
 

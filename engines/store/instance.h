@@ -72,6 +72,7 @@ struct instance_config {
 	const char *const *sql;
 	unsigned n_sql;
 	void (*slot_free)(void *slot);
+	int (*before_commit)(struct store_txn *t, struct err *err);
 	/* What a write survives when it is acknowledged. CLOSE: power loss. FSYNC: kill -9,
 	 * and power loss after instance_sync(), at a fraction of the time. INTERVAL: as store.h
 	 * says, kill -9 after some milliseconds, at a fraction of that. Without CLOSE there is

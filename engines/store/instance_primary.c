@@ -242,6 +242,7 @@ static int open_store(struct primary *p, const char *database, struct err *err)
 		.n_sql = c->n_sql,
 		.slot_free = c->slot_free,
 		.sync = c->sync,
+		.before_commit = c->before_commit,
 		.tap = {.committed = on_commit, .needs_wal = needs_wal, .arg = p},
 		.vfs = checksum_vfs(NULL),
 	};

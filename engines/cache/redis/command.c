@@ -153,7 +153,7 @@ static int make_room(struct redis_call *c, const struct redis_command *command, 
 	uint64_t evicted = 0;
 	int rc = redis_evict(c->t, &evicted, err);
 	if (c->session != NULL) {
-		redis_session_server(c->session)->evicted += evicted;
+		redis_session_server(c->session)->counts->evicted += evicted;
 	}
 	return rc;
 }

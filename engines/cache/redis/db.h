@@ -22,6 +22,13 @@ struct redis_limits {
 	_Atomic int policy;	    /* enum redis_policy (evict.h) */
 };
 
+/* Since it was opened. */
+struct redis_counts {
+	_Atomic uint64_t hits, misses; /* of lookups that count (redis_txn.counting) */
+	_Atomic uint64_t expired, evicted;
+};
+struct redis_counts *redis_db_counts(struct redis_db *db);
+
 /* After the commit of a write, from its caller's thread: a key that was changed, with an element of
  * it alone or (element NULL) as a whole, its list of elements included; key NULL: anything. */
 typedef void redis_told(void *arg, const struct slice *key, const struct slice *element);
@@ -46,7 +53,7 @@ int redis_db_file(const char *path, const struct redis_db_config *config, struct
 	struct err *err);
 void redis_db_close(struct redis_db *db); /* NULL is fine */
 bool redis_db_writable(const struct redis_db *db);
-/* Fills schema and slots of an instance_config. */
+/* Fills schema, slots and before_commit of an instance_config. */
 void redis_instance_config(struct instance_config *config);
 
 struct redis_changed;	 /* changed.c */
@@ -57,9 +64,10 @@ struct redis_txn {
 	struct redis_db *db;
 	sqlite3 *sql;
 	int64_t now_ms;
+	bool counting; /* lookups are hits or misses: of what only reads; true in redis_read() */
 	struct redis_changed *changed; /* of a write: what it touched; else NULL */
 	struct redis_statements *statements;
-	struct store_txn *store;
+	struct store_txn *store; /* of a write; else NULL */
 	const char *label;
 };
 
@@ -86,7 +94,8 @@ int64_t redis_time_ns(struct redis_txn *t);
  * how far it is behind. */
 int redis_offset(struct redis_txn *t, uint64_t *out, struct err *err);
 
-/* A failure that is no answer to a command: the disk, memory. The transaction ends with it. */
+/* A failure that is no answer to a command: the disk, memory. The transaction ends with it.
+ * (EINVAL, ENOENT, EEXIST, EBUSY, EROFS, EFBIG, ERANGE, EPERM, ENOTSUP are answers.) */
 bool redis_is_fatal(int rc);
 
 #endif

@@ -24,6 +24,9 @@ struct redis_key {
 	uint64_t n;	  /* elements; of a string: bytes */
 	uint64_t bytes;	  /* of names and values, without what each costs besides (REDIS_COST..) */
 	int64_t a, b, c;  /* its type's own: a list's first position, a stream's last id, .. */
+	/* key.c's own: */
+	int64_t row;	 /* 0: not stored yet */
+	uint64_t stored; /* what it counts against maxmemory as stored */
 };
 
 /* What a key and an element count against maxmemory, beside their bytes. */
@@ -32,12 +35,15 @@ struct redis_key {
 
 /* 1 and *out; 0: there is none, or it has expired (a write deletes it then). */
 int redis_key_find(struct redis_txn *t, struct slice name, struct redis_key *out, struct err *err);
-/* The same; of another type: EINVAL "WRONGTYPE Operation against a key holding the wrong kind of
- * value". */
+/* The same, which is no use of the key and no hit or miss: TYPE, TTL, a file's stat. */
+int redis_key_peek(struct redis_txn *t, struct slice name, struct redis_key *out, struct err *err);
+/* redis_key_find(); of another type: EINVAL "WRONGTYPE Operation against a key holding the wrong
+ * kind of value". */
 int redis_key_typed(struct redis_txn *t, struct slice name, enum redis_type type,
 	struct redis_key *out, struct err *err);
-/* redis_key_typed(), made when there is none: with no elements, which redis_key_save() must not
- * find (but of a stream, which can be empty). 1: it was there, 0: it is new. */
+/* redis_key_typed(), made when there is none: with an id and no elements. It is stored by
+ * redis_key_save(), not before: whoever fails first leaves nothing. 1: it was there, 0: it is new.
+ */
 int redis_key_open(struct redis_txn *t, struct slice name, enum redis_type type,
 	struct redis_key *out, struct err *err);
 /* After a change of its elements: saves n, bytes, expires_ms, a, b, c; gives it a new version and
@@ -57,6 +63,12 @@ int redis_key_rename(struct redis_txn *t, struct slice from, const struct redis_
 int redis_key_copy(struct redis_txn *t, struct slice from, const struct redis_key *key,
 	struct slice to, struct err *err);
 
+/* How many there are, expired ones that are not deleted yet among them; when their list changed. */
+int redis_keys_count(struct redis_txn *t, uint64_t *out, struct err *err);
+int redis_keys_mtime(struct redis_txn *t, int64_t *out, struct err *err);
+/* All go. Told as `anything`. */
+int redis_keys_flush(struct redis_txn *t, struct err *err);
+
 /* The keys behind `after` (NULL: from the first) in byte order of names, expired ones left out,
  * until fn returns non-zero (which is returned). fn does not write. */
 typedef int redis_key_fn(
@@ -64,16 +76,20 @@ typedef int redis_key_fn(
 int redis_key_each(struct redis_txn *t, const struct slice *after, redis_key_fn *fn, void *arg,
 	struct err *err);
 
-/* Of a string. SET as a whole: takes the place of any type; keeps nothing of what was there but
- * (keep_ttl) the expiry, unless expires_ms says one. */
+/* redis_key_typed() of a string whose value is appended, in one step. */
+int redis_string_read(struct redis_txn *t, struct slice name, struct redis_key *key,
+	struct buf *out, struct err *err);
 int redis_string_get(
 	struct redis_txn *t, const struct redis_key *key, struct buf *out, struct err *err);
+/* SET: takes the place of any type; keeps nothing of what was there but (keep_ttl) the expiry,
+ * unless expires_ms says one. EFBIG: "ERR string exceeds maximum allowed size (512MB)". */
+#define REDIS_STRING_MAX ((size_t)512 << 20)
 int redis_string_set(struct redis_txn *t, struct slice name, struct slice value, bool keep_ttl,
 	int64_t expires_ms, struct redis_key *out, struct err *err);
 
 /* Names too long for a file name (name_is_long()), so that the tree finds them by their hash.
  * owner: 0 for keys, a key's id for its elements; what deletes all of a key's elements need not
- * remove theirs. Does nothing for short ones. */
+ * remove theirs. Does nothing for short ones. (Of keys, key.c calls them.) */
 int redis_long_add(struct redis_txn *t, int64_t owner, struct slice name, struct err *err);
 int redis_long_remove(struct redis_txn *t, int64_t owner, struct slice name, struct err *err);
 /* ENOENT. */

@@ -1,14 +1,17 @@
 #include "engines/cache/redis/schema.h"
 
 const char redis_schema[] =
-	/* expires: milliseconds since 1970; a, b, c: the type's own. */
+	/* row: where SCAN finds it; stays while there is a key of that name. id: of its elements,
+	 * never used again. expires: milliseconds since 1970; a, b, c: the type's own. */
 	"CREATE TABLE key("
-	" id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, type INTEGER NOT NULL,"
+	" row INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, id INTEGER NOT NULL,"
+	" type INTEGER NOT NULL,"
 	" expires INTEGER, version INTEGER NOT NULL, mtime INTEGER NOT NULL,"
 	" n INTEGER NOT NULL, bytes INTEGER NOT NULL,"
 	" a INTEGER NOT NULL DEFAULT 0, b INTEGER NOT NULL DEFAULT 0, c INTEGER NOT NULL DEFAULT 0,"
 	" value BLOB);"
 	"CREATE INDEX key_expires ON key(expires) WHERE expires IS NOT NULL;"
+	"CREATE INDEX key_volatile ON key(row) WHERE expires IS NOT NULL;"
 	"CREATE TABLE hash("
 	" key INTEGER NOT NULL, field BLOB NOT NULL, version INTEGER NOT NULL, mtime INTEGER NOT "
 	"NULL,"
@@ -51,9 +54,10 @@ const char redis_schema[] =
 	" name BLOB PRIMARY KEY, sha TEXT NOT NULL, version INTEGER NOT NULL, mtime INTEGER NOT "
 	"NULL,"
 	" text BLOB NOT NULL) WITHOUT ROWID;"
-	/* One row: writes so far; bytes and number of keys; when the list of keys changed; when
-	 * that of scripts did. */
+	/* One row: writes so far; what all keys count against maxmemory, how many there are, the
+	 * last id; when the list of keys changed; when that of scripts did. */
 	"CREATE TABLE state("
 	" one INTEGER PRIMARY KEY CHECK(one = 1), offset INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-	" keys INTEGER NOT NULL, mtime INTEGER NOT NULL, scripts_mtime INTEGER NOT NULL);"
-	"INSERT INTO state VALUES(1, 0, 0, 0, 0, 0);";
+	" keys INTEGER NOT NULL, last_id INTEGER NOT NULL, mtime INTEGER NOT NULL,"
+	" scripts_mtime INTEGER NOT NULL);"
+	"INSERT INTO state VALUES(1, 0, 0, 0, 0, 0, 0);";

@@ -45,7 +45,7 @@ struct redis_server {
 	struct redis_channels *channels;
 	struct redis_scripts *scripts;
 	_Atomic uint64_t commands; /* processed */
-	_Atomic uint64_t hits, misses, expired, evicted;
+	struct redis_counts *counts; /* the db's */
 	_Atomic uint64_t removed[1024]; /* store.c: by the hash of a key */
 };
 

@@ -236,7 +236,7 @@ int redis_make_room(struct redis_txn *t, struct redis_server *server, struct err
 	uint64_t evicted = 0;
 
 	int rc = redis_evict(t, &evicted, &why);
-	atomic_fetch_add(&server->evicted, evicted);
+	atomic_fetch_add(&server->counts->evicted, evicted);
 	return rc < 0 ? err_set(err, why.code == EINVAL ? ENOSPC : why.code, "%s", why.msg) : 0;
 }
 

@@ -366,13 +366,14 @@ static int status_root(struct redis_txn *t, const struct status *s, struct err *
 	}
 	json_object_set_new(
 		s->out, "commands", json_integer((json_int_t)atomic_load(&server->commands)));
-	json_object_set_new(s->out, "hits", json_integer((json_int_t)atomic_load(&server->hits)));
 	json_object_set_new(
-		s->out, "misses", json_integer((json_int_t)atomic_load(&server->misses)));
+		s->out, "hits", json_integer((json_int_t)atomic_load(&server->counts->hits)));
 	json_object_set_new(
-		s->out, "expired", json_integer((json_int_t)atomic_load(&server->expired)));
+		s->out, "misses", json_integer((json_int_t)atomic_load(&server->counts->misses)));
 	json_object_set_new(
-		s->out, "evicted", json_integer((json_int_t)atomic_load(&server->evicted)));
+		s->out, "expired", json_integer((json_int_t)atomic_load(&server->counts->expired)));
+	json_object_set_new(
+		s->out, "evicted", json_integer((json_int_t)atomic_load(&server->counts->evicted)));
 	return 0;
 }
 

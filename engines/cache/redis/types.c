@@ -1,0 +1,6 @@
+/* The types of keys. */
+#include "engines/cache/redis/type.h"
+
+const struct redis_type_ops *const redis_types[REDIS_TYPES] = {
+	[REDIS_STRING] = &redis_string_type,
+};
