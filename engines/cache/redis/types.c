@@ -3,4 +3,5 @@
 
 const struct redis_type_ops *const redis_types[REDIS_TYPES] = {
 	[REDIS_STRING] = &redis_string_type,
+	[REDIS_LIST] = &redis_list_type,
 };
