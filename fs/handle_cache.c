@@ -242,7 +242,8 @@ static bool tell_forms(struct mount *m, struct engine *e, struct node *dir,
 	struct engine_level level;
 	struct err ignored = {0};
 	struct epath up = epath_parent(path);
-	if (engine_level(e, &up, &level, &ignored) < 0 || (level.n_forms < 2 && form == 0)) {
+	if (engine_level(e, &up, &level, &ignored) < 0 || level.tagged ||
+		(level.n_forms < 2 && form == 0)) {
 		return false;
 	}
 	bool readers = false;

@@ -15,6 +15,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/log.h"
 #include "engines/common/suggest.h"
+#include "fs/level.h"
 #include "fs/mount_impl.h"
 #include "fs/ops.h"
 #include "fs/reserved.h"
@@ -31,21 +32,60 @@ struct told {
 	struct engine *engine; /* that knows it */
 };
 
+/* The name that the i-th key of the path has in its directory. Only a key that begins like
+ * the number of a form can be of a level that has several sorts: others cost no question. */
+static void print_step(const struct told *t, const struct epath *path, unsigned i, struct buf *out)
+{
+	struct slice key = path->key[i];
+	struct engine_level level;
+	struct err ignored = {0};
+	struct epath up = *path;
+	up.depth = i;
+	bool inside = t->view == NULL || i >= t->view->depth;
+	bool asked = t->engine != NULL && inside && key.n > 0 && (unsigned char)key.p[0] < ' ' &&
+		     engine_level(t->engine, &up, &level, &ignored) == 0;
+	if (asked && level.tagged) {
+		level_print(&level, ENGINE_DIR, key, 0, out);
+	} else {
+		name_print(key, &NAME_RULES_DIR, 0, out);
+	}
+}
+
+static void print_view(const struct engine_view_at *view, struct buf *out)
+{
+	buf_putc(out, '/');
+	if (view->kind == ENGINE_VIEW_ROOM) {
+		buf_append_slice(out, view->name);
+	} else {
+		buf_printf(out, "%s/", reserved_views(view->kind));
+		name_print(view->name, &NAME_RULES_DIR, 0, out);
+	}
+}
+
 /* The directory of a path of keys, as the tree shows it. */
 static void text_of_path(const struct told *t, struct buf *out)
 {
 	buf_printf(out, "/%s", t->service);
 	for (unsigned i = 0;; i++) {
 		if (t->view != NULL && i == t->view->depth) {
-			buf_printf(out, "/%s/", reserved_views(t->view->kind));
-			name_print(t->view->name, &NAME_RULES_DIR, 0, out);
+			print_view(t->view, out);
 		}
 		if (i == t->path->depth) {
 			return;
 		}
 		buf_putc(out, '/');
-		name_print(t->path->key[i], &NAME_RULES_DIR, 0, out);
+		print_step(t, t->path, i, out);
 	}
+}
+
+static struct engine *service_named(struct mount *m, const char *service)
+{
+	for (unsigned i = 0; i < m->n_services; i++) {
+		if (strcmp(engine_service(m->services[i]), service) == 0) {
+			return m->services[i];
+		}
+	}
+	return NULL;
 }
 
 static void host_event_in(void *arg, const char *service, const struct engine_view_at *view,
@@ -54,6 +94,7 @@ static void host_event_in(void *arg, const char *service, const struct engine_vi
 	struct mount *m = arg;
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	struct told t = {.service = service, .view = view, .path = path};
+	t.engine = view == NULL && m->all_open ? service_named(m, service) : NULL;
 	text_of_path(&t, &dir);
 	side_event(&m->side, buf_cstr(&dir), text);
 }
@@ -112,6 +153,10 @@ static struct node *step_into_view(
 	struct mount *m, struct node *n, const struct engine_view_at *view)
 {
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	if (view->kind == ENGINE_VIEW_ROOM) {
+		buf_append_slice(&name, view->name);
+		return step(m, n, buf_cstr(&name));
+	}
 	name_print(view->name, &NAME_RULES_DIR, 0, &name);
 	n = step(m, n, reserved_views(view->kind));
 	return step(m, n, buf_cstr(&name));
@@ -133,7 +178,7 @@ static struct node *nearest_node(
 			break;
 		}
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
-		name_print(path->key[i], &NAME_RULES_DIR, 0, &name);
+		print_step(t, path, i, &name);
 		struct node *child = node_peek(&m->nodes, n, buf_cstr(&name));
 		if (child == NULL && !outside) {
 			*exact = false;
@@ -145,36 +190,40 @@ static struct node *nearest_node(
 	return n;
 }
 
-static struct engine *service_named(struct mount *m, const char *service)
-{
-	for (unsigned i = 0; i < m->n_services; i++) {
-		if (strcmp(engine_service(m->services[i]), service) == 0) {
-			return m->services[i];
-		}
-	}
-	return NULL;
-}
-
 static bool is_gone(struct engine *e, const struct epath *dir, const char *name)
 {
+	CLEANUP(buf_free) struct buf raw = BUF_INIT;
 	CLEANUP(buf_free) struct buf key = BUF_INIT;
+	struct engine_level level = {0};
 	struct engine_info info;
 	struct err err = {0};
 	unsigned form;
-	if (name_parse(slice_of(name), &NAME_RULES_DIR, &form, &key) != NAME_KEY) {
+	engine_level(e, dir, &level, &err);
+	err_clear(&err);
+	if (name_parse(slice_of(name), level_rules(&level, ENGINE_DIR), &form, &raw) != NAME_KEY) {
 		return false;
 	}
+	if (level.tagged) {
+		buf_putc(&key, (char)form);
+	}
+	buf_append_slice(&key, buf_slice(&raw));
 	struct epath child = epath_child(dir, buf_slice(&key));
 	return engine_stat(e, &child, 0, &info, &err) == -ENOENT;
 }
 
-/* Scratch files of a container that is gone must not turn up in a later one of
- * the same name. */
+/* Scratch files of a container that is gone, be it this one or one in it, must not turn
+ * up in a later one of the same name. */
 static void drop_gone(struct mount *m, const struct told *t)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf names = BUF_INIT;
+	struct engine_info info;
+	struct err err = {0};
 	text_of_path(t, &dir);
+	if (t->path->depth > 0 && engine_stat(t->engine, t->path, 0, &info, &err) == -ENOENT) {
+		side_drop_dir(&m->side, buf_cstr(&dir));
+		return;
+	}
 	side_list_dirs(&m->side, buf_cstr(&dir), &names);
 	for (size_t i = 0; i < names.n; i += strlen(names.p + i) + 1) {
 		if (is_gone(t->engine, t->path, names.p + i)) {
@@ -193,7 +242,9 @@ static bool is_item(const struct told *t, struct engine_level *level)
 		return false;
 	}
 	struct epath up = epath_parent(t->path);
-	return engine_level(t->engine, &up, level, &ignored) == 0 && level->child == ENGINE_FILE;
+	struct slice key = t->path->key[up.depth];
+	return engine_level(t->engine, &up, level, &ignored) == 0 &&
+	       level_kind(level, level_form(level, key, 0)) == ENGINE_FILE;
 }
 
 /* One item changed, came or went. What shows its members is never cached. */
@@ -202,9 +253,10 @@ static void tell_item(struct mount *m, const struct told *t, const struct engine
 	struct epath up = epath_parent(t->path);
 	bool exact;
 	struct node *dir = nearest_node(m, t, &up, &exact);
-	for (unsigned form = 0; dir != NULL && exact && form < level->n_forms; form++) {
+	unsigned n_names = level->tagged ? 1 : level->n_forms;
+	for (unsigned form = 0; dir != NULL && exact && form < n_names; form++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
-		name_print(t->path->key[up.depth], &level->names, form, &name);
+		level_print(level, ENGINE_FILE, t->path->key[up.depth], form, &name);
 		struct node *n = node_peek(&m->nodes, dir, buf_cstr(&name));
 		if (n != NULL) {
 			tell_one(m, n);
@@ -293,13 +345,13 @@ static void host_changed(void *arg, const char *service, const struct epath *pat
 static struct engine *host_peer(void *arg, const char *service)
 {
 	struct mount *m = arg;
-	for (unsigned i = 0; m->all_open && i < m->n_services; i++) {
-		if (strcmp(engine_service(m->services[i]), service) == 0) {
+	struct engine *e = m->all_open ? service_named(m, service) : NULL;
+	for (unsigned i = 0; e != NULL && i < m->n_services; i++) {
+		if (m->services[i] == e) {
 			m->asked[i] = true;
-			return m->services[i];
 		}
 	}
-	return NULL;
+	return e;
 }
 
 /* ---- what side files tell ---- */

@@ -787,9 +787,13 @@ void node_text(struct nodes *t, struct node *n, struct buf *out)
 }
 
 void nodes_below(
-	struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n), void *arg)
+	struct nodes *t, struct node *top, void (*fn)(void *arg, struct node *n), void *arg)
 {
 	LOCKED(&t->lock);
+	if (top->refs <= 1 && top->named) {
+		fn(arg, top); /* nobody but the caller refers to it: it has no children */
+		return;
+	}
 	for (size_t i = 0; i < t->n_buckets; i++) {
 		for (struct node *n = t->buckets[i]; n != NULL; n = n->hash_next) {
 			if (n->named && is_below(n, top)) {

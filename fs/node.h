@@ -196,8 +196,9 @@ void node_text(struct nodes *t, struct node *n, struct buf *out);
  * the others. Borrowed: lives as long as n. */
 struct node *node_anchor(struct node *n);
 
-/* Calls fn for each node at or below `top`; under the lock. */
+/* Calls fn for each node at or below `top`, to which the caller has a reference; under
+ * the lock. */
 void nodes_below(
-	struct nodes *t, const struct node *top, void (*fn)(void *arg, struct node *n), void *arg);
+	struct nodes *t, struct node *top, void (*fn)(void *arg, struct node *n), void *arg);
 
 #endif

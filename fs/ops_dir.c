@@ -29,6 +29,7 @@
 #include "engines/common/cleanup.h"
 #include "fs/attr.h"
 #include "fs/dirpage.h"
+#include "fs/level.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
 #include "fs/reserved.h"
@@ -236,13 +237,15 @@ static void fill_entry(
 static struct node *wanted_node(struct filler *f, const struct wanted *w)
 {
 	const struct page *page = &f->l->pages[f->l->page];
-	unsigned form = w->info.kind == ENGINE_FILE ? f->level.listed_form : 0;
+	struct slice key = slice_make(page->keys.p + w->key_at, w->key_n);
+	unsigned form =
+		level_form(&f->level, key, w->info.kind == ENGINE_FILE ? f->level.listed_form : 0);
 	struct node_spec spec = {.type = NODE_KEY,
 		.kind = w->info.kind,
 		.form = form,
 		.listed_form = form,
 		.uncached = w->info.moves,
-		.key = slice_make(page->keys.p + w->key_at, w->key_n)};
+		.key = key};
 	return node_get_held(
 		&f->m->nodes, f->l->node, dirpage_name(&f->reply, w->at), w->hash, &spec);
 }
@@ -343,7 +346,7 @@ static int emit_key(void *arg, struct slice key, const struct engine_info *info)
 	bool dir = info->kind == ENGINE_DIR;
 	unsigned form = dir ? 0 : f->level.listed_form;
 	buf_clear(&f->name);
-	name_print(key, dir ? &NAME_RULES_DIR : &f->level.names, form, &f->name);
+	level_print(&f->level, info->kind, key, form, &f->name);
 	if (f->name.failed) {
 		f->failed = true;
 		return 1;

@@ -98,7 +98,9 @@ static int remove_container(struct mount *m, struct node *dir, const char *name,
 		return view_remove(m, dir, buf_slice(&f->key), err);
 	}
 	if (f->spec.own_engine) {
-		return err_set(err, EPERM, "a service is there as long as the mount");
+		return name[0] == '.'
+			       ? err_set(err, EPERM, "%s belongs to the mount", name)
+			       : err_set(err, EPERM, "a service is there as long as the mount");
 	}
 	if (f->spec.members) {
 		return err_set(

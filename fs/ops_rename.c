@@ -284,6 +284,12 @@ static int in_engine(struct renaming *r, struct err *err)
 	if (from.engine != to.engine || from.path.depth != to.path.depth) {
 		return err_set(err, EXDEV, "the two places are of different kinds");
 	}
+	if (r->from.what == TREE_CONTAINER && r->from.f.spec.form != r->to.f.spec.form) {
+		return err_set(err, EINVAL,
+			"a directory keeps its suffix: '%s' and '%s' are of "
+			"different sorts",
+			r->from.name, r->to.name);
+	}
 	struct node *old = handle_hold(r->m, r->from.dir, r->from.name);
 	struct node *replaced = handle_hold(r->m, r->to.dir, r->to.name);
 	int rc = engine_rename(from.engine, &from.path, &to.path, r->flags, err);

@@ -97,6 +97,18 @@ static const char *nth_feed(const struct engine_level *level, unsigned i, const 
 	return i == 0 ? level->feed->name : NULL;
 }
 
+static bool there_rooms(const struct reserved *row, const struct reserved_scope *s)
+{
+	(void)row;
+	return s->level != NULL && s->level->rooms != NULL;
+}
+
+static const char *nth_room(const struct engine_level *level, unsigned i, const char **help)
+{
+	*help = level->rooms[i].help;
+	return level->rooms[i].name;
+}
+
 static bool there_query(const struct reserved *row, const struct reserved_scope *s)
 {
 	(void)row;
@@ -177,6 +189,13 @@ const struct reserved reserved_table[] = {
 		"the texts that were refused here, as they were written"),
 	VIEWS_ROW(".replicas", ENGINE_HAS_REPLICAS, ENGINE_VIEW_REPLICA,
 		"each replica as a tree of its own, with .status and .control; mv promotes one"),
+	{.name = "",
+		.place = PLACE_DATA,
+		.inside = PLACE_DATA,
+		.mode = 0755,
+		.view = ENGINE_VIEW_ROOM,
+		.there = there_rooms,
+		.nth = nth_room},
 	LEVEL_ROW(0644, there_texts, nth_writable_text, text_named, handle_open_named, NULL),
 	LEVEL_ROW(0444, there_texts, nth_read_text, text_named, NULL, NULL),
 	LEVEL_ROW(0644, there_script, nth_script, text_script, handle_open_script, NULL),
@@ -270,7 +289,8 @@ bool reserved_known(const char *name)
 {
 	static const char *const more[] = {".ttl", ".index", ".by", ".where", ".order", ".columns",
 		".first", ".last", ".sample", ".regions", ".tx", ".sql", ".stream", ".new",
-		".schema", ".update", ".indexes", ".changes", NULL};
+		".schema", ".update", ".indexes", ".changes", ".tables", ".meta", ".channels",
+		".patterns", ".scripts", ".exec", NULL};
 	if (reserved_in_list(more, name)) {
 		return true;
 	}

@@ -31,7 +31,7 @@ struct reserved {
 	mode_t mode;		    /* 0444, 0644, 0222, 0755 */
 	bool costly;		    /* .size takes long: asked for by stat(2) only */
 	unsigned feature;	    /* for there_feature(): of enum engine_feature */
-	enum engine_view_kind view; /* with PLACE_VIEWS inside */
+	enum engine_view_kind view; /* with PLACE_VIEWS inside, and of a room */
 	bool (*there)(
 		const struct reserved *row, const struct reserved_scope *scope); /* NULL: always */
 	/* The level's i-th name for this row, and its help; NULL behind the last. */
@@ -50,6 +50,12 @@ struct reserved {
 static inline bool reserved_is_dir(const struct reserved *row)
 {
 	return row->inside != PLACE_NONE;
+}
+
+/* A room (engine_room): what stands there is a node with an engine of its own (fs/view.h). */
+static inline bool reserved_is_room(const struct reserved *row)
+{
+	return row != NULL && row->view == ENGINE_VIEW_ROOM;
 }
 
 /* The table. Ends with a NULL name. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/common/cleanup.h"
+#include "fs/level.h"
 #include "fs/reserved.h"
 #include "fs/tree.h"
 
@@ -39,8 +40,26 @@ static void help_reserved(
 	}
 }
 
+static void help_sorts(const struct engine_level *level, struct buf *out)
+{
+	buf_puts(out, "\nWhat is in here shows its sort by its suffix:\n");
+	for (unsigned i = 0; i < level->n_forms; i++) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		bool dir = level_kind(level, i) == ENGINE_DIR;
+		buf_printf(&name, "<key>%s%s", level->forms[i].suffix, dir ? "/" : "");
+		buf_printf(out, "  %-15s %s\n", buf_cstr(&name), level->forms[i].help);
+	}
+	buf_puts(out, "A key that ends in such a suffix itself has its last dot written as %2E.\n");
+}
+
 static void help_forms(const struct engine_level *level, struct buf *out)
 {
+	if (level->tagged) {
+		help_sorts(level, out);
+		buf_puts(out, "In a name '/', control bytes, '%' and a leading dot are written as "
+			      "%XX.\n");
+		return;
+	}
 	if (level->child != ENGINE_FILE) {
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engines/common/cleanup.h"
+#include "fs/level.h"
 #include "fs/reserved.h"
 #include "fs/query.h"
 #include "fs/transfer.h"
@@ -84,22 +85,45 @@ static int find_side(struct mount *m, struct node *dir, const char *name, enum s
 	return side_stat(&m->side, kind, buf_cstr(&path), name, &f->st, err);
 }
 
+/* The key whose name is cut short: its hash alone says neither what stands before it in
+ * the name nor of what form it is. */
+static int key_of_hash(const struct node_path *where, const struct engine_level *level,
+	unsigned form, const char *name, const struct buf *hash, struct buf *key, struct err *err)
+{
+	CLEANUP(buf_free) struct buf again = BUF_INIT;
+	int rc = engine_find_hashed(
+		where->engine, &where->path, (const unsigned char *)hash->p, key, err);
+	if (rc < 0) {
+		return rc;
+	}
+	level_print(level, level_kind(level, form), buf_slice(key), form, &again);
+	return strcmp(buf_cstr(&again), name) == 0 ? 0 : -ENOENT;
+}
+
+/* What a name in this directory stands for by its looks; `form` of a key. */
+static enum name_kind parse_name(
+	const struct engine_level *level, const char *name, unsigned *form, struct buf *out)
+{
+	return name_parse(slice_of(name), level_rules(level, level->child), form, out);
+}
+
 /* The key that a name in this directory stands for. -ENOENT: none. */
 static int key_of_name(const struct node_path *where, const struct engine_level *level,
 	const char *name, struct tree_found *f, struct err *err)
 {
-	const struct name_rules *rules =
-		level->child == ENGINE_FILE ? &level->names : &NAME_RULES_DIR;
 	CLEANUP(buf_free) struct buf raw = BUF_INIT;
 	unsigned form = 0;
-	enum name_kind kind = name_parse(slice_of(name), rules, &form, &raw);
+	enum name_kind kind = parse_name(level, name, &form, &raw);
 	if (kind == NAME_HASHED) {
-		int rc = engine_find_hashed(
-			where->engine, &where->path, (const unsigned char *)raw.p, &f->key, err);
+		int rc = key_of_hash(where, level, form, name, &raw, &f->key, err);
 		if (rc < 0) {
+			buf_clear(&f->key);
 			return rc;
 		}
 	} else if (kind == NAME_KEY) {
+		if (level->tagged) {
+			buf_putc(&f->key, (char)form);
+		}
 		buf_append_slice(&f->key, buf_slice(&raw));
 	} else {
 		f->scratch_name = kind == NAME_OTHER;
@@ -107,9 +131,9 @@ static int key_of_name(const struct node_path *where, const struct engine_level 
 	}
 	f->named = true;
 	f->spec = (struct node_spec){.type = NODE_KEY,
-		.kind = level->child,
+		.kind = level_kind(level, form),
 		.form = form,
-		.listed_form = level->listed_form,
+		.listed_form = level->tagged ? form : level->listed_form,
 		.key = buf_slice(&f->key)};
 	return buf_check(&f->key, err);
 }
@@ -144,11 +168,15 @@ static bool looks_scratch(const char *name)
 /* Whether any name may be a key's here: then an editor's own file is told by its looks. */
 static bool names_are_bare(const struct engine_level *level)
 {
-	bool bare = level->child == ENGINE_DIR;
-	for (unsigned i = 0; i < level->names.n && !bare; i++) {
-		bare = level->names.suffixes[i][0] == '\0';
+	if (!level->tagged && level->child == ENGINE_DIR) {
+		return true;
 	}
-	return bare;
+	for (unsigned i = 0; i < level->names.n; i++) {
+		if (level->names.suffixes[i][0] == '\0') {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* A scratch file where there is no item or container of the name. What f says of
@@ -207,6 +235,9 @@ static int find_in_data(
 	if (name[0] == '.') {
 		rc = find_reserved(dir, name, &level, f);
 		f->scratch_name = !reserved_known(name);
+		if (rc == 0 && reserved_is_room(f->spec.row)) {
+			rc = view_find_room(m, dir, name, &where, f, err);
+		}
 	} else {
 		rc = find_key(&where, &level, name, f, err);
 		if (rc == -ENOENT && level.beside_formats != NULL) {
@@ -256,26 +287,50 @@ int tree_find(
 	return rc;
 }
 
-static int refuse_canonical(const struct name_rules *rules, const char *name, struct err *err)
+static int refuse_canonical(const char *name, struct err *err)
 {
-	(void)rules;
 	return err_set(err, EINVAL,
 		"'%s' is not a name in canonical form: only '/', NUL, control bytes, DEL, '%%', "
 		"a leading dot and bytes that are not UTF-8 are written as %%XX (upper case)",
 		name);
 }
 
+/* The suffixes of those that are directories, or of the others: "NAME.hash, NAME.list". */
+static void print_suffixes(const struct engine_level *level, enum engine_kind kind, struct buf *out)
+{
+	for (unsigned i = 0; i < level->n_forms; i++) {
+		if (level_kind(level, i) == kind) {
+			buf_printf(out, "%sNAME%s", out->n > 0 ? ", " : "", level->forms[i].suffix);
+		}
+	}
+}
+
+/* The name's form is of the other sort. */
+static int refuse_form(const struct engine_level *level, const char *name, enum engine_kind wanted,
+	struct err *err)
+{
+	CLEANUP(buf_free) struct buf suffixes = BUF_INIT;
+	bool dir = wanted == ENGINE_DIR;
+	print_suffixes(level, wanted, &suffixes);
+	return err_set(err, EINVAL, "'%s' is a name of a %s; a %s in a %s is named %s", name,
+		dir ? "file" : "directory", dir ? "directory" : "file", level->noun,
+		buf_cstr(&suffixes));
+}
+
 static int classify_dir(const struct node_path *where, const struct engine_level *level,
 	const char *name, struct tree_found *f, struct err *err)
 {
-	int rc = key_of_name(where, level, name, f, err);
-	if (rc == -ENOENT || level->child != ENGINE_DIR) {
-		return level->child == ENGINE_DIR
-			       ? refuse_canonical(&NAME_RULES_DIR, name, err)
-			       : err_set(err, EPERM, "a %s holds %ss, not directories", level->noun,
-					 level->child_noun);
+	if (!level->tagged && level->child != ENGINE_DIR) {
+		return err_set(err, EPERM, "a %s holds %ss, not directories", level->noun,
+			level->child_noun);
 	}
-	return rc;
+	int rc = key_of_name(where, level, name, f, err);
+	if (rc == -ENOENT) {
+		err_clear(err);
+		return refuse_canonical(name, err);
+	}
+	return rc == 0 && f->spec.kind != ENGINE_DIR ? refuse_form(level, name, ENGINE_DIR, err)
+						     : rc;
 }
 
 /* A key that a new item may have; but where names bear no suffix, what looks like an
@@ -297,7 +352,7 @@ static int classify_key(const struct node_path *where, const struct engine_level
 static int classify_file(const struct node_path *where, const struct engine_level *level,
 	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
 {
-	if (level->child == ENGINE_DIR) {
+	if (!level->tagged && level->child == ENGINE_DIR) {
 		CLEANUP(buf_free) struct buf key = BUF_INIT;
 		int beside = beside_key(where, level, name, &key, err);
 		if (beside != -ENOENT) {
@@ -317,18 +372,22 @@ static int classify_file(const struct node_path *where, const struct engine_leve
 		return 0;
 	}
 	CLEANUP(buf_free) struct buf raw = BUF_INIT;
-	unsigned form;
-	enum name_kind kind = name_parse(slice_of(name), &level->names, &form, &raw);
+	unsigned form = 0;
+	enum name_kind kind = parse_name(level, name, &form, &raw);
 	if (kind == NAME_OTHER) {
 		*what = TREE_SCRATCH;
 		return 0;
 	}
 	if (kind == NAME_BAD) {
-		return refuse_canonical(&level->names, name, err);
+		return refuse_canonical(name, err);
+	}
+	if (level_kind(level, form) != ENGINE_FILE) {
+		return refuse_form(level, name, ENGINE_FILE, err);
 	}
 	*what = TREE_ITEM;
 	int rc = key_of_name(where, level, name, f, err);
 	if (rc == -ENOENT) {
+		err_clear(err);
 		return err_set(err, EINVAL,
 			"a key cannot be told from its hash: the name of a new "
 			"%s must hold the whole key",

@@ -49,26 +49,21 @@ static int find_open(struct mount *m, struct node *dir, const char *name, const 
 	return rc;
 }
 
-static int open_new(const struct node_path *where, const struct node *dir, struct tree_found *f,
+static int open_new(const struct node_path *where, enum engine_view_kind kind, struct tree_found *f,
 	struct err *err)
 {
-	int rc = engine_view(
-		where->engine, &where->path, view_kind(dir), buf_slice(&f->key), &f->view, err);
+	int rc = engine_view(where->engine, &where->path, kind, buf_slice(&f->key), &f->view, err);
 	return rc < 0 ? rc : engine_stat(f->view, &where->path, 0, &f->info, err);
 }
 
-int view_find(
-	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
+/* What f->key names below the directory `where`, whose node in `dir` is `name`. */
+static int find_view(struct mount *m, struct node *dir, const char *name,
+	const struct node_path *where, enum engine_view_kind kind, struct tree_found *f,
+	struct err *err)
 {
-	CLEANUP(node_path_free) struct node_path where = {0};
-	int rc = key_of(name, &f->key);
-	rc = rc == 0 ? node_path(&m->nodes, dir, &where, err) : rc;
-	if (rc < 0) {
-		return rc;
-	}
-	rc = find_open(m, dir, name, &where.path, f, err);
+	int rc = find_open(m, dir, name, &where->path, f, err);
 	if (rc == -ENOENT) {
-		rc = open_new(&where, dir, f, err);
+		rc = open_new(where, kind, f, err);
 	}
 	if (rc == 0) {
 		f->spec = (struct node_spec){.type = NODE_KEY,
@@ -78,6 +73,23 @@ int view_find(
 			.uncached = engine_moves(f->view) || f->info.moves};
 	}
 	return rc;
+}
+
+int view_find(
+	struct mount *m, struct node *dir, const char *name, struct tree_found *f, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	int rc = key_of(name, &f->key);
+	rc = rc == 0 ? node_path(&m->nodes, dir, &where, err) : rc;
+	return rc < 0 ? rc : find_view(m, dir, name, &where, view_kind(dir), f, err);
+}
+
+int view_find_room(struct mount *m, struct node *dir, const char *name,
+	const struct node_path *where, struct tree_found *f, struct err *err)
+{
+	buf_puts(&f->key, name);
+	int rc = buf_check(&f->key, err);
+	return rc < 0 ? rc : find_view(m, dir, name, where, ENGINE_VIEW_ROOM, f, err);
 }
 
 int view_make(struct mount *m, struct node *dir, const char *name, struct err *err)
