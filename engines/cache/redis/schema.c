@@ -35,6 +35,8 @@ const char redis_schema[] =
 	"CREATE TABLE entry("
 	" key INTEGER NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, mtime INTEGER NOT NULL,"
 	" fields BLOB NOT NULL, PRIMARY KEY(key, id)) WITHOUT ROWID;"
+	/* The greatest id that XDEL removed of a stream. */
+	"CREATE TABLE tombstone(key INTEGER PRIMARY KEY, id BLOB NOT NULL);"
 	/* Consumer groups of streams: what was read and is not acknowledged. */
 	"CREATE TABLE consumer_group("
 	" key INTEGER NOT NULL, name BLOB NOT NULL, last BLOB NOT NULL, entries_read INTEGER,"
