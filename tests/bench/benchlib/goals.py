@@ -74,6 +74,16 @@ GOALS = [
     Goal("grep -r 10k cold", 1.1, "redis-cli: 10k items fed", prototype="0.95-1.1"),
     Goal("grep -r 10k cold", 0.4, "psql: 10k items fed", prototype="0.33-0.4"),
 
+    # ElastiCache: what the mount costs and little else.
+    Goal("cache: new key", 1.3, "null"),
+    Goal("cache: set", 1.3, "null"),
+    Goal("cache: get", 1.2, "null"),
+    Goal("cache: one key, one process", 0.3, "redis-cli"),
+    Goal("cache: 10k set in a batch", 1.1, "redis-cli"),
+    Goal("cache: 10k get in a batch", 1.1, "redis-cli"),
+    Goal("cache memcached: set", 1.3, "null: cache: set"),
+    Goal("cache memcached: get", 1.2, "null: cache: get"),
+
     Goal("unpinned open+read 10k cold", 0.5, "null mt", prototype="0.26"),
     Goal("unpinned open+read 10k cold", 1.6, "dbmount: open+read 10k cold", prototype="1.55"),
 ]
