@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "engines/docdb/cluster.h"
+#include "engines/docdb/service/cluster.h"
 
 /* ---- levels ---- */
 

@@ -5,8 +5,8 @@
 #include <sys/resource.h>
 
 #include "engines/common/clock.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/plan.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/storage/plan.h"
 
 #define N_SINGLE 200
 #define N_READS	 20000

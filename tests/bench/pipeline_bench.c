@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/pipeline.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/pipeline/pipeline.h"
 
 struct memory {
 	struct buf bytes;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
+#include "engines/docdb/values/ejson.h"
 
 /* Treated otherwise, each for a reason. */
 static const struct {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/project.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/update/project.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/order.h"
+#include "engines/docdb/order/order.h"
 
 static void require(bool holds)
 {

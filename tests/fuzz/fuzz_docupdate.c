@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/update.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/update/update.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n);
 

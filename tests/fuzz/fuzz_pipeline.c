@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
+#include "engines/docdb/values/ejson.h"
 #include "tests/unit/docdb_reach.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,8 +4,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/order.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/order/order.h"
 #include "tests/unit/random.h"
 
 static unsigned below(unsigned n)

@@ -2,7 +2,7 @@
 #ifndef DBMOUNT_TESTS_DOC_RANDOM_H
 #define DBMOUNT_TESTS_DOC_RANDOM_H
 
-#include "engines/docdb/value.h"
+#include "engines/docdb/values/value.h"
 
 /* Numbers that lie close to one another in value, of all four types. */
 struct doc_value random_number(struct doc_arena *a);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
+#include "engines/docdb/values/ejson.h"
 #include "tests/unit/fixture.h"
 
 struct reading {

@@ -2,7 +2,7 @@
 #ifndef DBMOUNT_TESTS_DOCDB_CASES_H
 #define DBMOUNT_TESTS_DOCDB_CASES_H
 
-#include "engines/docdb/value.h"
+#include "engines/docdb/values/value.h"
 
 /* Calls fn with each line of tests/unit/NAME. */
 void each_case(const char *name, void (*fn)(struct slice line));

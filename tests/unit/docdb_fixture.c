@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/plan.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/storage/plan.h"
 
 static void note_told(void *arg, const struct slice *collection, const struct slice *name)
 {

@@ -2,7 +2,7 @@
 #ifndef DBMOUNT_DOCDB_FIXTURE_H
 #define DBMOUNT_DOCDB_FIXTURE_H
 
-#include "engines/docdb/collection.h"
+#include "engines/docdb/storage/collection.h"
 #include "tests/unit/fixture.h"
 
 struct docs {

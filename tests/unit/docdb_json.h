@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "engines/docdb/value.h"
+#include "engines/docdb/values/value.h"
 
 static inline bson_t *json_document(struct slice text)
 {

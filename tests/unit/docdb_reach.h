@@ -3,7 +3,7 @@
 #ifndef DBMOUNT_TESTS_DOCDB_REACH_H
 #define DBMOUNT_TESTS_DOCDB_REACH_H
 
-#include "engines/docdb/pipeline.h"
+#include "engines/docdb/pipeline/pipeline.h"
 
 #define MEMORY_COLLECTIONS 32
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
+#include "engines/docdb/values/ejson.h"
 #include "tests/unit/docdb_cases.h"
 #include "tests/unit/docdb_reach.h"
 #include "tests/unit/fixture.h"

@@ -2,7 +2,7 @@
  * outlives the daemon, and kill -9 in the middle of each step. */
 #include "engines/common/clock.h"
 #include "engines/common/rfc3339.h"
-#include "engines/docdb/cluster.h"
+#include "engines/docdb/service/cluster.h"
 
 #define SERVICE_OPS docdb_sqlite_ops
 #include "tests/unit/service_fixture.h"

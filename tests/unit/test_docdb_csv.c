@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/csv.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/order.h"
+#include "engines/docdb/transfer/csv.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/order/order.h"
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"

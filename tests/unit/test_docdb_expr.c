@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/docdb/expr.h"
+#include "engines/docdb/expr/expr.h"
 #include "tests/unit/docdb_json.h"
 #include "tests/unit/fixture.h"
 

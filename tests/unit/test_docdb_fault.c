@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/source_impl.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/storage/source_impl.h"
 #include "tests/unit/docdb_fixture.h"
 #include "tests/unit/stride.h"
 

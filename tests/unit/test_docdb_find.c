@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/project.h"
+#include "engines/docdb/update/project.h"
 #include "tests/unit/docdb_cases.h"
 #include "tests/unit/fixture.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engines/docdb/order_impl.h"
+#include "engines/docdb/order/order_impl.h"
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/match.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/match/match.h"
 #include "tests/unit/docdb_naive.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/stride.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engines/docdb/pipeline.h"
+#include "engines/docdb/pipeline/pipeline.h"
 #include "tests/unit/docdb_json.h"
 #include "tests/unit/docdb_reach.h"
 #include "tests/unit/fixture.h"

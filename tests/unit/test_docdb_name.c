@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/order.h"
+#include "engines/docdb/order/order.h"
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"

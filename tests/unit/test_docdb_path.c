@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/ejson.h"
-#include "engines/docdb/order.h"
+#include "engines/docdb/values/ejson.h"
+#include "engines/docdb/order/order.h"
 #include "tests/unit/doc_random.h"
 #include "tests/unit/fixture.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/update.h"
+#include "engines/docdb/update/update.h"
 #include "tests/unit/docdb_cases.h"
 #include "tests/unit/fixture.h"
 

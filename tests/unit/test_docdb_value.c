@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
-#include "engines/docdb/value.h"
+#include "engines/docdb/values/value.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/random.h"
 
