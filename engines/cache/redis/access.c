@@ -14,18 +14,12 @@
 #define MS_NS	   1000000
 
 struct redis_access {
-	_Atomic uint64_t random;
 	_Atomic uint64_t at[PLACES];
 };
 
 struct redis_access *redis_access_new(void)
 {
-	struct redis_access *a = calloc(1, sizeof(*a));
-
-	if (a != NULL) {
-		a->random = UINT64_C(0x9e3779b97f4a7c15);
-	}
-	return a;
+	return calloc(1, sizeof(struct redis_access));
 }
 
 void redis_access_free(struct redis_access *a)
@@ -36,12 +30,12 @@ void redis_access_free(struct redis_access *a)
 /* xorshift; that two threads may get the same number does no harm. */
 uint64_t redis_random(struct redis_db *db)
 {
-	uint64_t x = atomic_load_explicit(&db->access->random, memory_order_relaxed);
+	uint64_t x = atomic_load_explicit(&db->random, memory_order_relaxed);
 
 	x ^= x << 13;
 	x ^= x >> 7;
 	x ^= x << 17;
-	atomic_store_explicit(&db->access->random, x, memory_order_relaxed);
+	atomic_store_explicit(&db->random, x, memory_order_relaxed);
 	return x;
 }
 

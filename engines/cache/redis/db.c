@@ -13,6 +13,7 @@ int redis_db_init(struct redis_db *db, const struct redis_db_ops *ops,
 	const struct redis_db_config *config, struct err *err)
 {
 	db->ops = ops;
+	db->random = (uint64_t)clock_wall_ns() | 1;
 	db->limits = config->limits;
 	db->told = config->told;
 	db->arg = config->arg;

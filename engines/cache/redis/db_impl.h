@@ -27,7 +27,8 @@ struct redis_db {
 	redis_told *told;
 	void *arg;
 	struct redis_counts counts;
-	struct redis_access *access; /* NULL: of what is not written, nobody asks */
+	_Atomic uint64_t random;
+	struct redis_access *access; /* NULL: of what is not written nobody asks */
 };
 
 int redis_db_init(struct redis_db *db, const struct redis_db_ops *ops,
@@ -57,7 +58,8 @@ int redis_run_write(struct redis_txn *t, redis_fn *fn, void *arg, struct err *er
 /* ---- changed.c: what a write touches ---- */
 
 struct redis_changed {
-	/* What redis_db_tell() tells of: for each a length and the key, a length and the element. */
+	/* What redis_db_tell() tells of: for each a length and the key, a length and the element.
+	 */
 	struct buf told;
 	unsigned n_told;
 	size_t last;   /* where the last of them begins */
@@ -97,6 +99,12 @@ enum { REDIS_KEY_VALUE = 11 }; /* the column behind them */
 
 /* From the row of a statement that asks for REDIS_KEY_COLUMNS. */
 int redis_key_from(struct redis_txn *t, sqlite3_stmt *stmt, struct redis_key *out, struct err *err);
+/* The same of one with the name behind them, which is copied: the statement is reset. 1, -errno. */
+int redis_key_named(struct redis_txn *t, sqlite3_stmt *stmt, struct buf *name,
+	struct redis_key *key, struct err *err);
+/* The one that expires first, 1; 0: none does. */
+int redis_first_to_expire(
+	struct redis_txn *t, struct buf *name, struct redis_key *key, struct err *err);
 static inline bool redis_key_expired(const struct redis_txn *t, const struct redis_key *key)
 {
 	return key->expires_ms != 0 && key->expires_ms <= t->now_ms;
@@ -128,6 +136,6 @@ int redis_wrong_type(struct err *err);
 struct redis_access *redis_access_new(void); /* NULL: out of memory */
 void redis_access_free(struct redis_access *a);
 int64_t redis_idle_ms(struct redis_txn *t, struct slice name, const struct redis_key *key);
-uint64_t redis_random(struct redis_db *db); /* of what is written to */
+uint64_t redis_random(struct redis_db *db);
 
 #endif

@@ -24,6 +24,14 @@ int redis_evict(struct redis_txn *t, uint64_t *evicted, struct err *err);
 /* What is counted against maxmemory. */
 int redis_used(struct redis_txn *t, uint64_t *bytes, uint64_t *keys, struct err *err);
 
+/* Within a write: deletes up to `limit` keys whose time has come; *n: how many. Told, counted. */
+int redis_expire_due(struct redis_txn *t, unsigned limit, unsigned *n, struct err *err);
+/* When the first is due; 0: none expires. */
+int redis_expire_next(struct redis_txn *t, int64_t *out, struct err *err);
+/* 1: some key (of those that expire), at random; 0: there is none. Expired ones as they come. */
+int redis_key_random(struct redis_txn *t, bool is_volatile, struct buf *name, struct redis_key *key,
+	struct err *err);
+
 /* A key was used (lookups call it). */
 void redis_accessed(struct redis_txn *t, struct slice name);
 /* Seconds since, as OBJECT IDLETIME says; the counter of OBJECT FREQ. */

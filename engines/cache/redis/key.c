@@ -34,6 +34,18 @@ int redis_key_from(struct redis_txn *t, sqlite3_stmt *stmt, struct redis_key *ou
 	return 0;
 }
 
+int redis_key_named(struct redis_txn *t, sqlite3_stmt *stmt, struct buf *name,
+	struct redis_key *key, struct err *err)
+{
+	int rc = redis_key_from(t, stmt, key, err);
+
+	buf_clear(name);
+	buf_append_slice(name, store_column_slice(stmt, REDIS_KEY_VALUE));
+	sqlite3_reset(stmt);
+	rc = rc < 0 ? rc : buf_check(name, err);
+	return rc < 0 ? rc : 1;
+}
+
 uint64_t redis_key_cost(const struct redis_key *key)
 {
 	uint64_t elements = key->type == REDIS_STRING ? 0 : key->n;

@@ -44,8 +44,8 @@ struct redis_server {
 	char run_id[41];
 	struct redis_channels *channels;
 	struct redis_scripts *scripts;
-	_Atomic uint64_t commands; /* processed */
-	struct redis_counts *counts; /* the db's */
+	_Atomic uint64_t commands;	/* processed */
+	struct redis_counts *counts;	/* the db's */
 	_Atomic uint64_t removed[1024]; /* store.c: by the hash of a key */
 };
 
