@@ -17,6 +17,7 @@ struct cache_tables_config {
 	const char *path;  /* of the database; made when the first table is attached */
 	const char *label; /* copied */
 	bool read_only;
+	unsigned full_wait_ms; /* for room in a full queue, before a write fails; 0: 2000 */
 	struct cache_host host;
 	/* The cluster as a cache; asked for with each use, since a failover gives another. Ends
 	 * with put_store(). Fails when the cache is down. */
@@ -31,6 +32,10 @@ int cache_tables_open(
 void cache_tables_close(struct cache_tables *t);
 /* Whether there are any; without, no room is shown. */
 bool cache_tables_any(struct cache_tables *t);
+
+/* Nothing that was cached before counts any more: the cluster has gone back in time (a failover, a
+ * primary salvaged), so that texts may be there again that were removed. `why` for the event. */
+int cache_tables_renew(struct cache_tables *t, const char *why, struct err *err);
 
 /* The words of `attach NAME rds=INSTANCE/TABLE pattern=.. ttl=SECONDS ...`, without "attach";
  * EINVAL names the bad one. EEXIST; ENOENT: no such table. */
