@@ -149,6 +149,9 @@ struct instance_replica {
 int instance_replica_add(struct instance *i, const char *name, const char *region, unsigned zone,
 	int64_t delay_ms, struct err *err);
 int instance_replica_remove(struct instance *i, const char *name, struct err *err); /* ENOENT */
+/* ENOENT. Durable. */
+int instance_replica_set_delay(
+	struct instance *i, const char *name, int64_t delay_ms, struct err *err);
 /* In order of names; free() the array. */
 int instance_replicas(
 	struct instance *i, struct instance_replica **out, size_t *n, struct err *err);

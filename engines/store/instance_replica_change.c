@@ -182,7 +182,7 @@ void replicas_mend(struct instance *i)
 		err.msg);
 }
 
-/* ---- adding and removing ---- */
+/* ---- adding ---- */
 
 static int check_new(struct instance *i, const struct replica_spec *spec, struct err *err)
 {
@@ -237,6 +237,46 @@ int instance_replica_add(struct instance *i, const char *name, const char *regio
 	}
 	return rc != 0 ? rc : add_made(i, &spec, err);
 }
+
+/* ---- delay ---- */
+
+struct delay {
+	const char *name;
+	int64_t ms;
+};
+
+static void with_delay(struct instance_state *state, void *arg)
+{
+	const struct delay *delay = arg;
+	for (size_t n = 0; n < state->n_replicas; n++) {
+		if (strcmp(state->replicas[n].name, delay->name) == 0) {
+			state->replicas[n].delay_ms = delay->ms;
+		}
+	}
+}
+
+int instance_replica_set_delay(
+	struct instance *i, const char *name, int64_t delay_ms, struct err *err)
+{
+	struct delay delay = {name, delay_ms > 0 ? delay_ms : 0};
+	LOCKED(&i->work);
+	int rc = instance_alter(i, with_delay, &delay, err);
+	if (rc != 0) {
+		return rc;
+	}
+	LOCKED(&i->replicas_lock);
+	struct follower *f = follower_find(i, name);
+	if (f == NULL) {
+		return follower_missing(i, name, err);
+	}
+	f->spec.delay_ms = delay.ms;
+	if (f->r != NULL) {
+		replica_set_delay(f->r, delay.ms);
+	}
+	return 0;
+}
+
+/* ---- removing ---- */
 
 /* Found, and nobody uses it any more; stays in the list. */
 static int take_away(struct instance *i, const char *name, struct follower **out, struct err *err)

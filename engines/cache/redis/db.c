@@ -52,6 +52,11 @@ bool redis_db_writable(const struct redis_db *db)
 	return db->ops->write != NULL;
 }
 
+uint64_t redis_db_offset(const struct redis_db *db)
+{
+	return atomic_load(&db->offset);
+}
+
 struct redis_counts *redis_db_counts(struct redis_db *db)
 {
 	return &db->counts;
@@ -179,6 +184,7 @@ struct writing {
 	redis_fn *fn;
 	void *arg;
 	struct redis_changed changed;
+	uint64_t offset; /* behind it */
 };
 
 static int write_fn(struct store_txn *store, void *arg, struct err *err)
@@ -192,7 +198,17 @@ static int write_fn(struct store_txn *store, void *arg, struct err *err)
 
 	redis_changed_clear(&w->changed);
 	int rc = redis_statements_of(store_txn_slot(store), &t, err);
-	return rc < 0 ? rc : redis_run_write(&t, w->fn, w->arg, err);
+	rc = rc < 0 ? rc : redis_run_write(&t, w->fn, w->arg, err);
+	return rc < 0 ? rc : redis_offset(&t, &w->offset, err);
+}
+
+/* Writes are acknowledged in any order, but made in the one of their offsets. */
+static void acknowledged(struct redis_db *db, uint64_t offset)
+{
+	uint64_t before = atomic_load(&db->offset);
+
+	while (before < offset && !atomic_compare_exchange_weak(&db->offset, &before, offset)) {
+	}
 }
 
 static int db_instance_write(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
@@ -201,6 +217,7 @@ static int db_instance_write(struct redis_db *db, redis_fn *fn, void *arg, struc
 
 	int rc = instance_write(((struct of_instance *)db)->store, NULL, 0, write_fn, &w, err);
 	if (rc == 0) {
+		acknowledged(db, w.offset);
 		redis_db_tell(db, &w.changed);
 	}
 	redis_changed_free(&w.changed);

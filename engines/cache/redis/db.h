@@ -93,6 +93,9 @@ int64_t redis_time_ns(struct redis_txn *t);
 /* What has been written so far, counted in writes (commands, files): what a replica has of it is
  * how far it is behind. */
 int redis_offset(struct redis_txn *t, uint64_t *out, struct err *err);
+/* Of the last write through this db that was acknowledged, as far as memory knows: also when its
+ * files have failed. 0: none was since it was opened. */
+uint64_t redis_db_offset(const struct redis_db *db);
 
 /* A failure that is no answer to a command: the disk, memory. The transaction ends with it.
  * (EINVAL, ENOENT, EEXIST, EBUSY, EROFS, EFBIG, ERANGE, EPERM, ENOTSUP are answers.) */

@@ -27,6 +27,7 @@ struct redis_db {
 	redis_told *told;
 	void *arg;
 	struct redis_counts counts;
+	_Atomic uint64_t offset; /* of the last write that was acknowledged */
 	_Atomic uint64_t random;
 	struct redis_access *access; /* NULL: of what is not written nobody asks */
 };
