@@ -70,6 +70,9 @@ enum engine_feature {
 	ENGINE_HAS_FEEDS = 1 << 10,    /* child files are feeds: feed_bounds() and feed_read() are
 					* asked with their paths, and what is written to one goes to
 					* feed_append(), a write(2) a call */
+	ENGINE_TAKES_EMPTY = 1 << 11,  /* the empty text is a child file's content like any other:
+					* a file that is emptied, or made and closed, becomes
+					* that. Everywhere in a service without drafts */
 	ENGINE_IS_FIXED = 1 << 8,      /* nothing here can be written (EROFS at once), though
 					* commands can run: a replica */
 };

@@ -1,8 +1,11 @@
 #include "fs/handle.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
@@ -123,4 +126,32 @@ bool handle_same_process(pid_t a, pid_t b)
 	/* The kernel tells the thread; a program may open in one and close in another. */
 	snprintf(task, sizeof(task), "/proc/%d/task/%d", (int)a, (int)b);
 	return access(task, F_OK) == 0;
+}
+
+/* The link's text is the file's path as that process sees it, whatever it has mounted
+ * where: it ends as ours does. */
+static bool is_link_to(int dir, const char *name, const char *text, size_t n)
+{
+	char target[PATH_MAX];
+	ssize_t len = readlinkat(dir, name, target, sizeof(target));
+	return len > 0 && (size_t)len >= n && memcmp(target + len - n, text, n) == 0;
+}
+
+bool handle_is_open_in(struct handle *h, pid_t pid)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	char path[64];
+	const struct dirent *e;
+	bool found = false;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	DIR *d = opendir(path);
+	if (d == NULL) {
+		return false;
+	}
+	node_text(&h->m->nodes, h->node, &text);
+	while (!found && (e = readdir(d)) != NULL) {
+		found = is_link_to(dirfd(d), e->d_name, text.p, text.n);
+	}
+	closedir(d);
+	return found;
 }

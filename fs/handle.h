@@ -73,6 +73,9 @@ int handle_size_content(struct handle *h, uint64_t *out, struct err *err);
 
 /* Whether two thread numbers (as requests bear them) are of one process. */
 bool handle_same_process(pid_t a, pid_t b);
+/* Whether that process has the file open, as far as it can be told: a flush says that a
+ * descriptor is being closed, not whether it is the last. */
+bool handle_is_open_in(struct handle *h, pid_t pid);
 
 /* Opens a node as flags (open(2)) say. */
 int handle_open(struct mount *m, struct node *node, int flags, const struct fuse_ctx *who,

@@ -7,9 +7,10 @@
  * truncated before it wrote anything replaces whatever is there.
  *
  * What does not commit: a flush before the first write (a shell duplicating the
- * descriptor); a truncation after which nothing was written; a flush by another
- * process than the opener's that finds the text merely incomplete ("{ cat a;
- * cat b; } > f": each cat closes its copy of the descriptor).
+ * descriptor); a truncation after which nothing was written, unless the empty text is
+ * content like any other here (then the opener's last close commits it, which its
+ * descriptors tell); a flush by another process than the opener's that finds the text
+ * merely incomplete ("{ cat a; cat b; } > f": each cat closes its copy of the descriptor).
  *
  * Refusing. While text is appended, the engine follows it (a draft) and fails
  * the write(2) after which nothing could make it valid; text that could be
@@ -187,6 +188,7 @@ void handle_commit_end(struct handle_commit *c)
 			(it->overwrite && it->changes + 1 != h->m->nodes.changes);
 	it->version = c->put.info.version;
 	it->dirty = false;
+	it->truncated = false;
 	it->committed = true;
 	it->overwrite = false;
 	settle_pending(h);
@@ -359,6 +361,24 @@ static bool text_incomplete(struct handle *h)
 	return !engine_draft_complete(it->draft);
 }
 
+/* Emptied or made, with nothing written since, where that is content like any other. */
+static bool is_empty_text(struct handle *h)
+{
+	const struct item *it = h->state;
+	CLEANUP(node_path_free) struct node_path where = {0};
+	struct engine_level level;
+	struct err ignored = {0};
+	if (!it->truncated || it->refused || h->content.n > 0 ||
+		node_path(&h->m->nodes, h->node, &where, &ignored) < 0) {
+		return false;
+	}
+	struct epath dir = epath_parent(&where.path);
+	bool takes = engine_ops(where.engine)->draft_new == NULL ||
+		     (engine_level(where.engine, &dir, &level, &ignored) == 0 &&
+			     (level.features & ENGINE_TAKES_EMPTY) != 0);
+	return takes && check_text(h, &where, &ignored) == 0;
+}
+
 static int item_flush_begin(struct handle *h, pid_t pid, struct err *err)
 {
 	struct item *it = h->state;
@@ -367,7 +387,9 @@ static int item_flush_begin(struct handle *h, pid_t pid, struct err *err)
 		return -it->refusal;
 	}
 	if (!it->dirty) {
-		return 0;
+		bool last = is_empty_text(h) && handle_same_process(pid, it->share.opener) &&
+			    !handle_is_open_in(h, pid);
+		return last ? 1 : 0;
 	}
 	if (!it->no_draft && !handle_same_process(pid, it->share.opener) && text_incomplete(h)) {
 		return 0;
@@ -389,7 +411,7 @@ static int item_sync(struct handle *h, struct err *err)
 		return -it->refusal;
 	}
 	loop_yield();
-	int rc = it->dirty ? commit(h, "fsync", err) : 0;
+	int rc = it->dirty || is_empty_text(h) ? commit(h, "fsync", err) : 0;
 	if (rc < 0) {
 		return rc;
 	}
@@ -419,7 +441,7 @@ static void item_finish(struct handle *h)
 	if (it == NULL) {
 		return;
 	}
-	if (it->dirty) {
+	if (it->dirty || (is_empty_text(h) && !made_in_vain(h))) {
 		/* Left to an opener that never closed it: its last chance. */
 		commit(h, "close", &err);
 	} else if (it->truncated && !it->committed && !it->told && !made_in_vain(h)) {

@@ -183,6 +183,12 @@ static void reply_created(fuse_req_t req, struct node *node, struct handle *h,
 	}
 }
 
+static unsigned how_made(int flags, mode_t mode)
+{
+	bool temporary = (flags & O_ACCMODE) == O_RDWR && (mode & 0777) == 0600;
+	return (flags & O_EXCL) == 0 ? 0U : TREE_WANT_NEW | (temporary ? TREE_WANT_TEMPORARY : 0U);
+}
+
 void op_create(
 	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
@@ -195,7 +201,7 @@ void op_create(
 	struct handle_mode hm = {0};
 	struct err err = {0};
 	metrics_count(&m->metrics, METRIC_create);
-	int rc = tree_classify(m, dir, name, false, &what, &f, &err);
+	int rc = tree_classify(m, dir, name, how_made(fi->flags, mode), &what, &f, &err);
 	if (rc == 0 && what == TREE_SCRATCH) {
 		struct side_how how = {.flags = fi->flags | O_CREAT,
 			.mode = mode & 0777,

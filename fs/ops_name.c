@@ -37,7 +37,7 @@ static int make_container(struct mount *m, struct node *dir, const char *name, s
 	CLEANUP(node_path_free) struct node_path where = {0};
 	CLEANUP(tree_found_free) struct tree_found f = {0};
 	enum tree_name what;
-	int rc = tree_classify(m, dir, name, true, &what, &f, err);
+	int rc = tree_classify(m, dir, name, TREE_WANT_DIR, &what, &f, err);
 	rc = rc == 0 ? node_path(&m->nodes, dir, &where, err) : rc;
 	if (rc == 0) {
 		struct epath child = epath_child(&where.path, f.spec.key);
@@ -240,7 +240,7 @@ static int classify_scratch(struct mount *m, struct node *dir, const char *name,
 {
 	CLEANUP(tree_found_free) struct tree_found f = {0};
 	enum tree_name what;
-	int rc = tree_classify(m, dir, name, false, &what, &f, err);
+	int rc = tree_classify(m, dir, name, TREE_WANT_NEW, &what, &f, err);
 	if (rc == 0 && what != TREE_SCRATCH) {
 		rc = err_set(err, EPERM, "what has this name is a file with content: write it");
 	}

@@ -123,8 +123,8 @@ static int find_target(struct renaming *r, struct err *err)
 	CLEANUP(tree_found_free) struct tree_found old = {0};
 	int rc = open_end(r->m, e, err);
 	if (rc == 0) {
-		rc = tree_classify(r->m, e->dir, e->name, r->from.what == TREE_CONTAINER, &e->what,
-			&e->f, err);
+		unsigned want = r->from.what == TREE_CONTAINER ? TREE_WANT_DIR : 0;
+		rc = tree_classify(r->m, e->dir, e->name, want, &e->what, &e->f, err);
 	}
 	if (rc < 0) {
 		return rc;

@@ -7,7 +7,9 @@
 #include "fs/level.h"
 #include "fs/reserved.h"
 #include "fs/query.h"
+#include "fs/scratch_name.h"
 #include "fs/transfer.h"
+#include "fs/tree_impl.h"
 #include "fs/view.h"
 
 void tree_found_free(struct tree_found *f)
@@ -45,7 +47,7 @@ int tree_writable(struct mount *m, struct node *dir, struct err *err)
 	return rc < 0 ? rc : tree_refuse_fixed(dir->engine, &level, err);
 }
 
-static int find_reserved(
+int tree_find_reserved(
 	struct node *dir, const char *name, const struct engine_level *level, struct tree_found *f)
 {
 	struct reserved_scope scope = {.level = level, .engine = dir->engine};
@@ -100,20 +102,18 @@ static int key_of_hash(const struct node_path *where, const struct engine_level 
 	return strcmp(buf_cstr(&again), name) == 0 ? 0 : -ENOENT;
 }
 
-/* What a name in this directory stands for by its looks; `form` of a key. */
-static enum name_kind parse_name(
+enum name_kind tree_parse_name(
 	const struct engine_level *level, const char *name, unsigned *form, struct buf *out)
 {
 	return name_parse(slice_of(name), level_rules(level, level->child), form, out);
 }
 
-/* The key that a name in this directory stands for. -ENOENT: none. */
-static int key_of_name(const struct node_path *where, const struct engine_level *level,
+int tree_key_of_name(const struct node_path *where, const struct engine_level *level,
 	const char *name, struct tree_found *f, struct err *err)
 {
 	CLEANUP(buf_free) struct buf raw = BUF_INIT;
 	unsigned form = 0;
-	enum name_kind kind = parse_name(level, name, &form, &raw);
+	enum name_kind kind = tree_parse_name(level, name, &form, &raw);
 	if (kind == NAME_HASHED) {
 		int rc = key_of_hash(where, level, form, name, &raw, &f->key, err);
 		if (rc < 0) {
@@ -141,7 +141,7 @@ static int key_of_name(const struct node_path *where, const struct engine_level 
 static int find_key(const struct node_path *where, const struct engine_level *level,
 	const char *name, struct tree_found *f, struct err *err)
 {
-	int rc = key_of_name(where, level, name, f, err);
+	int rc = tree_key_of_name(where, level, name, f, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -154,38 +154,13 @@ static int find_key(const struct node_path *where, const struct engine_level *le
 	return rc;
 }
 
-/* What editors and tools make beside a file while they work on it. In a
- * directory of containers only these are taken; anything else there is more
- * likely meant as data. */
-static bool looks_scratch(const char *name)
-{
-	size_t n = strlen(name);
-	bool sed = n == 9 && strncmp(name, "sed", 3) == 0;
-	return name[0] == '.' || name[0] == '#' || name[n - 1] == '~' || name[n - 1] == '#' ||
-	       sed || strspn(name, "0123456789") == n;
-}
-
-/* Whether any name may be a key's here: then an editor's own file is told by its looks. */
-static bool names_are_bare(const struct engine_level *level)
-{
-	if (!level->tagged && level->child == ENGINE_DIR) {
-		return true;
-	}
-	for (unsigned i = 0; i < level->names.n; i++) {
-		if (level->names.suffixes[i][0] == '\0') {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* A scratch file where there is no item or container of the name. What f says of
  * that name stays when there is none. */
 static int find_scratch(struct mount *m, struct node *dir, const char *name,
 	const struct engine_level *level, struct tree_found *f, struct err *err)
 {
 	struct node_spec spec = f->spec;
-	if (f->named && !(names_are_bare(level) && looks_scratch(name))) {
+	if (f->named && !scratch_may_be(level, name)) {
 		return -ENOENT;
 	}
 	err_clear(err);
@@ -203,7 +178,7 @@ static int find_members(const struct node_path *where, const struct engine_level
 {
 	static const struct engine_level bare = {.child = ENGINE_DIR};
 	struct tree_found members = {0};
-	int rc = key_of_name(where, &bare, name, &members, err);
+	int rc = tree_key_of_name(where, &bare, name, &members, err);
 	if (rc == 0) {
 		struct epath item = epath_child(&where->path, members.spec.key);
 		rc = engine_stat(where->engine, &item, level->listed_form, &f->info, err);
@@ -233,7 +208,7 @@ static int find_in_data(
 		return rc;
 	}
 	if (name[0] == '.') {
-		rc = find_reserved(dir, name, &level, f);
+		rc = tree_find_reserved(dir, name, &level, f);
 		f->scratch_name = !reserved_known(name);
 		if (rc == 0 && reserved_is_room(f->spec.row)) {
 			rc = view_find_room(m, dir, name, &where, f, err);
@@ -263,13 +238,13 @@ static int find_anywhere(
 	case PLACE_REJECTED: return find_side(m, dir, name, SIDE_REJECTED, f, err);
 	case PLACE_ROOT:
 		rc = find_service(m, name, f, err);
-		return rc == -ENOENT ? find_reserved(dir, name, NULL, f) : rc;
+		return rc == -ENOENT ? tree_find_reserved(dir, name, NULL, f) : rc;
 	case PLACE_DBMOUNT:
-	case PLACE_IMPORT: return find_reserved(dir, name, NULL, f);
+	case PLACE_IMPORT: return tree_find_reserved(dir, name, NULL, f);
 	case PLACE_IMPORT_MODE:
 	case PLACE_EXPORT:
 		rc = tree_level(m, dir, &level, err);
-		return rc < 0 ? rc : find_reserved(dir, name, &level, f);
+		return rc < 0 ? rc : tree_find_reserved(dir, name, &level, f);
 	case PLACE_NONE: break;
 	}
 	return -ENOENT;
@@ -285,175 +260,4 @@ int tree_find(
 		err_clear(err);
 	}
 	return rc;
-}
-
-static int refuse_canonical(const char *name, struct err *err)
-{
-	return err_set(err, EINVAL,
-		"'%s' is not a name in canonical form: only '/', NUL, control bytes, DEL, '%%', "
-		"a leading dot and bytes that are not UTF-8 are written as %%XX (upper case)",
-		name);
-}
-
-/* The suffixes of those that are directories, or of the others: "NAME.hash, NAME.list". */
-static void print_suffixes(const struct engine_level *level, enum engine_kind kind, struct buf *out)
-{
-	for (unsigned i = 0; i < level->n_forms; i++) {
-		if (level_kind(level, i) == kind) {
-			buf_printf(out, "%sNAME%s", out->n > 0 ? ", " : "", level->forms[i].suffix);
-		}
-	}
-}
-
-/* The name's form is of the other sort. */
-static int refuse_form(const struct engine_level *level, const char *name, enum engine_kind wanted,
-	struct err *err)
-{
-	CLEANUP(buf_free) struct buf suffixes = BUF_INIT;
-	bool dir = wanted == ENGINE_DIR;
-	print_suffixes(level, wanted, &suffixes);
-	return err_set(err, EINVAL, "'%s' is a name of a %s; a %s in a %s is named %s", name,
-		dir ? "file" : "directory", dir ? "directory" : "file", level->noun,
-		buf_cstr(&suffixes));
-}
-
-static int classify_dir(const struct node_path *where, const struct engine_level *level,
-	const char *name, struct tree_found *f, struct err *err)
-{
-	if (!level->tagged && level->child != ENGINE_DIR) {
-		return err_set(err, EPERM, "a %s holds %ss, not directories", level->noun,
-			level->child_noun);
-	}
-	int rc = key_of_name(where, level, name, f, err);
-	if (rc == -ENOENT) {
-		err_clear(err);
-		return refuse_canonical(name, err);
-	}
-	return rc == 0 && f->spec.kind != ENGINE_DIR ? refuse_form(level, name, ENGINE_DIR, err)
-						     : rc;
-}
-
-/* A key that a new item may have; but where names bear no suffix, what looks like an
- * editor's file and is not there is that. */
-static int classify_key(const struct node_path *where, const struct engine_level *level,
-	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
-{
-	struct engine_info info;
-	struct err ignored = {0};
-	struct epath child = epath_child(&where->path, f->spec.key);
-	if (names_are_bare(level) && looks_scratch(name) &&
-		engine_stat(where->engine, &child, f->spec.form, &info, &ignored) == -ENOENT) {
-		*what = TREE_SCRATCH;
-		return 0;
-	}
-	return engine_check_key(where->engine, &child, err);
-}
-
-static int classify_file(const struct node_path *where, const struct engine_level *level,
-	const char *name, enum tree_name *what, struct tree_found *f, struct err *err)
-{
-	if (!level->tagged && level->child == ENGINE_DIR) {
-		CLEANUP(buf_free) struct buf key = BUF_INIT;
-		int beside = beside_key(where, level, name, &key, err);
-		if (beside != -ENOENT) {
-			*what = TREE_BESIDE;
-			f->spec = (struct node_spec){.type = NODE_RESERVED,
-				.kind = ENGINE_FILE,
-				.row = &reserved_beside};
-			return beside;
-		}
-		err_clear(err);
-		if (!looks_scratch(name)) {
-			return err_set(err, EINVAL,
-				"a %s holds directories (each a %s), not files: see .help",
-				level->noun, level->child_noun);
-		}
-		*what = TREE_SCRATCH;
-		return 0;
-	}
-	CLEANUP(buf_free) struct buf raw = BUF_INIT;
-	unsigned form = 0;
-	enum name_kind kind = parse_name(level, name, &form, &raw);
-	if (kind == NAME_OTHER) {
-		*what = TREE_SCRATCH;
-		return 0;
-	}
-	if (kind == NAME_BAD) {
-		return refuse_canonical(name, err);
-	}
-	if (level_kind(level, form) != ENGINE_FILE) {
-		return refuse_form(level, name, ENGINE_FILE, err);
-	}
-	*what = TREE_ITEM;
-	int rc = key_of_name(where, level, name, f, err);
-	if (rc == -ENOENT) {
-		err_clear(err);
-		return err_set(err, EINVAL,
-			"a key cannot be told from its hash: the name of a new "
-			"%s must hold the whole key",
-			level->child_noun);
-	}
-	if (rc == 0) {
-		rc = classify_key(where, level, name, what, f, err);
-	}
-	return rc;
-}
-
-/* -ENOENT: the name is not reserved. */
-static int classify_reserved(struct node *dir, const struct engine_level *level, const char *name,
-	bool dir_wanted, enum tree_name *what, struct tree_found *f, struct err *err)
-{
-	if (find_reserved(dir, name, level, f) == 0) {
-		if (reserved_is_named(f->spec.row) && !dir_wanted) {
-			*what = TREE_NAMED;
-			return 0;
-		}
-		return err_set(err, ENOTSUP, "%s belongs to the mount", name);
-	}
-	return reserved_known(name)
-		       ? err_set(err, ENOTSUP, "%s is a reserved name, and a %s has none", name,
-				 level->noun)
-		       : -ENOENT;
-}
-
-int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_wanted,
-	enum tree_name *what, struct tree_found *f, struct err *err)
-{
-	CLEANUP(node_path_free) struct node_path where = {0};
-	struct engine_level level;
-	if (strlen(name) > NAME_MAX_BYTES) {
-		return err_set(
-			err, ENAMETOOLONG, "the name is longer than %d bytes", NAME_MAX_BYTES);
-	}
-	if (reserved_place_of(dir) == PLACE_QUERY && !dir_wanted) {
-		*what = TREE_SCRATCH;
-		return query_check_name(m, dir, name, err);
-	}
-	if (reserved_place_of(dir) != PLACE_DATA) {
-		return err_set(err, EPERM, "nothing can be made here: see .help");
-	}
-	int rc = node_path(&m->nodes, dir, &where, err);
-	rc = rc == 0 ? engine_level(where.engine, &where.path, &level, err) : rc;
-	rc = rc == 0 ? tree_refuse_fixed(where.engine, &level, err) : rc;
-	if (rc != 0) {
-		return rc;
-	}
-	if (name[0] == '.') {
-		rc = classify_reserved(dir, &level, name, dir_wanted, what, f, err);
-		if (rc != -ENOENT) {
-			return rc;
-		}
-	}
-	if (dir_wanted) {
-		*what = TREE_CONTAINER;
-		return name[0] == '.' ? err_set(err, EINVAL,
-						"a name that begins with a dot is "
-						"written with %%2E")
-				      : classify_dir(&where, &level, name, f, err);
-	}
-	if (name[0] == '.') {
-		*what = TREE_SCRATCH;
-		return 0;
-	}
-	return classify_file(&where, &level, name, what, f, err);
 }

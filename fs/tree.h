@@ -39,10 +39,16 @@ enum tree_name {
 	TREE_BESIDE,	/* a file beside a directory (transfer.h); f is of that */
 	TREE_NAMED,	/* a text that the level names (engine_text); f is of that */
 };
+/* What for, and how. */
+enum tree_want {
+	TREE_WANT_DIR = 1 << 0,	      /* mkdir, or a directory renamed */
+	TREE_WANT_NEW = 1 << 1,	      /* O_EXCL */
+	TREE_WANT_TEMPORARY = 1 << 2, /* as mkstemp(3) makes one: readable for its owner alone */
+};
 /* Decides for a name that is about to be made. Refuses, with a sentence, what
  * can be neither: EINVAL a name that is not canonical or a key that cannot be,
- * EROFS, ENOTSUP, EPERM in a directory of the daemon's own. `dir_wanted`: mkdir. */
-int tree_classify(struct mount *m, struct node *dir, const char *name, bool dir_wanted,
+ * EROFS, ENOTSUP, EPERM in a directory of the daemon's own. */
+int tree_classify(struct mount *m, struct node *dir, const char *name, unsigned want,
 	enum tree_name *what, struct tree_found *f, struct err *err);
 
 #endif

@@ -124,7 +124,7 @@ static int find_target(struct mount *m, struct node *dir, struct node *to, const
 			"new one",
 			kind_noun(dir));
 	}
-	int rc = tree_classify(m, to, to_name, true, &what, f, err);
+	int rc = tree_classify(m, to, to_name, TREE_WANT_DIR, &what, f, err);
 	rc = rc == 0 ? node_path(&m->nodes, to, where, err) : rc;
 	if (rc == 0 && where->engine != dir->engine) {
 		rc = err_set(err, ENOTSUP, "a %s stays within its service", kind_noun(dir));

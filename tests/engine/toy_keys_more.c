@@ -304,6 +304,24 @@ static int run_member(void *ctx, struct engine_call *call, struct err *err)
 	return 0;
 }
 
+static int print_key(void *arg, struct slice key, const struct engine_info *info)
+{
+	struct buf *out = arg;
+	(void)info;
+	name_escape(slice_make(key.p + 1, key.n - 1), out);
+	buf_putc(out, '\n');
+	return 0;
+}
+
+/* What there is, whatever the tree shows. */
+static int run_names(void *ctx, struct engine_call *call, struct err *err)
+{
+	const struct keys_ctx *c = ctx;
+	(void)err;
+	LOCKED(&c->k->lock);
+	return keys_each(c, call->path, NULL, print_key, call->out);
+}
+
 /* The children of another service's root. */
 static int count_child(void *arg, struct slice key, const struct engine_info *info)
 {
@@ -331,6 +349,7 @@ static int run_peer(void *ctx, struct engine_call *call, struct err *err)
 const struct engine_command keys_commands[] = {
 	{"member", "SET MEMBER +|-", "adds a member to a set, or takes it away", 2, 3, 3,
 		run_member},
+	{"names", "", "the keys there are", 2, 0, 0, run_names},
 	{"peer", "SERVICE", "what another service holds", 2, 1, 1, run_peer},
 	{"poke", "KEY TEXT", "sets a string, or a time, by another way than its file", 2, 2, 2,
 		run_poke},
