@@ -13,6 +13,10 @@
 static const struct redis_command *const groups[] = {
 	redis_list_commands,
 	redis_pubsub_commands,
+	redis_command_commands,
+	redis_script_commands,
+	redis_server_commands,
+	redis_session_commands,
 	NULL,
 };
 
@@ -167,6 +171,7 @@ int redis_command_run(struct redis_call *c, const struct redis_command *command,
 	if (c->session != NULL) {
 		redis_session_server(c->session)->commands++;
 	}
+	c->t->counting = !(command->flags & REDIS_WRITE);
 	int rc = make_room(c, command, &own);
 	if (rc == 0) {
 		rc = command->run(c, &own);

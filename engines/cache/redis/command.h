@@ -25,10 +25,13 @@ enum {
 	REDIS_DENYOOM = 1 << 1,	 /* refused when memory is used up */
 	REDIS_NOSCRIPT = 1 << 2, /* not from scripts */
 	REDIS_NO_MULTI = 1 << 3, /* not inside MULTI */
-	REDIS_CONTROL = 1 << 4,	 /* of the session itself: MULTI, EXEC, WATCH: session.c runs it */
+	/* Of the session itself (MULTI, EXEC, WATCH): never queued; runs without a transaction. */
+	REDIS_CONTROL = 1 << 4,
 	/* Has subcommands, each a row of its own ("object|encoding", argv[1] is "encoding"); no
 	 * run. Arity -2. */
 	REDIS_CONTAINER = 1 << 5,
+	/* Runs commands, which may write: within a write where there can be one. */
+	REDIS_MAY_WRITE = 1 << 6,
 };
 
 struct redis_command {
@@ -50,6 +53,7 @@ extern const struct redis_command redis_stream_commands[];
 extern const struct redis_command redis_pubsub_commands[]; /* PUBLISH, PUBSUB */
 extern const struct redis_command redis_script_commands[]; /* EVAL, EVALSHA, SCRIPT, FCALL */
 extern const struct redis_command redis_server_commands[]; /* PING, ECHO, INFO, TIME, COMMAND, .. */
+extern const struct redis_command redis_command_commands[]; /* COMMAND */
 extern const struct redis_command redis_session_commands[]; /* MULTI, EXEC, WATCH, .. */
 
 /* NULL: unknown. Upper and lower case alike. */

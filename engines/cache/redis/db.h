@@ -31,6 +31,7 @@ struct redis_counts *redis_db_counts(struct redis_db *db);
 
 /* After the commit of a write, from its caller's thread: a key that was changed, with an element of
  * it alone or (element NULL) as a whole, its list of elements included; key NULL: anything. */
+struct redis_txn;
 typedef void redis_told(void *arg, const struct slice *key, const struct slice *element);
 /* Within a write: nothing is told of this key, its caller knows (and tells) itself what it changes.
  * Of at most two keys. What else the write touches (keys that were evicted) is told. (changed.c) */

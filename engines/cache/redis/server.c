@@ -42,6 +42,7 @@ int redis_server_open(
 	s->arg = config->arg;
 	s->started_ms = clock_wall_ns() / MS_NS;
 	s->counts = redis_db_counts(config->db);
+	s->script_ms = SCRIPT_MS;
 	s->channels = redis_channels_new();
 	s->scripts = redis_scripts_new();
 	int rc = s->channels != NULL && s->scripts != NULL ? 0

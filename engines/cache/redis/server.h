@@ -44,6 +44,9 @@ struct redis_server {
 	char run_id[41];
 	struct redis_channels *channels;
 	struct redis_scripts *scripts;
+	_Atomic int64_t script_ms;	/* how long a script may run: SCRIPT_MS */
+	_Atomic uint64_t sessions;	/* so far */
+	_Atomic uint64_t clients;	/* sessions that are open */
 	_Atomic uint64_t commands;	/* processed */
 	struct redis_counts *counts;	/* the db's */
 	_Atomic uint64_t removed[1024]; /* store.c: by the hash of a key */

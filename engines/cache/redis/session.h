@@ -22,8 +22,9 @@ void redis_session_close(struct redis_session *s); /* NULL is fine */
 int redis_session_feed(struct redis_session *s, struct slice text, struct err *err);
 /* Runs each command that is whole, and appends their replies (RESP2). */
 int redis_session_run(struct redis_session *s, struct buf *replies, struct err *err);
-/* Runs everything as one transaction. EINVAL, EXECABORT with the line and the first error: nothing
- * was run. */
+/* The text ends here. Runs everything as one transaction; after a redis_session_run(), or where the
+ * text says MULTI itself, what is left as that does. EINVAL, EXECABORT with the line and the first
+ * error: nothing was run. */
 int redis_session_batch(struct redis_session *s, struct buf *replies, struct err *err);
 
 /* ---- for commands ---- */
