@@ -4,9 +4,9 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engines/cache/redis/script_impl.h"
+#include "engines/common/clock.h"
 
 #define STEPS 1000 /* of Lua's machine between two looks at the clock */
 
@@ -40,9 +40,7 @@ static void *allocate(void *arg, void *p, size_t old, size_t new)
 
 static int64_t clock_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return clock_monotonic_ns() / 1000000;
 }
 
 static void hook(lua_State *L, lua_Debug *what)

@@ -47,9 +47,24 @@ static int safe_pcall(lua_State *L)
 	return lua_gettop(L);
 }
 
+/* The script's own handler, in the upvalue, has no say when the script is stopped: it would run
+ * within the hook, where no hook stops it. */
+static int handle(lua_State *L)
+{
+	if (script_run_of(L)->stop == SCRIPT_GOES_ON) {
+		lua_pushvalue(L, lua_upvalueindex(1));
+		lua_insert(L, 1);
+		lua_call(L, 1, 1);
+	}
+	return 1;
+}
+
 static int safe_xpcall(lua_State *L)
 {
 	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_pushvalue(L, 2);
+	lua_pushcclosure(L, handle, 1);
+	lua_replace(L, 2);
 	lua_pushvalue(L, 1); /* f, handler, arguments, f */
 	lua_remove(L, 1);
 	lua_insert(L, 2); /* handler, f, arguments */
@@ -89,7 +104,8 @@ static int safe_rawset(lua_State *L)
 {
 	lua_pushglobaltable(L);
 	if (lua_rawequal(L, 1, -1)) {
-		return luaL_error(L, "Attempt to modify a readonly table");
+		lua_pushliteral(L, "Attempt to modify a readonly table");
+		return lua_error(L);
 	}
 	lua_pop(L, 1);
 	return call_original(L);

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/clock.h"
 
 int redis_session_open(struct redis_server *server, struct redis_session **out, struct err *err)
 {
@@ -12,11 +12,9 @@ int redis_session_open(struct redis_server *server, struct redis_session **out, 
 	if (s == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
 	s->server = server;
 	s->id = ++server->sessions;
-	s->began_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	s->began_ms = clock_wall_ns() / 1000000;
 	STAILQ_INIT(&s->pending);
 	STAILQ_INIT(&s->queued);
 	STAILQ_INIT(&s->watches);

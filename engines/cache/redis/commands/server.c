@@ -1,13 +1,12 @@
 /* Commands about the server and the session. CONFIG, SAVE, DEBUG and their like are unknown, as
  * ElastiCache has it. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "engines/cache/redis/about.h"
 #include "engines/cache/redis/session_impl.h"
 #include "engines/common/cleanup.h"
+#include "engines/common/clock.h"
 
 static int run_ping(struct redis_call *c, struct err *err)
 {
@@ -52,11 +51,10 @@ static void reply_number_text(struct buf *out, int64_t value)
 static int run_time(struct redis_call *c, struct err *err)
 {
 	(void)err;
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t now = clock_wall_ns() / 1000;
 	redis_reply_array(c->out, 2);
-	reply_number_text(c->out, now.tv_sec);
-	reply_number_text(c->out, now.tv_nsec / 1000);
+	reply_number_text(c->out, now / 1000000);
+	reply_number_text(c->out, now % 1000000);
 	return 0;
 }
 
