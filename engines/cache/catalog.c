@@ -115,7 +115,7 @@ static void take_def(sqlite3_stmt *stmt, void *out)
 	struct cache_def *def = out;
 
 	def->id = (uint64_t)sqlite3_column_int64(stmt, 0);
-	catalog_column_text(stmt, 1, def->name, sizeof(def->name));
+	catalog_text(stmt, 1, def->name, sizeof(def->name));
 	def->kind = sqlite3_column_int(stmt, 2) == CACHE_REDIS ? CACHE_REDIS : CACHE_MEMCACHED;
 	def->created_ns = sqlite3_column_int64(stmt, 3);
 	def->maxmemory = (uint64_t)sqlite3_column_int64(stmt, 4);
@@ -123,7 +123,7 @@ static void take_def(sqlite3_stmt *stmt, void *out)
 	def->persistence =
 		(enum cache_persistence)(sqlite3_column_int(stmt, 6) % CACHE_PERSISTENCES);
 	def->automatic_failover = sqlite3_column_int(stmt, 7) != 0;
-	catalog_column_text(stmt, 8, def->primary, sizeof(def->primary));
+	catalog_text(stmt, 8, def->primary, sizeof(def->primary));
 	def->store_id = (uint64_t)sqlite3_column_int64(stmt, 9);
 }
 
@@ -161,7 +161,7 @@ static void take_node(sqlite3_stmt *stmt, void *out)
 {
 	struct cache_node *n = out;
 
-	catalog_column_text(stmt, 1, n->name, sizeof(n->name));
+	catalog_text(stmt, 1, n->name, sizeof(n->name));
 	n->zone = (unsigned)sqlite3_column_int(stmt, 2) % INSTANCE_ZONES;
 	n->delay_ms = sqlite3_column_int64(stmt, 3);
 	n->created_ns = sqlite3_column_int64(stmt, 4);
@@ -194,8 +194,8 @@ static void take_snapshot(sqlite3_stmt *stmt, void *out)
 	struct cache_snapshot *s = out;
 
 	s->id = (uint64_t)sqlite3_column_int64(stmt, 0);
-	catalog_column_text(stmt, 1, s->name, sizeof(s->name));
-	catalog_column_text(stmt, 2, s->cluster, sizeof(s->cluster));
+	catalog_text(stmt, 1, s->name, sizeof(s->name));
+	catalog_text(stmt, 2, s->cluster, sizeof(s->cluster));
 	s->cluster_id = (uint64_t)sqlite3_column_int64(stmt, 3);
 	s->created_ns = sqlite3_column_int64(stmt, 4);
 	s->bytes = (uint64_t)sqlite3_column_int64(stmt, 5);

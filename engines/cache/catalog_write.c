@@ -4,7 +4,7 @@
 /* The service's directory changes when clusters and snapshots come and go. */
 static int touch(struct store_txn *t, struct err *err)
 {
-	return catalog_run_id(t, STATE_TOUCH, (uint64_t)store_txn_time(t), NULL, err);
+	return catalog_run_named(t, STATE_TOUCH, (uint64_t)store_txn_time(t), NULL, err);
 }
 
 /* What every change here is done with. */
@@ -140,7 +140,7 @@ static int drop_node_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	const struct change *c = arg;
 
-	return catalog_run_id(t, NODE_DROP, c->id, c->name, err);
+	return catalog_run_named(t, NODE_DROP, c->id, c->name, err);
 }
 
 int cache_catalog_drop_node(
@@ -196,7 +196,7 @@ int cache_catalog_add_snapshot(
 
 static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 {
-	int rc = catalog_run_id(t, SNAPSHOT_DROP, ((const struct change *)arg)->id, NULL, err);
+	int rc = catalog_run_named(t, SNAPSHOT_DROP, ((const struct change *)arg)->id, NULL, err);
 
 	return rc < 0 ? rc : touch(t, err);
 }
@@ -211,8 +211,8 @@ static int drop_fn(struct store_txn *t, void *arg, struct err *err)
 	const struct change *c = arg;
 
 	int rc = c->snapshot != NULL ? add_snapshot(t, c->snapshot, err) : 0;
-	rc = rc < 0 ? rc : catalog_run_id(t, CLUSTER_DROP, c->id, NULL, err);
-	rc = rc < 0 ? rc : catalog_run_id(t, NODES_DROP, c->id, NULL, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, CLUSTER_DROP, c->id, NULL, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, NODES_DROP, c->id, NULL, err);
 	return rc < 0 ? rc : touch(t, err);
 }
 

@@ -261,20 +261,36 @@ void cache_destroy_store(struct cache_service *s, const struct cache_def *def, u
 
 /* ---- opening, shutting; under opening ---- */
 
-static int open_redis(struct cache_cluster *c, struct err *err)
+static int open_store(struct cache_cluster *c, struct err *err)
 {
 	struct cache_config config;
 	struct cache_def def;
 
-	int rc = c->begun ? 0 : cache_begin_empty(c, err);
-	if (rc < 0) {
-		return rc;
-	}
 	cache_def_now(c, &def);
 	cache_config_init(&config, c->service, &def, def.store_id);
 	config.config.event = cache_store_event;
 	config.config.arg = c;
-	rc = c->store != NULL ? 0 : instance_open(&config.config, &c->store, err);
+	return instance_open(&config.config, &c->store, err);
+}
+
+/* A replica takes over from a primary whose files are gone. */
+static int open_some_store(struct cache_cluster *c, struct err *err)
+{
+	struct err why = {0};
+	struct err ignored = {0};
+
+	int rc = open_store(c, &why);
+	if (rc == -EIO && cache_salvage(c, &ignored) == 0) {
+		return open_store(c, err);
+	}
+	return rc < 0 ? err_set(err, why.code, "%s", why.msg) : 0;
+}
+
+static int open_redis(struct cache_cluster *c, struct err *err)
+{
+	int rc = c->begun ? 0 : cache_begin_empty(c, err);
+
+	rc = rc < 0 || c->store != NULL ? rc : open_some_store(c, err);
 	rc = rc < 0 ? rc : cache_copy_open(c, "", &c->keys, err);
 	if (rc == 0) {
 		c->begun = true;

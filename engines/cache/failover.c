@@ -130,7 +130,12 @@ static int take_file(struct cache_cluster *c, const char *node, enum manner mann
 {
 	struct err why = {0};
 
-	int rc = instance_replica_promote(c->store, node, manner != ABANDON, path, &why);
+	/* What is acknowledged need not be in the log yet. */
+	int rc = manner == HANDOVER ? instance_sync(c->store, err) : 0;
+	if (rc < 0) {
+		return rc;
+	}
+	rc = instance_replica_promote(c->store, node, manner != ABANDON, path, &why);
 	if (rc < 0 && manner == SALVAGE) {
 		log_warn("cache: cluster %s: %s", c->def.name, why.msg);
 		return instance_replica_promote(c->store, node, false, path, err);
@@ -361,6 +366,55 @@ bool cache_recovers(struct cache_cluster *c, uint64_t store_id)
 	cache_tell_changed(c, NULL);
 	cache_keeper_mend(c->service);
 	return true;
+}
+
+/* ---- a primary that cannot be opened ---- */
+
+/* Under opening. How much was acknowledged, nobody knows any more. */
+static void tell_salvaged(struct cache_cluster *c, const char *from)
+{
+	cache_event(c, "Failover from primary node %s to replica node %s completed", from,
+		c->def.primary);
+	cache_event(c,
+		"What %s had not received is lost: how many writes that were is not known, "
+		"since the files of %s cannot be read.",
+		c->def.primary, from);
+}
+
+static int salvage_to(
+	struct cache_cluster *c, const struct cache_def *before, const char *path, struct err *err)
+{
+	struct instance_salvaged found;
+	struct cache_config config;
+	struct cache_node node;
+
+	cache_config_init(&config, c->service, before, before->store_id);
+	int rc = instance_salvage(&config.config, path, &found, err);
+	rc = rc < 0 ? rc : cache_replica_find(c, slice_of(found.name), &node, err);
+	return rc < 0 ? rc : replace_store(c, node.name, path, err);
+}
+
+int cache_salvage(struct cache_cluster *c, struct err *err)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	struct cache_def before;
+
+	cache_def_now(c, &before);
+	if (!before.automatic_failover || c->service->read_only) {
+		return err_set(err, EIO, "automatic failover is off");
+	}
+	cache_temp_path(c->service, &path);
+	int rc = buf_check(&path, err);
+	if (rc == 0) {
+		rc = salvage_to(c, &before, path.p, err);
+		unlink(path.p);
+	}
+	if (rc == 0) {
+		cache_destroy_store(c->service, &before, before.store_id);
+		tell_salvaged(c, before.primary);
+		cache_keeper_mend(c->service);
+	}
+	return rc;
 }
 
 /* ---- without replicas ---- */

@@ -284,6 +284,8 @@ static int detach_entered(
 	}
 	cache_temp_path(c->service, &path);
 	rc = buf_check(&path, err);
+	/* What is acknowledged need not be in the log yet. */
+	rc = rc < 0 ? rc : instance_sync(c->store, err);
 	rc = rc < 0 ? rc : instance_replica_promote(c->store, name, true, path.p, err);
 	if (rc < 0) {
 		return rc;

@@ -463,6 +463,9 @@ int cache_promote(struct cache_cluster *c, const char *target, struct err *err);
 int cache_test_failover(struct cache_cluster *c, struct err *err);
 /* Whether another storage than this one, which failed, serves now. Called by who is not inside. */
 bool cache_recovers(struct cache_cluster *c, uint64_t store_id);
+/* The replica that has most, for a primary that cannot be opened (EIO). Under opening, nobody
+ * inside. */
+int cache_salvage(struct cache_cluster *c, struct err *err);
 /* The node that was the primary becomes a replica, others follow again. Under changing. */
 void cache_recovery(struct cache_cluster *c);
 /* An empty primary in place of one that failed. */

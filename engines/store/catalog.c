@@ -43,7 +43,8 @@ int catalog_run(sqlite3_stmt *stmt, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
-int catalog_run_id(struct store_txn *t, unsigned n, uint64_t id, const char *name, struct err *err)
+int catalog_run_named(
+	struct store_txn *t, unsigned n, uint64_t id, const char *name, struct err *err)
 {
 	sqlite3_stmt *stmt = store_txn_stmt(t, n, err);
 
@@ -76,7 +77,7 @@ static int next_fn(struct store_txn *t, void *arg, struct err *err)
 			      : err_set(err, EIO, "the catalog is damaged: its state is missing");
 	}
 	n->id = (uint64_t)sqlite3_column_int64(stmt, 0) + 1;
-	return catalog_run_id(t, n->set, n->id, NULL, err);
+	return catalog_run_named(t, n->set, n->id, NULL, err);
 }
 
 int catalog_next_id(
@@ -101,7 +102,7 @@ void catalog_take_int(sqlite3_stmt *stmt, void *out)
 	*(int64_t *)out = sqlite3_column_int64(stmt, 0);
 }
 
-void catalog_column_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
+void catalog_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 

@@ -21,7 +21,8 @@ int catalog_row(struct store *catalog, const struct catalog_query *q, struct err
 /* Runs and resets one that returns no rows. */
 int catalog_run(sqlite3_stmt *stmt, struct err *err);
 /* Of a statement that takes an id, and a name if that is not NULL. */
-int catalog_run_id(struct store_txn *t, unsigned n, uint64_t id, const char *name, struct err *err);
+int catalog_run_named(
+	struct store_txn *t, unsigned n, uint64_t id, const char *name, struct err *err);
 
 /* An id that never comes again, durably: `get` selects the last one, `set` stores it. */
 int catalog_next_id(
@@ -49,6 +50,6 @@ static inline void catalog_bind_id(sqlite3_stmt *stmt, int index, uint64_t id)
 void catalog_bind_one_id(sqlite3_stmt *stmt, const void *arg);
 /* A take into an int64_t. */
 void catalog_take_int(sqlite3_stmt *stmt, void *out);
-void catalog_column_text(sqlite3_stmt *stmt, int column, char *out, size_t size);
+void catalog_text(sqlite3_stmt *stmt, int column, char *out, size_t size);
 
 #endif

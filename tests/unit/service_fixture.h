@@ -62,7 +62,7 @@ __attribute__((unused)) static void engine_again(void)
 	engine_up();
 }
 
-static void setup_closed(void)
+__attribute__((unused)) static void setup_closed(void)
 {
 	make_site(site);
 }
