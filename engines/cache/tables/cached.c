@@ -170,10 +170,15 @@ static void drop_poison(struct cached_table *t, struct tables_poison *p)
 
 void tables_cache_forget(struct cached_table *t)
 {
+	struct tables_poison *next;
+
 	LOCKED(&t->lock);
-	while (!LIST_EMPTY(&t->poisoned)) {
-		drop_poison(t, LIST_FIRST(&t->poisoned));
+	for (struct tables_poison *p = LIST_FIRST(&t->poisoned); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		free(p);
 	}
+	LIST_INIT(&t->poisoned);
+	t->n_poisoned = 0;
 }
 
 /* False: memory or room ran out. */

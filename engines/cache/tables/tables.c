@@ -51,8 +51,9 @@ int tables_get(
 			return 0;
 		}
 	}
-	return err_set(err, ENOENT, "no table %.*s is attached here",
-		(int)(name.n < 100 ? name.n : 100), name.n > 0 ? name.p : "");
+	err_set(err, ENOENT, "no table %.*s is attached here", (int)(name.n < 100 ? name.n : 100),
+		name.n > 0 ? name.p : "");
+	return -ENOENT;
 }
 
 struct cached_table *tables_next(struct cache_tables *c, struct slice after)
@@ -96,8 +97,12 @@ static int make(struct cache_tables *c, const struct tables_def *def, struct err
 	struct tables_seen *seen = calloc(TABLES_SEEN, sizeof(*seen));
 	struct tables_backlog backlog = {0};
 
-	int rc = t == NULL || seen == NULL ? err_set(err, ENOMEM, "out of memory")
-					   : tables_queue_backlog(c->db, def->id, &backlog, err);
+	if (t == NULL || seen == NULL) {
+		free(t);
+		free(seen);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = tables_queue_backlog(c->db, def->id, &backlog, err);
 	if (rc < 0) {
 		free(t);
 		free(seen);

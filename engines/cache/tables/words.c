@@ -41,7 +41,7 @@ static int take_number(const char *word, const char *value, int64_t least, int64
 
 static int take_seconds(const char *word, const char *value, int64_t *out_ms, struct err *err)
 {
-	int64_t seconds;
+	int64_t seconds = 0;
 
 	int rc = take_number(word, value, 0, SECONDS_MAX, &seconds, err);
 	if (rc == 0) {
