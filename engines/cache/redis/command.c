@@ -11,6 +11,8 @@
 
 /* A group stands here once it has landed. */
 static const struct redis_command *const groups[] = {
+	redis_string_commands,
+	redis_key_commands,
 	redis_list_commands,
 	redis_pubsub_commands,
 	redis_command_commands,

@@ -82,10 +82,14 @@ int redis_string_read(struct redis_txn *t, struct slice name, struct redis_key *
 int redis_string_get(
 	struct redis_txn *t, const struct redis_key *key, struct buf *out, struct err *err);
 /* SET: takes the place of any type; keeps nothing of what was there but (keep_ttl) the expiry,
- * unless expires_ms says one. EFBIG: "ERR string exceeds maximum allowed size (512MB)". */
+ * unless expires_ms says one. EFBIG: "ERR string exceeds maximum allowed size
+ * (proto-max-bulk-len)". */
 #define REDIS_STRING_MAX ((size_t)512 << 20)
 int redis_string_set(struct redis_txn *t, struct slice name, struct slice value, bool keep_ttl,
 	int64_t expires_ms, struct redis_key *out, struct err *err);
+/* Another value of one that was found; its expiry stays. */
+int redis_string_change(struct redis_txn *t, struct slice name, struct redis_key *key,
+	struct slice value, struct err *err);
 
 /* Names too long for a file name (name_is_long()), so that the tree finds them by their hash.
  * owner: 0 for keys, a key's id for its elements; what deletes all of a key's elements need not

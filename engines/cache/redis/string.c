@@ -110,13 +110,30 @@ static int store(struct redis_txn *t, struct slice name, struct slice value, boo
 	return rc < 0 ? rc : redis_key_changed(t, name, key, fresh || retyped, NULL, err);
 }
 
+static int check_size(struct slice value, struct err *err)
+{
+	return value.n <= REDIS_STRING_MAX ? 0
+					   : err_set(err, EFBIG,
+						     "ERR string exceeds maximum allowed size "
+						     "(proto-max-bulk-len)");
+}
+
+int redis_string_change(struct redis_txn *t, struct slice name, struct redis_key *key,
+	struct slice value, struct err *err)
+{
+	int rc = check_size(value, err);
+
+	return rc < 0 ? rc : store(t, name, value, true, key, err);
+}
+
 int redis_string_set(struct redis_txn *t, struct slice name, struct slice value, bool keep_ttl,
 	int64_t expires_ms, struct redis_key *out, struct err *err)
 {
-	if (value.n > REDIS_STRING_MAX) {
-		return err_set(err, EFBIG, "ERR string exceeds maximum allowed size (512MB)");
+	int rc = check_size(value, err);
+	if (rc < 0) {
+		return rc;
 	}
-	int rc = redis_key_peek(t, name, out, err);
+	rc = redis_key_peek(t, name, out, err);
 	rc = rc != 0 ? rc : redis_key_new(t, name, REDIS_STRING, out, err);
 	if (rc < 0) {
 		return rc;
