@@ -1,4 +1,5 @@
 /* Which keys there are. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -50,18 +51,22 @@ struct scan {
 	bool any_type, any_name;
 };
 
+/* As strtoull() takes it: "" is 0, -1 is behind all. */
 static int parse_cursor(struct slice arg, uint64_t *out, struct err *err)
 {
-	uint64_t value = 0;
-	bool ok = arg.n > 0;
+	char text[32] = "";
+	char *end = text;
 
-	for (size_t i = 0; ok && i < arg.n; i++) {
-		ok = arg.p[i] >= '0' && arg.p[i] <= '9' &&
-		     !__builtin_mul_overflow(value, 10, &value) &&
-		     !__builtin_add_overflow(value, (uint64_t)(arg.p[i] - '0'), &value);
+	if (arg.n < sizeof(text) && (arg.n == 0 || !isspace((unsigned char)arg.p[0]))) {
+		memcpy(text, arg.n > 0 ? arg.p : "", arg.n);
+		errno = 0;
+		*out = strtoull(text, &end, 10);
 	}
-	*out = value <= INT64_MAX ? value : INT64_MAX;
-	return ok ? 0 : err_set(err, EINVAL, "ERR invalid cursor");
+	if (end == NULL || (size_t)(end - text) != arg.n || (arg.n > 0 && errno == ERANGE)) {
+		return err_set(err, EINVAL, "ERR invalid cursor");
+	}
+	*out = *out <= INT64_MAX ? *out : INT64_MAX;
+	return 0;
 }
 
 static int parse_option(struct redis_call *c, unsigned i, struct scan *s, struct err *err)
