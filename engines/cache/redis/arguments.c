@@ -62,6 +62,45 @@ int redis_arg_double(struct slice arg, double *out, struct err *err)
 	return 0;
 }
 
+#define LONG_DOUBLE_CHARS (5 * 1024)
+
+static bool read_long_double(struct slice arg, long double *out)
+{
+	if (arg.n == 0 || arg.n >= LONG_DOUBLE_CHARS || isspace((unsigned char)arg.p[0])) {
+		return false;
+	}
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	buf_append_slice(&text, arg);
+	char *end;
+	errno = 0;
+	const char *p = buf_cstr(&text);
+	*out = strtold(p, &end);
+	bool lost = errno == ERANGE && (isinf(*out) || fpclassify(*out) == FP_ZERO);
+	return (size_t)(end - p) == arg.n && !lost && !isnan(*out);
+}
+
+int redis_arg_long_double(struct slice arg, long double *out, struct err *err)
+{
+	if (!read_long_double(arg, out)) {
+		return err_set(err, EINVAL, "ERR value is not a valid float");
+	}
+	return 0;
+}
+
+/* 17 digits behind the point, without the zeros at the end. */
+void redis_print_long_double(long double value, struct buf *out)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	buf_printf(&text, "%.17Lf", value);
+	if (memchr(text.p, '.', text.n) != NULL) {
+		while (text.p[text.n - 1] == '0') {
+			text.n--;
+		}
+		text.n -= text.p[text.n - 1] == '.';
+	}
+	buf_append_slice(out, slice_is(buf_slice(&text), "-0") ? slice_of("0") : buf_slice(&text));
+}
+
 bool redis_arg_is(struct slice arg, const char *word)
 {
 	return arg.n == strlen(word) && strncasecmp(arg.p, word, arg.n) == 0;

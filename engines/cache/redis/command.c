@@ -11,14 +11,17 @@
 
 /* A group stands here once it has landed. */
 static const struct redis_command *const groups[] = {
-	redis_string_commands,
+	redis_command_commands,
+	redis_hash_commands,
 	redis_key_commands,
 	redis_list_commands,
 	redis_pubsub_commands,
-	redis_command_commands,
 	redis_script_commands,
 	redis_server_commands,
 	redis_session_commands,
+	redis_set_commands,
+	redis_string_commands,
+	redis_zset_commands,
 	NULL,
 };
 

@@ -74,6 +74,9 @@ int redis_command_run(struct redis_call *c, const struct redis_command *command,
 int redis_arg_int(struct slice arg, int64_t *out, struct err *err);
 /* `ERR value is not a valid float`; takes inf, +inf, -inf */
 int redis_arg_double(struct slice arg, double *out, struct err *err);
+/* As INCRBYFLOAT reads and prints: `ERR value is not a valid float`; 3.0 is 3, never 1e20. */
+int redis_arg_long_double(struct slice arg, long double *out, struct err *err);
+void redis_print_long_double(long double value, struct buf *out);
 /* Whether the argument is this word, in upper or lower case. */
 bool redis_arg_is(struct slice arg, const char *word);
 int redis_syntax_error(struct err *err); /* `ERR syntax error` */

@@ -1,5 +1,8 @@
 #include "engines/cache/redis/reply.h"
 
+#include <math.h>
+#include <stdio.h>
+
 #include "engines/cache/redis/command.h"
 
 void redis_reply_status(struct buf *out, const char *text)
@@ -40,10 +43,14 @@ void redis_reply_text(struct buf *out, const char *value)
 
 void redis_reply_double(struct buf *out, double value)
 {
-	char room[64];
-	struct buf text = {.p = room, .cap = sizeof(room)};
-	redis_print_double(value, &text);
-	redis_reply_bulk(out, buf_slice(&text));
+	char text[40];
+	if (isinf(value)) {
+		redis_reply_text(out, value > 0 ? "inf" : "-inf");
+		return;
+	}
+	/* As 7.0 does: all digits, 1.1 is 1.1000000000000001. */
+	snprintf(text, sizeof(text), "%.17g", value);
+	redis_reply_text(out, text);
 }
 
 void redis_reply_nil(struct buf *out)

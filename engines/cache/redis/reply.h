@@ -13,7 +13,7 @@ void redis_reply_error(struct buf *out, const char *text); /* -ERR ...; line end
 void redis_reply_int(struct buf *out, int64_t value);
 void redis_reply_bulk(struct buf *out, struct slice value);
 void redis_reply_text(struct buf *out, const char *value); /* a bulk */
-void redis_reply_double(struct buf *out, double value);	   /* a bulk, as scores are printed */
+void redis_reply_double(struct buf *out, double value);	   /* a bulk: %.17g, inf, -inf */
 void redis_reply_nil(struct buf *out);			   /* $-1 */
 void redis_reply_nil_array(struct buf *out);		   /* *-1 */
 void redis_reply_array(struct buf *out, size_t n);	   /* n replies follow */

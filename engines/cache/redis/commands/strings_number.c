@@ -65,39 +65,6 @@ int redis_run_decrby(struct redis_call *c, struct err *err)
 
 /* ---- long double, as Redis counts here ---- */
 
-static int parse_long_double(struct slice text, long double *out, struct err *err)
-{
-	char copy[256];
-	char *end = copy;
-
-	if (text.n > 0 && text.n < sizeof(copy) && !isspace((unsigned char)text.p[0])) {
-		memcpy(copy, text.p, text.n);
-		copy[text.n] = '\0';
-		errno = 0;
-		*out = strtold(copy, &end);
-	}
-	bool lost = errno == ERANGE && (isinf(*out) || *out == 0);
-	if (end == copy || (size_t)(end - copy) != text.n || lost || isnan(*out)) {
-		return err_set(err, EINVAL, "ERR value is not a valid float");
-	}
-	return 0;
-}
-
-static void print_long_double(long double value, struct buf *out)
-{
-	buf_printf(out, "%.17Lf", value);
-	while (out->n > 0 && !out->failed && out->p[out->n - 1] == '0') {
-		out->n--;
-	}
-	if (out->n > 0 && out->p[out->n - 1] == '.') {
-		out->n--;
-	}
-	if (slice_is(buf_slice(out), "-0")) {
-		buf_clear(out);
-		buf_putc(out, '0');
-	}
-}
-
 int redis_run_incrbyfloat(struct redis_call *c, struct err *err)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
@@ -105,9 +72,9 @@ int redis_run_incrbyfloat(struct redis_call *c, struct err *err)
 	long double value = 0;
 	long double by = 0;
 	int found = redis_get(c, c->argv[1], &key, &text, err);
-	int rc = found == 1 ? parse_long_double(buf_slice(&text), &value, err) : found;
+	int rc = found == 1 ? redis_arg_long_double(buf_slice(&text), &value, err) : found;
 
-	rc = rc < 0 ? rc : parse_long_double(c->argv[2], &by, err);
+	rc = rc < 0 ? rc : redis_arg_long_double(c->argv[2], &by, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -116,7 +83,7 @@ int redis_run_incrbyfloat(struct redis_call *c, struct err *err)
 		return err_set(err, EINVAL, "ERR increment would produce NaN or Infinity");
 	}
 	buf_clear(&text);
-	print_long_double(value, &text);
+	redis_print_long_double(value, &text);
 	redis_reply_bulk(c->out, buf_slice(&text));
 	return redis_edited(c, c->argv[1], found, &key, &text, err);
 }
