@@ -224,6 +224,14 @@ void attr_of_new(struct mount *m, struct node *n, struct attr *out)
 	out->timeout = 0;
 }
 
+/* As whoever has it open sees it; it has a time of its own when it grows. */
+static int info_of_feed(struct mount *m, struct node *n, struct engine_info *info, struct err *err)
+{
+	int rc = handle_size_feed(m, n, &info->size, err);
+	info->mtime_ns = time_of_text(m, n, info->size);
+	return rc;
+}
+
 static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct err *err)
 {
 	CLEANUP(node_path_free) struct node_path where = {0};
@@ -231,6 +239,7 @@ static int attr_of_key(struct mount *m, struct node *n, struct attr *out, struct
 	uint64_t changes = m->nodes.changes;
 	int rc = node_path(&m->nodes, n, &where, err);
 	rc = rc == 0 ? engine_stat(where.engine, &where.path, n->form, &info, err) : rc;
+	rc = rc == 0 && n->feed ? info_of_feed(m, n, &info, err) : rc;
 	if (rc == 0) {
 		attr_of_info(m, n, &info, changes, out);
 	} else if (rc == -ENOENT && n->more->n_pending > 0) {
@@ -297,7 +306,11 @@ void attr_of_found(struct mount *m, struct node *n, const struct tree_found *f, 
 {
 	struct err err = {0};
 	if (n->type == NODE_KEY) {
-		attr_of_info(m, n, &f->info, f->changes, out);
+		struct engine_info info = f->info;
+		if (n->feed) {
+			info_of_feed(m, n, &info, &err);
+		}
+		attr_of_info(m, n, &info, f->changes, out);
 	} else if (n->type == NODE_SIDE) {
 		attr_of_side(m, n, &f->st, f->changes, out);
 	} else {

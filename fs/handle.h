@@ -48,6 +48,7 @@ struct handle_mode {
 	bool keep_cache; /* what it has cached is this content */
 	bool no_flush;	 /* close needs no request */
 	bool store;	 /* put handle.content into the page cache before replying */
+	bool stream;	 /* it has no offsets */
 };
 
 /* NULL with err set when memory ran out. Takes a reference to node. */
@@ -84,6 +85,9 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 /* handle_item.c: an item. `create`: it has none yet (O_CREAT of a new name). */
 int handle_open_item(struct mount *m, struct node *node, int flags, bool create,
 	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err);
+/* What was written to an open item and not committed yet is committed now; so is one that
+ * was made and is empty, where that is content. */
+int handle_settle(struct mount *m, struct node *node, struct err *err);
 /* A text was refused: keeps it, writes the line to the error log, and leaves only the
  * errno in err: what follows must not log it again. */
 void handle_refuse(struct mount *m, struct node *dir, const char *name, uid_t uid, const char *op,

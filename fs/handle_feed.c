@@ -1,13 +1,18 @@
 /* A feed: lines that an engine keeps of what changes, the oldest of which it drops at
  * times. As a file it begins with the oldest that is there when it is opened by nobody
  * else; while anybody has it open it only grows, so that `tail -f` and whoever keeps an
- * offset go on, and what was dropped since reads as empty lines. */
+ * offset go on, and what was dropped since reads as empty lines.
+ *
+ * It is a reserved file of a directory, or (ENGINE_HAS_FEEDS) an engine's file, to which
+ * others append: there the engine is told who listens. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engines/common/cleanup.h"
 #include "fs/reserved.h"
+#include "fs/tree.h"
 
 /* What the file is of the feed now. */
 struct range {
@@ -104,21 +109,109 @@ static int feed_size(struct handle *h, uint64_t *out, struct err *err)
 	return handle_size_feed(h->m, h->node, out, err);
 }
 
+/* ---- feeds that are an engine's files ---- */
+
+/* An open one. Where it was when it was opened: there it is closed, too. */
+struct feed {
+	struct node_path where;
+	bool reads;
+};
+
+/* What is appended is what one write(2) brings, wherever the program thinks that it is. */
+static int feed_write(struct handle *h, struct slice data, off_t off, bool append, struct err *err)
+{
+	const struct feed *f = h->state;
+	(void)off;
+	(void)append;
+	loop_yield();
+	return engine_feed_append(f->where.engine, &f->where.path, data, err);
+}
+
+/* `>` appends as `>>` does: nothing that was said can be taken back. */
+static int feed_truncate(struct handle *h, off_t size, struct err *err)
+{
+	(void)h;
+	(void)size;
+	(void)err;
+	return 0;
+}
+
+static void feed_free(struct feed *f)
+{
+	if (f != NULL) {
+		node_path_free(&f->where);
+		free(f);
+	}
+}
+
+static void feed_finish(struct handle *h)
+{
+	struct feed *f = h->state;
+	if (f != NULL && f->reads) {
+		engine_feed_close(f->where.engine, &f->where.path);
+	}
+	feed_free(f);
+}
+
+/* ---- opening ---- */
+
 static const struct handle_ops feed_ops = {.read = feed_read, .size = feed_size};
+static const struct handle_ops child_ops = {.read = feed_read,
+	.write = feed_write,
+	.truncate = feed_truncate,
+	.size = feed_size,
+	.finish = feed_finish};
+
+static int refuse_writing(struct mount *m, struct node *n, int flags, struct err *err)
+{
+	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)) {
+		return 0;
+	}
+	return n->feed && engine_ops(n->engine)->feed_append != NULL
+		       ? tree_writable(m, n->parent, err)
+		       : err_set(err, EACCES, "%s is only read", node_name(n));
+}
+
+/* Who listens is told to the engine before it is asked where the feed ends. */
+static int start_feed(
+	struct mount *m, struct node *n, int flags, struct feed **out, struct err *err)
+{
+	struct feed *f = calloc(1, sizeof(*f));
+	int rc = f == NULL ? err_set(err, ENOMEM, "out of memory")
+			   : node_path(&m->nodes, n, &f->where, err);
+	if (rc == 0 && (flags & O_ACCMODE) != O_WRONLY) {
+		rc = engine_feed_open(f->where.engine, &f->where.path, err);
+		f->reads = rc == 0;
+	}
+	if (rc < 0) {
+		feed_free(f);
+		return rc;
+	}
+	*out = f;
+	return 0;
+}
 
 int handle_open_feed(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
 	uint64_t size;
-	(void)who;
-	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
-		return err_set(err, EACCES, "%s is only read", node_name(n));
+	struct feed *f = NULL;
+	int rc = refuse_writing(m, n, flags, err);
+	rc = rc == 0 && n->feed ? start_feed(m, n, flags, &f, err) : rc;
+	if (rc < 0) {
+		return rc;
 	}
-	int rc = handle_size_feed(m, n, &size, err);
-	struct handle *h = rc == 0 ? handle_new(m, n, &feed_ops, err) : NULL;
+	rc = handle_size_feed(m, n, &size, err);
+	struct handle *h = rc == 0 ? handle_new(m, n, n->feed ? &child_ops : &feed_ops, err) : NULL;
 	if (h == NULL) {
+		if (f != NULL && f->reads) {
+			engine_feed_close(f->where.engine, &f->where.path);
+		}
+		feed_free(f);
 		return rc < 0 ? rc : -ENOMEM;
 	}
+	h->state = f;
+	h->uid = who->uid;
 	mode->direct = true;
 	mode->no_flush = true;
 	*out = h;

@@ -1,5 +1,7 @@
 /* Open files that are loaded as they are written: `.import/<mode>/<format>`,
- * NAME.<format> beside a directory, and scripts. The last close commits, or fsync. */
+ * NAME.<format> beside a directory, and scripts. The last close commits, or fsync. A script
+ * that answers (engine_ops.import_reply), opened to read and write, is a session: a read runs
+ * what was written and gives the replies. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,10 +17,13 @@ struct import {
 	uint64_t fed;
 	int failed; /* errno of a failure, repeated by every later write and close */
 	pid_t opener;
-	bool truncated;	  /* beside: what was there goes */
-	bool loaded;	  /* something was committed */
-	int64_t start_ns; /* of the first byte */
-	char mode[16];	  /* that it was opened in */
+	bool truncated;	    /* beside: what was there goes */
+	bool loaded;	    /* something was committed */
+	int64_t start_ns;   /* of the first byte */
+	char mode[16];	    /* that it was opened in */
+	bool session;	    /* a script, whose writer reads the replies from the same open file */
+	struct buf replies; /* from `given` on not read yet */
+	size_t given;
 };
 
 static bool is_beside(const struct handle *h)
@@ -169,7 +174,7 @@ static int import_write(
 		err->code = im->failed;
 		return -im->failed;
 	}
-	if (!append && (uint64_t)off != im->fed) {
+	if (!append && !im->session && (uint64_t)off != im->fed) {
 		err_set(err, ESPIPE,
 			"%s is written from front to back: at byte %llu, expected %llu",
 			node_name(h->node), (unsigned long long)off, (unsigned long long)im->fed);
@@ -192,6 +197,15 @@ static int import_truncate(struct handle *h, off_t size, struct err *err)
 				 node_name(h->node));
 }
 
+/* `{ cat a; cat b; } > .import/...`: the opener's close is the end; that of a session its
+ * last. 0: whoever closes it at all. */
+static bool is_end(struct handle *h, pid_t pid)
+{
+	const struct import *im = h->state;
+	return pid == 0 || (handle_same_process(pid, im->opener) &&
+				   !(im->session && handle_is_open_in(h, pid)));
+}
+
 static int import_flush(struct handle *h, pid_t pid, struct err *err)
 {
 	struct import *im = h->state;
@@ -200,8 +214,7 @@ static int import_flush(struct handle *h, pid_t pid, struct err *err)
 		err->code = im->failed;
 		return -im->failed;
 	}
-	/* `{ cat a; cat b; } > .import/...`: the opener's close is the end. */
-	if (im->sink == NULL || (pid != 0 && !handle_same_process(pid, im->opener))) {
+	if (im->sink == NULL || !is_end(h, pid)) {
 		return 0;
 	}
 	loop_yield();
@@ -223,8 +236,55 @@ static int import_size(struct handle *h, uint64_t *out, struct err *err)
 {
 	const struct import *im = h->state;
 	(void)err;
-	*out = im != NULL ? im->fed : 0;
+	*out = im != NULL && !im->session ? im->fed : 0;
 	return 0;
+}
+
+/* ---- sessions ---- */
+
+/* What was written since the last time runs, and its replies are added. */
+static int session_run(struct handle *h, struct err *err)
+{
+	struct import *im = h->state;
+	if (im->failed != 0) {
+		err->code = im->failed;
+		return -im->failed;
+	}
+	if (im->sink == NULL) {
+		return 0;
+	}
+	loop_yield();
+	int rc = engine_import_reply(im->sink, &im->replies, err);
+	h->m->nodes.changes++;
+	notify_drain(h->m->notify);
+	return rc < 0 ? import_fail(h, rc, err) : 0;
+}
+
+/* The replies come as a stream, whatever the offset; when all are read it ends, until
+ * more is written. */
+static int session_read(
+	struct handle *h, off_t off, size_t n, struct slice *out, struct buf *tmp, struct err *err)
+{
+	struct import *im = h->state;
+	(void)off;
+	(void)tmp;
+	if (im->given == im->replies.n) {
+		buf_clear(&im->replies);
+		im->given = 0;
+	}
+	int rc = session_run(h, err);
+	if (rc < 0) {
+		return rc;
+	}
+	size_t left = im->replies.n - im->given;
+	*out = slice_make(left > 0 ? im->replies.p + im->given : NULL, left < n ? left : n);
+	im->given += out->n;
+	return 0;
+}
+
+static int session_sync(struct handle *h, struct err *err)
+{
+	return session_run(h, err);
 }
 
 static int import_sync(struct handle *h, struct err *err)
@@ -247,6 +307,7 @@ static void import_finish(struct handle *h)
 			"was");
 		report_error(h->m, h->uid, "close", h->node, NULL, &err);
 	}
+	buf_free(&im->replies);
 	free(im);
 }
 
@@ -255,6 +316,16 @@ static const struct handle_ops import_ops = {
 	.truncate = import_truncate,
 	.flush = import_flush,
 	.sync = import_sync,
+	.size = import_size,
+	.finish = import_finish,
+};
+
+static const struct handle_ops session_ops = {
+	.read = session_read,
+	.write = import_write,
+	.truncate = import_truncate,
+	.flush = import_flush,
+	.sync = session_sync,
 	.size = import_size,
 	.finish = import_finish,
 };
@@ -303,9 +374,26 @@ int handle_open_beside(struct mount *m, struct node *n, int flags, const struct 
 				 : open_written(m, n, flags, who, out, mode, err);
 }
 
+/* Its writer reads, too: the replies to what was written. */
+static int open_session(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	int rc = open_written(m, n, flags, who, out, mode, err);
+	if (rc == 0) {
+		struct import *im = (*out)->state;
+		im->session = true;
+		(*out)->ops = &session_ops;
+		mode->stream = true;
+	}
+	return rc;
+}
+
 int handle_open_script(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
+	if ((flags & O_ACCMODE) == O_RDWR && engine_ops(n->engine)->import_reply != NULL) {
+		return open_session(m, n, flags, who, out, mode, err);
+	}
 	return only_reads(flags) ? handle_open_text(m, n, flags, who, out, mode, err)
 				 : open_written(m, n, flags, who, out, mode, err);
 }

@@ -464,6 +464,22 @@ static const struct handle_ops item_ops = {
 	.finish = item_finish,
 };
 
+int handle_settle(struct mount *m, struct node *node, struct err *err)
+{
+	struct handle *h = handle_of_node(m, node);
+	int rc = 0;
+	if (h == NULL) {
+		return 0;
+	}
+	if (h->ops == &item_ops) {
+		HANDLE_LOCKED(h);
+		const struct item *it = h->state;
+		rc = it->dirty || is_empty_text(h) ? commit(h, "touch", err) : 0;
+	}
+	handle_free(h);
+	return rc;
+}
+
 /* ---- opening ---- */
 
 static int load(struct handle *h, const struct node_path *where, int flags, struct err *err)

@@ -19,6 +19,12 @@ static inline unsigned level_form(const struct engine_level *level, struct slice
 	return level->tagged && key.n > 0 ? (unsigned char)key.p[0] : form;
 }
 
+/* Whether such a child is a feed. */
+static inline bool level_is_feed(const struct engine_level *level, enum engine_kind kind)
+{
+	return kind == ENGINE_FILE && (level->features & ENGINE_HAS_FEEDS) != 0;
+}
+
 /* What names of children are made by. */
 static inline const struct name_rules *level_rules(
 	const struct engine_level *level, enum engine_kind kind)

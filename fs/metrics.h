@@ -35,6 +35,8 @@
 	X(statfs)                                                                                  \
 	X(getxattr)                                                                                \
 	X(listxattr)                                                                               \
+	X(setxattr)                                                                                \
+	X(removexattr)                                                                             \
 	X(fallocate)                                                                               \
 	X(lseek)
 

@@ -232,7 +232,9 @@ static struct node *node_new(
 		.ino = parent != NULL ? node_child_ino(parent, hash) : ROOT_INO,
 		.key_apart = apart,
 		.members = spec->members,
-		.uncached = spec->uncached || spec->members || (parent != NULL && parent->uncached),
+		.feed = spec->feed,
+		.uncached = spec->uncached || spec->members || spec->feed ||
+			    (parent != NULL && parent->uncached),
 		.engine = spec->engine != NULL ? spec->engine
 					       : (parent != NULL ? parent->engine : NULL),
 	};
@@ -379,7 +381,8 @@ static struct node *add_child(struct nodes *t, struct node *parent, struct slice
 static bool is_another(const struct node *n, const struct node_spec *spec)
 {
 	return n->type != spec->type || n->kind != spec->kind || node_row(n) != spec->row ||
-	       n->members != spec->members || (spec->uncached && !n->uncached) ||
+	       n->members != spec->members || n->feed != spec->feed ||
+	       (spec->uncached && !n->uncached) ||
 	       (n->owns_engine && spec->own_engine && n->engine != spec->engine);
 }
 

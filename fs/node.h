@@ -80,6 +80,7 @@ struct node {
 	bool owns_engine : 1;
 	bool uncached : 1; /* see node_uncached() */
 	bool members : 1;  /* a directory of an item's members, beside the item's file */
+	bool feed : 1;	   /* of a file: what is read and written is a feed (handle_feed.c) */
 	char text[];	   /* file name, NUL; perhaps the key */
 };
 
@@ -122,6 +123,7 @@ struct node_spec {
 	uint64_t version; /* of the content found by a lookup; 0 none or not known */
 	bool uncached;	  /* inherited, too: what it shows changes without a notice */
 	bool members;	  /* its key is an item's; uncached */
+	bool feed;	  /* uncached */
 };
 
 int nodes_init(struct nodes *t, struct err *err);

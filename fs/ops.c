@@ -83,5 +83,7 @@ void ops_fill(const struct mountopts *opts, struct fuse_lowlevel_ops *out)
 	if (opts->xattr) {
 		out->getxattr = op_getxattr;
 		out->listxattr = op_listxattr;
+		out->setxattr = op_setxattr;
+		out->removexattr = op_removexattr;
 	}
 }

@@ -245,6 +245,7 @@ static struct node *wanted_node(struct filler *f, const struct wanted *w)
 		.form = form,
 		.listed_form = form,
 		.uncached = w->info.moves,
+		.feed = level_is_feed(&f->level, w->info.kind),
 		.key = key};
 	return node_get_held(
 		&f->m->nodes, f->l->node, dirpage_name(&f->reply, w->at), w->hash, &spec);
@@ -589,6 +590,13 @@ static int count_children(struct mount *m, struct node *n, uint64_t *out, struct
 	return rc;
 }
 
+static bool lists_feeds(struct mount *m, struct node *n)
+{
+	struct engine_level level;
+	struct err ignored = {0};
+	return tree_level(m, n, &level, &ignored) == 0 && (level.features & ENGINE_HAS_FEEDS) != 0;
+}
+
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
@@ -613,8 +621,9 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	l->lookups_before = n->more->child_lookups;
 	node_ref(&m->nodes, n);
 	fi->fh = (uintptr_t)l;
-	/* What reserved directories and replicas list changes without anybody's telling. */
-	fi->cache_readdir = n->type == NODE_KEY && !n->uncached;
+	/* What reserved directories and replicas list changes without anybody's telling, and
+	 * so do feeds, by who listens. */
+	fi->cache_readdir = n->type == NODE_KEY && !n->uncached && !lists_feeds(m, n);
 	fi->keep_cache = fi->cache_readdir;
 	fuse_reply_open(req, fi);
 }

@@ -21,7 +21,9 @@ int handle_open(struct mount *m, struct node *node, int flags, const struct fuse
 {
 	enum node_type type = node->type; /* clang 14 takes no atomic in switch */
 	switch (type) {
-	case NODE_KEY: return handle_open_item(m, node, flags, false, who, out, mode, err);
+	case NODE_KEY:
+		return node->feed ? handle_open_feed(m, node, flags, who, out, mode, err)
+				  : handle_open_item(m, node, flags, false, who, out, mode, err);
 	case NODE_SIDE: {
 		struct side_how how = {.flags = flags, .uid = who->uid};
 		bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
@@ -60,6 +62,7 @@ static void set_mode(struct mount *m, struct handle *h, const struct handle_mode
 	fi->direct_io = mode->direct;
 	fi->keep_cache = mode->keep_cache;
 	fi->noflush = mode->no_flush;
+	fi->nonseekable = mode->stream;
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -123,9 +126,9 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 			flags = (flags & ~O_EXCL) | O_TRUNC;
 			displaced_take(m, dir, name, info.version);
 		}
-		rc = (flags & O_EXCL) && (!create || (*node)->more->n_pending > 0)
-			     ? -EEXIST
-			     : handle_open_item(m, *node, flags, create, who, h, hm, err);
+		rc = (flags & O_EXCL) && (!create || (*node)->more->n_pending > 0) ? -EEXIST
+		     : (*node)->feed ? handle_open_feed(m, *node, flags, who, h, hm, err)
+				     : handle_open_item(m, *node, flags, create, who, h, hm, err);
 	}
 	if (rc < 0) {
 		node_forget(&m->nodes, *node, 1);

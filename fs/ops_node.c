@@ -193,6 +193,51 @@ static int set_side(
 		to_set & FUSE_SET_ATTR_MODE ? &attr->st_mode : NULL, t, err);
 }
 
+/* A time of its own, not only "now". */
+static bool sets_time(int to_set)
+{
+	return (to_set & FUSE_SET_ATTR_MTIME) != 0 && (to_set & FUSE_SET_ATTR_MTIME_NOW) == 0;
+}
+
+/* An item that its time let go has no name any more. */
+static void tell_if_gone(struct mount *m, struct node *n, const struct node_path *where)
+{
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	struct engine_info info;
+	struct err ignored = {0};
+	if (engine_stat(where->engine, &where->path, n->form, &info, &ignored) != -ENOENT) {
+		return;
+	}
+	struct node *dir = node_place(&m->nodes, n, &name);
+	notify_name(m->notify, dir, buf_cstr(&name));
+	notify_list_now(m->notify, dir);
+	node_unref(&m->nodes, dir);
+	notify_drain(m->notify);
+}
+
+/* What was written before is of the item that gets the time. One that is not there, since
+ * nothing was written to it yet, gets none. */
+static int set_item_time(struct mount *m, struct node *n, const struct stat *attr, struct err *err)
+{
+	CLEANUP(node_path_free) struct node_path where = {0};
+	int64_t ns = (int64_t)attr->st_mtim.tv_sec * 1000000000 + attr->st_mtim.tv_nsec;
+	if (engine_ops(n->engine)->set_time == NULL) {
+		return 0;
+	}
+	loop_yield();
+	int rc = handle_settle(m, n, err);
+	rc = rc == 0 ? node_path(&m->nodes, n, &where, err) : rc;
+	rc = rc == 0 ? engine_set_time(where.engine, &where.path, ns, err) : rc;
+	m->nodes.changes++;
+	if (rc == 0) {
+		tell_if_gone(m, n, &where);
+	} else if (rc == -ENOENT) {
+		err_clear(err);
+		rc = 0;
+	}
+	return rc;
+}
+
 static int set_attributes(fuse_req_t req, struct node *n, const struct stat *attr, int to_set,
 	const struct fuse_file_info *fi, struct err *err)
 {
@@ -206,8 +251,12 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct stat *att
 	if (rc == 0 && n->type == NODE_SIDE && (to_set & ~FUSE_SET_ATTR_SIZE) != 0) {
 		rc = set_side(m, n, attr, to_set, err);
 	}
-	/* Of an item owner, mode and times are not the user's to set: accepted,
-	 * since editors and cp -p ask, and without effect. */
+	if (rc == 0 && n->type == NODE_KEY && n->kind == ENGINE_FILE && sets_time(to_set)) {
+		rc = set_item_time(m, n, attr, err);
+	}
+	/* Of an item owner, mode and (but for services in which they mean something) times
+	 * are not the user's to set: accepted, since editors and cp -p ask, and without
+	 * effect. */
 	return rc;
 }
 
@@ -221,6 +270,11 @@ void op_setattr(
 	metrics_count(&m->metrics, METRIC_setattr);
 	int rc = set_attributes(req, n, attr, to_set, fi, &err);
 	rc = rc == 0 ? attr_now(m, n, fi, &a, &err) : rc;
+	if (rc == -ENOENT && n->type == NODE_KEY && n->kind == ENGINE_FILE && sets_time(to_set)) {
+		attr_of_new(m, n, &a);
+		a.st.st_nlink = 0;
+		rc = 0;
+	}
 	if (rc == 0) {
 		fuse_reply_attr(req, &a.st, a.timeout);
 	} else {
@@ -246,72 +300,4 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	} else {
 		reply_done(req, "readlink", n, NULL, rc, &err);
 	}
-}
-
-/* ---- extended attributes (-o xattr) ---- */
-
-#define XATTR_VERSION "user.dbmount.version"
-#define XATTR_ERROR   "user.dbmount.error"
-
-static int xattr_value(
-	struct mount *m, struct node *n, const char *name, struct buf *out, struct err *err)
-{
-	if (strcmp(name, XATTR_VERSION) == 0 && n->type == NODE_KEY) {
-		CLEANUP(node_path_free) struct node_path where = {0};
-		struct engine_info info;
-		int rc = node_path(&m->nodes, n, &where, err);
-		rc = rc == 0 ? engine_stat(where.engine, &where.path, n->form, &info, err) : rc;
-		if (rc == 0) {
-			buf_printf(out, "%llu", (unsigned long long)info.version);
-		}
-		return rc;
-	}
-	if (strcmp(name, XATTR_ERROR) == 0) {
-		CLEANUP(buf_free) struct buf path = BUF_INIT;
-		node_text(&m->nodes, n, &path);
-		errlog_last(&m->errlog, buf_cstr(&path), out);
-	}
-	return out->n > 0 ? 0 : -ENODATA;
-}
-
-static void reply_xattr(fuse_req_t req, const struct buf *value, size_t size)
-{
-	if (size == 0) {
-		fuse_reply_xattr(req, value->n);
-	} else if (value->n > size) {
-		reply_errno(req, ERANGE);
-	} else {
-		fuse_reply_buf(req, value->p, value->n);
-	}
-}
-
-void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
-{
-	struct mount *m = mount_of(req);
-	CLEANUP(buf_free) struct buf value = BUF_INIT;
-	struct err err = {0};
-	metrics_count(&m->metrics, METRIC_getxattr);
-	int rc = xattr_value(m, node_of(m, ino), name, &value, &err);
-	if (rc < 0) {
-		fuse_reply_err(req, -rc);
-		return;
-	}
-	reply_xattr(req, &value, size);
-}
-
-void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	static const char *const names[] = {XATTR_VERSION, XATTR_ERROR};
-	struct mount *m = mount_of(req);
-	struct node *n = node_of(m, ino);
-	CLEANUP(buf_free) struct buf list = BUF_INIT;
-	metrics_count(&m->metrics, METRIC_listxattr);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		CLEANUP(buf_free) struct buf value = BUF_INIT;
-		struct err err = {0};
-		if (xattr_value(m, n, names[i], &value, &err) == 0) {
-			buf_append(&list, names[i], strlen(names[i]) + 1);
-		}
-	}
-	reply_xattr(req, &list, size);
 }

@@ -134,6 +134,7 @@ int tree_key_of_name(const struct node_path *where, const struct engine_level *l
 		.kind = level_kind(level, form),
 		.form = form,
 		.listed_form = level->tagged ? form : level->listed_form,
+		.feed = level_is_feed(level, level_kind(level, form)),
 		.key = buf_slice(&f->key)};
 	return buf_check(&f->key, err);
 }

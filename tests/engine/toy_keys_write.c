@@ -191,9 +191,10 @@ int keys_set_time(void *ctx, const struct epath *path, int64_t mtime_ns, struct 
 	if (e == NULL) {
 		return keys_not_there(err);
 	}
-	if (left <= 0) {
+	/* What cp -p and tar carry over is past; who means it says the epoch. */
+	if (mtime_ns <= 0) {
 		keys_drop(c->k, e);
-	} else {
+	} else if (left > 0) {
 		e->ttl_s = left / 1000000000 + 1;
 	}
 	return 0;
@@ -231,8 +232,13 @@ int keys_attr_write(
 	const struct keys_ctx *c = ctx;
 	struct keys_entry *e;
 	LOCKED(&c->k->lock);
+	int64_t seconds;
 	int r = find_attr(c, path, name, &e, err);
-	return r == 0 ? parse_seconds(text, &e->ttl_s, err) : r;
+	r = r == 0 ? parse_seconds(text, &seconds, err) : r;
+	if (r == 0) {
+		e->ttl_s = seconds;
+	}
+	return r;
 }
 
 int keys_attr_remove(void *ctx, const struct epath *path, const char *name, struct err *err)

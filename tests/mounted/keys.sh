@@ -206,6 +206,177 @@ test_a_room_goes_with_its_directory() {
 	fails ls "$S/.ttl"
 }
 
+# ------------------------------------------------------------------ feeds
+
+test_what_is_appended_reaches_who_listens() {
+	store feed1
+	local f=$S/.feeds/news
+	check_eq "nobody listens" "" "$(names_in "$S/.feeds")"
+	echo lost >>"$f"
+	tail -f "$f" >"$WORK/by-f" 2>/dev/null &
+	tail -n0 -f "$f" >"$WORK/by-n0" 2>/dev/null &
+	tail -F "$f" >"$WORK/by-F" 2>/dev/null &
+	wait_for 10 test -e "$f"
+	# Once all three have it open, it says what comes.
+	wait_for 10 eval '[ "$(ls -l /proc/*/fd 2>/dev/null | grep -c "\.feeds/news$")" -ge 3 ]'
+	check_eq "listed" news "$(names_in "$S/.feeds")"
+	echo one >>"$f"
+	echo two >"$f"
+	printf 'three' >>"$f"
+	local by
+	for by in f n0 F; do
+		wait_for 20 grep -q three "$WORK/by-$by"
+		check_eq "-$by" '[one ][two ][three]' "$(tr '\n' ' ' <"$WORK/by-$by")"
+	done
+	check_eq "size" "$(wc -c <"$WORK/by-f")" "$(stat -c %s "$f")"
+	kill %1 %2 %3
+	wait_for 10 eval '[ -z "$(names_in "$S/.feeds")" ]'
+	check_eq "who comes later" "" "$(cat "$f")"
+	check_has "help" "$(cat "$S/.help")" '\.feeds .*tail -f'
+}
+
+test_each_write_is_one_message() {
+	store feed2
+	python3 - "$S/.feeds/x" <<-'END'
+		import os, sys
+		path = sys.argv[1]
+		r = os.open(path, os.O_RDONLY)
+		w = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+		for text in (b"a", b"two lines\nin one\n", b""):
+		    os.write(w, text)
+		os.pwrite(w, b"any offset", 1000)
+		both = os.open(path, os.O_RDWR | os.O_APPEND)
+		os.write(both, b"z")
+		assert os.read(r, 1000) == b"[a][two lines\nin one\n][any offset][z]", "read"
+		assert os.fstat(r).st_size == os.stat(path).st_size == 37, os.fstat(r)
+		assert os.read(r, 1000) == b""
+		os.ftruncate(w, 0)
+		os.write(w, b"more")
+		assert os.read(r, 1000) == b"[more]"
+		try:
+		    os.write(w, b"x" * 1001)
+		    raise SystemExit("too large a message went through")
+		except OSError as e:
+		    assert e.errno == 27, e
+	END
+	check_has "sentence" "$(errors_of "$S/.feeds")" 'at most 1000 bytes'
+	check_eq "closed" "" "$(names_in "$S/.feeds")"
+}
+
+# ------------------------------------------------------------------ times and attributes
+
+test_touch_gives_an_item_a_time_of_its_own() {
+	store time1 a=1 b=2
+	touch "$S/a"
+	fails cat "$S/.ttl/a"
+	touch -d '+100 seconds' "$S/a"
+	local left
+	left=$(cat "$S/.ttl/a")
+	[ "$left" -gt 50 ] && [ "$left" -le 101 ]
+	touch -d '+200 seconds' "$S/new"
+	check_eq "made" "" "$(cat "$S/new")"
+	[ "$(cat "$S/.ttl/new")" -gt 150 ]
+	# With a text that is not committed yet.
+	echo text >"$WORK/file"
+	touch -d '+300 seconds' "$WORK/file"
+	cp -p "$WORK/file" "$S/copied"
+	check_eq "text" text "$(cat "$S/copied")"
+	[ "$(cat "$S/.ttl/copied")" -gt 250 ]
+	cp -p "$S/a" "$S/b"
+	cat "$S/b" >/dev/null
+	touch -d @0 "$S/b"
+	fails cat "$S/b"
+	check_eq "listing" "a copied new" "$(names_in "$S" | xargs)"
+	chmod 600 "$S/a"
+	check_eq errors "" "$(errors_of "$S")"
+}
+
+test_attributes_that_a_service_has() {
+	need getfattr
+	cd "$WORK"
+	remount -o xattr
+	store attr1 a=1 b=2
+	check_eq "none" "" "$(getfattr -d "$S/a" 2>/dev/null | grep -v version | grep '^user' || true)"
+	setfattr -n user.dbmount.ttl -v 77 "$S/a"
+	check_has "listed" "$(getfattr -d "$S/a" 2>/dev/null)" '^user\.dbmount\.ttl="77"$'
+	check_has_not "not there" "$(getfattr -d "$S/a" 2>/dev/null)" unset
+	check_eq "the same" 77 "$(cat "$S/.ttl/a")"
+	fails setfattr -n user.dbmount.ttl -v soon "$S/a"
+	check_has "sentence" "$(errors_of "$S")" 'a number of seconds'
+	fails setfattr -n user.dbmount.version -v 1 "$S/a"
+	fails setfattr -n user.other -v 1 "$S/a"
+	cp -a "$S/a" "$S/c"
+	check_eq "copied" 77 "$(cat "$S/.ttl/c")"
+	setfattr -x user.dbmount.ttl "$S/a"
+	fails setfattr -x user.dbmount.ttl "$S/a"
+	fails getfattr -n user.dbmount.ttl "$S/a"
+	fails setfattr -n user.dbmount.ttl -v 5 "$S"
+	remount
+}
+
+# ------------------------------------------------------------------ sessions
+
+test_a_script_answers_who_wrote_it() {
+	store exec1 a=1
+	cd "$S"
+	# As a user would type it.
+	# shellcheck disable=SC2016
+	bash -ec '
+		exec 3<>.exec
+		echo "get a" >&3
+		cat <&3
+		printf "set b x y\nget b\nge" >&3
+		cat <&3
+		printf "t b\n" >&3
+		read -r line <&3
+		echo "read: $line"
+		cat <&3
+		echo "nothing comes: $(cat <&3)"
+		printf "set c last" >&3
+		exec 3>&-
+		echo "and then: $(cat c)"' >"$WORK/said" 2>&1 || { cat "$WORK/said"; return 1; }
+	cat >"$WORK/expected" <<-END
+		1
+		OK
+		x y
+		read: x y
+		nothing comes: 
+		and then: last
+	END
+	check_same "said" "$WORK/expected" "$WORK/said"
+	check_eq "text" "x y" "$(cat "$S/b")"
+	check_has "last report" "$(cat "$S/.exec")" '^OK$'
+}
+
+test_each_session_has_its_own_replies() {
+	store exec2 a=1
+	python3 - "$S/.exec" <<-'END'
+		import sys
+		one = open(sys.argv[1], "r+b", buffering=0)
+		two = open(sys.argv[1], "r+b", buffering=0)
+		one.write(b"set k one\nget k\n")
+		two.write(b"set k two\nget k\n")
+		assert two.read() == b"OK\ntwo\n"
+		assert one.read() == b"OK\none\n"
+		two.write(b"get k\n")
+		assert two.read(2) == b"on" and two.read(100) == b"e\n" and two.read(1) == b""
+		one.write(b"get\n")
+		assert one.read() == b"ERR no such line\n"
+		one.write(b"get k\n")
+		assert one.read() == b"one\n"
+	END
+	cat "$S/a" >/dev/null
+	exec 3<>"$S/.exec"
+	echo 'set a 2222' >&3
+	check_eq reply OK "$(cat <&3)"
+	check_eq "seen at once" 2222 "$(cat "$S/a")"
+	exec 3>&-
+	# Only written: as any script.
+	echo 'set a 3' >"$S/.exec"
+	check_eq "text" 3 "$(cat "$S/a")"
+	check_has "report" "$(cat "$S/.exec")" '^OK$'
+}
+
 # ------------------------------------------------------------------ peers
 
 test_an_engine_asks_for_another() {
