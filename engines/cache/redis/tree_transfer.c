@@ -99,6 +99,7 @@ struct import {
 	char format[16];
 	struct buf text;
 	struct redis_session *session; /* EXEC: text goes there */
+	bool talks;		       /* EXEC: replies were read before the text ended */
 	/* What came of it. */
 	uint64_t n;
 	struct buf report;
@@ -196,7 +197,8 @@ static int end_exec(struct import *i, struct buf *report, struct err *err)
 {
 	CLEANUP(buf_free) struct buf replies = BUF_INIT;
 
-	int rc = redis_session_batch(i->session, &replies, err);
+	int rc = i->talks ? redis_session_run(i->session, &replies, err)
+			  : redis_session_batch(i->session, &replies, err);
 	rc = rc < 0 ? rc : buf_check(&replies, err);
 	if (rc < 0) {
 		buf_printf(report, "%s\n", err != NULL ? err->msg : "failed");
@@ -213,6 +215,7 @@ int redis_tree_import_reply(void *sink, struct buf *out, struct err *err)
 	if (i->mode != MODE_EXEC) {
 		return err_set(err, ENOTSUP, "it answers when it is closed");
 	}
+	i->talks = true;
 	int rc = redis_session_run(i->session, &replies, err);
 	rc = rc < 0 ? rc : buf_check(&replies, err);
 	return rc < 0 ? rc : show_replies(i, buf_slice(&replies), out, err);
