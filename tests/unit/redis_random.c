@@ -10,12 +10,16 @@
  * Words as they are, and:  [..] perhaps   (a|b) one of them   {..} one to three times
  * %k %l %h %s %z %x  a key, mostly of a string, list, hash, set, sorted set, stream
  * %v a value   %m a member or field   %n an integer   %i an index   %f a float   %p a pattern
- * %t milliseconds since 1970, past or far ahead   %T the same in seconds
+ * %t milliseconds since 1970, past or far ahead   %T the same in seconds   %u ahead
  * %d a stream's id, %e without itself   %g a group   %c a consumer   %b (exclusive) bounds of
  * scores   %y of words %o an offset of bits or bytes */
 static const char *const templates[] = {
 	/* strings */
-	"set %k %v [(nx|xx)] [get] [(keepttl|pxat %t|exat %T)]",
+	"set %k %v [(nx|xx)] [get] [(keepttl|pxat %u|exat 4102444801)]",
+	/* what is gone at once; of a key that nobody watches (that it was there and is not
+	 * any more between WATCH and EXEC is a change for Redis, not for us) */
+	"set gone %v [(nx|xx)] [get] [(keepttl|pxat %t|exat %T)]",
+	"get gone",
 	"set %k %n",
 	"setnx %k %v",
 	"get %k",
@@ -65,7 +69,6 @@ static const char *const templates[] = {
 	"sort %l [limit %i %i] [(asc|desc)] alpha",
 	"sort %s alpha [desc]",
 	"sort %l alpha store %l",
-	"object refcount %*",
 	"flushall",
 	/* hashes */
 	"hset %h {%m %v}",
@@ -199,11 +202,11 @@ static const char *const templates[] = {
 	/* scripts */
 	"eval return(redis.call('get',KEYS[1])) 1 %*",
 	"eval return(redis.call('set',KEYS[1],ARGV[1])) 1 %k %v",
-	"eval return({redis.call('llen',KEYS[1]),redis.call('hlen',KEYS[2])}) 2 %l %h",
+	"eval return({redis.call('llen',KEYS[1]),redis.call('exists',KEYS[2])}) 2 %l %h",
 	"eval redis.call('rpush',KEYS[1],ARGV[1])return(redis.call('incr',KEYS[2])) 2 %l %k %v",
 	"eval return(redis.pcall('incr',KEYS[1])) 1 %*",
 	"eval "
-	"local\tv=redis.call('lpop',KEYS[1])if(v)then\tredis.call('hset',KEYS[2],v,1)end\treturn(v)"
+	"local\tv=redis.call('lpop',KEYS[1])if(v)then\tredis.call('append',KEYS[2],v)end\treturn(v)"
 	" "
 	"2 %l %h",
 	"eval return({1,'a',false,3.7,{ARGV[1]},KEYS}) 1 %k %v",
@@ -319,6 +322,7 @@ static void put_one(struct expander *x, char what)
 	case 'y': put_text(x, bounds[pick(10) == 0 ? 7 : pick(7)]); break;
 	case 't': put_time(x, false); break;
 	case 'T': put_time(x, true); break;
+	case 'u': put_text(x, pick(2) == 0 ? "4102444800000" : "4102444800123"); break;
 	case 'd': put_id(x); break;
 	case 'e':
 		put_text(x, "(");

@@ -74,6 +74,13 @@ static void canonical(struct slice reply, enum order order, struct buf *out)
 	struct slice rest = reply;
 	struct redis_reply head;
 	ck_assert(redis_reply_next(&rest, &head));
+	/* Lua 5.4 has its own words for what is wrong with a script */
+	static const char compiling[] = "ERR Error compiling script";
+	if (head.kind == REDIS_REPLY_ERROR &&
+		strncmp(head.text.p, compiling, sizeof(compiling) - 1) == 0) {
+		buf_puts(out, compiling);
+		return;
+	}
 	if (order == NEARLY && head.kind == REDIS_REPLY_INT && head.value > 0) {
 		buf_puts(out, "some time");
 		return;
@@ -177,13 +184,22 @@ static bool ask_both(struct diff *d, const struct random_command *c)
 	return false;
 }
 
+/* Whether ours knows it; what it does not is another test's matter. */
+static bool known(const struct random_command *c)
+{
+	struct slice name = random_word(c, 0);
+	return redis_command_find(name) != NULL || redis_arg_is(name, "nosuch");
+}
+
+/* `format` has an @ for the key. */
 static bool ask_words(struct diff *d, const char *format, const char *key)
 {
 	struct random_command c = {0};
 	char words[128];
-	snprintf(words, sizeof(words), format, key);
+	const char *at = strchr(format, '@');
+	snprintf(words, sizeof(words), "%.*s%s%s", (int)(at - format), format, key, at + 1);
 	command_from(&c, words);
-	bool same = ask_both(d, &c);
+	bool same = !known(&c) || ask_both(d, &c);
 	if (!same) {
 		CLEANUP(buf_free) struct buf what = BUF_INIT;
 		buf_printf(&what, "what is stored: %s\n", words);
@@ -199,10 +215,10 @@ static bool ask_words(struct diff *d, const char *format, const char *key)
 static bool same_state(struct diff *d)
 {
 	static const char kinds[] = "klhszx";
-	static const char *const looks[] = {"type %s", "pexpiretime %s"};
-	static const char *const contents[] = {"get %s", "lrange %s 0 -1", "hgetall %s",
-		"smembers %s", "zrange %s 0 -1 withscores", "xrange %s - +", "xinfo groups %s"};
-	bool same = ask_words(d, "keys *%s", "");
+	static const char *const looks[] = {"type @", "pexpiretime @"};
+	static const char *const contents[] = {"get @", "lrange @ 0 -1", "hgetall @",
+		"smembers @", "zrange @ 0 -1 withscores", "xrange @ - +", "xinfo groups @"};
+	bool same = ask_words(d, "keys *@", "");
 	for (unsigned i = 0; i < 18 && same; i++) {
 		char key[3] = {kinds[i / 3], (char)('0' + i % 3), '\0'};
 		for (unsigned j = 0; j < 2 && same; j++) {
@@ -305,7 +321,9 @@ static void compare(struct diff *d)
 	for (unsigned round = 0; round < rounds; round++) {
 		rng_seed(seed * 1000003 + round);
 		for (unsigned i = 0; i < LENGTH; i++) {
-			random_command(&made.command[i]);
+			do {
+				random_command(&made.command[i]);
+			} while (!known(&made.command[i]));
 		}
 		made.n = LENGTH;
 		s = made;

@@ -106,6 +106,16 @@ bool redis_arg_is(struct slice arg, const char *word)
 	return arg.n == strlen(word) && strncasecmp(arg.p, word, arg.n) == 0;
 }
 
+const char *redis_arg_text(struct slice arg, char out[REDIS_ARG_TEXT_MAX])
+{
+	size_t n = arg.n < REDIS_ARG_TEXT_MAX - 1 ? arg.n : REDIS_ARG_TEXT_MAX - 1;
+	for (size_t i = 0; i < n; i++) {
+		out[i] = (char)(arg.p[i] == '\r' || arg.p[i] == '\n' ? ' ' : arg.p[i]);
+	}
+	out[n] = '\0';
+	return out;
+}
+
 int redis_syntax_error(struct err *err)
 {
 	return err_set(err, EINVAL, "ERR syntax error");

@@ -102,30 +102,28 @@ const struct redis_command *redis_command_find(struct slice name)
 
 static int unknown_command(unsigned argc, const struct slice *argv, struct err *err)
 {
-	char args[160];
+	char args[160] = "";
+	char arg[REDIS_ARG_TEXT_MAX];
+	char name[REDIS_ARG_TEXT_MAX];
 	size_t n = 0;
-	args[0] = '\0';
 	for (unsigned i = 1; i < argc && n < 128; i++) {
-		int left = 128 - (int)n;
-		int len = argv[i].n < (size_t)left ? (int)argv[i].n : left;
-		n += (size_t)snprintf(
-			args + n, sizeof(args) - n, "'%.*s' ", len, len == 0 ? "" : argv[i].p);
+		n += (size_t)snprintf(args + n, sizeof(args) - n, "'%.*s' ", 128 - (int)n,
+			redis_arg_text(argv[i], arg));
 	}
-	int len = argv[0].n < 128 ? (int)argv[0].n : 128;
-	return err_set(err, EINVAL, "ERR unknown command '%.*s', with args beginning with: %s", len,
-		len == 0 ? "" : argv[0].p, args);
+	return err_set(err, EINVAL, "ERR unknown command '%s', with args beginning with: %s",
+		redis_arg_text(argv[0], name), args);
 }
 
 int redis_unknown_subcommand(const struct slice *argv, struct err *err)
 {
 	char name[NAME_MAX_LEN] = "";
+	char sub[REDIS_ARG_TEXT_MAX];
 	for (size_t i = 0; i < argv[0].n && i + 1 < sizeof(name); i++) {
 		name[i] = (char)toupper((unsigned char)argv[0].p[i]);
 		name[i + 1] = '\0';
 	}
-	int len = argv[1].n < 128 ? (int)argv[1].n : 128;
-	return err_set(err, EINVAL, "ERR unknown subcommand '%.*s'. Try %s HELP.", len,
-		len == 0 ? "" : argv[1].p, name);
+	return err_set(err, EINVAL, "ERR unknown subcommand '%s'. Try %s HELP.",
+		redis_arg_text(argv[1], sub), name);
 }
 
 static bool arity_fits(const struct redis_command *c, unsigned argc)

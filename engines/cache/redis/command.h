@@ -79,6 +79,9 @@ int redis_arg_long_double(struct slice arg, long double *out, struct err *err);
 void redis_print_long_double(long double value, struct buf *out);
 /* Whether the argument is this word, in upper or lower case. */
 bool redis_arg_is(struct slice arg, const char *word);
+#define REDIS_ARG_TEXT_MAX 129
+/* An argument as error texts have it: its first 128 bytes, line ends as spaces. Returns `out`. */
+const char *redis_arg_text(struct slice arg, char out[REDIS_ARG_TEXT_MAX]);
 int redis_syntax_error(struct err *err); /* `ERR syntax error` */
 /* `ERR wrong number of arguments for 'mset' command` */
 int redis_arity_error(const char *command, struct err *err);

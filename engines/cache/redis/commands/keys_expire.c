@@ -23,8 +23,9 @@ static int parse(struct redis_call *c, struct conditions *o, struct err *err)
 		} else if (redis_arg_is(word, "lt")) {
 			o->earlier = true;
 		} else {
-			return err_set(err, EINVAL, "ERR Unsupported option %.*s",
-				(int)(word.n < 128 ? word.n : 128), word.p);
+			char text[REDIS_ARG_TEXT_MAX];
+			return err_set(err, EINVAL, "ERR Unsupported option %s",
+				redis_arg_text(word, text));
 		}
 	}
 	if (o->never && (o->already || o->later || o->earlier)) {

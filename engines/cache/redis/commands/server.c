@@ -242,9 +242,9 @@ static int hello_options(struct redis_call *c, struct err *err)
 	}
 	for (unsigned i = 2; i < c->argc; i += 2) {
 		if (!redis_arg_is(c->argv[i], "setname") || i + 1 == c->argc) {
-			int len = c->argv[i].n < 128 ? (int)c->argv[i].n : 128;
-			return err_set(err, EINVAL, "ERR Syntax error in HELLO option '%.*s'", len,
-				c->argv[i].p);
+			char text[REDIS_ARG_TEXT_MAX];
+			return err_set(err, EINVAL, "ERR Syntax error in HELLO option '%s'",
+				redis_arg_text(c->argv[i], text));
 		}
 		int rc = set_name(c->session, c->argv[i + 1], err);
 		if (rc != 0) {
