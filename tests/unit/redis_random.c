@@ -64,7 +64,6 @@ static const char *const templates[] = {
 	"renamenx %* %*",
 	"copy %* %* [replace]",
 	"keys %p",
-	"dbsize",
 	"scan 0 count 1000 [match %p] [type (string|list|hash|set|zset|stream)]",
 	"sort %l [limit %i %i] [(asc|desc)] alpha",
 	"sort %s alpha [desc]",
@@ -203,8 +202,11 @@ static const char *const templates[] = {
 	"eval return(redis.call('get',KEYS[1])) 1 %*",
 	"eval return(redis.call('set',KEYS[1],ARGV[1])) 1 %k %v",
 	"eval return({redis.call('llen',KEYS[1]),redis.call('exists',KEYS[2])}) 2 %l %h",
-	"eval redis.call('rpush',KEYS[1],ARGV[1])return(redis.call('incr',KEYS[2])) 2 %l %k %v",
-	"eval return(redis.pcall('incr',KEYS[1])) 1 %*",
+	"eval "
+	"redis.call('rpush',KEYS[1],ARGV[1])redis.call('incr',KEYS[2])return(redis.call('get',KEYS["
+	"2])) 2 %l %k %v",
+	"eval local\tr=redis.pcall('incr',KEYS[1])if(type(r)=='number')then\tr=1\tend\treturn(r) 1 "
+	"%*",
 	"eval "
 	"local\tv=redis.call('lpop',KEYS[1])if(v)then\tredis.call('append',KEYS[2],v)end\treturn(v)"
 	" "

@@ -17,6 +17,8 @@ struct redis_db_ops {
 	void (*close)(struct redis_db *db);
 };
 
+#define REDIS_MADE_PLACES 16384
+
 struct redis_access; /* access.c: when keys were used last */
 
 /* First member of each implementation. */
@@ -29,7 +31,8 @@ struct redis_db {
 	struct redis_counts counts;
 	_Atomic uint64_t offset; /* of the last write that was acknowledged */
 	_Atomic uint64_t random;
-	struct redis_access *access; /* NULL: of what is not written nobody asks */
+	struct redis_access *access;		  /* NULL: of what is not written nobody asks */
+	_Atomic uint32_t made[REDIS_MADE_PLACES]; /* redis_made() */
 };
 
 int redis_db_init(struct redis_db *db, const struct redis_db_ops *ops,

@@ -91,6 +91,10 @@ int redis_string_set(struct redis_txn *t, struct slice name, struct slice value,
 int redis_string_change(struct redis_txn *t, struct slice name, struct redis_key *key,
 	struct slice value, struct err *err);
 
+/* Moves whenever a key of this name is made (and, as it is counted by the name's hash, seldom when
+ * another is): by it WATCH knows a key that was not there and is not there again. (long.c) */
+uint64_t redis_made(struct redis_txn *t, struct slice name);
+
 /* Names too long for a file name (name_is_long()), so that the tree finds them by their hash.
  * owner: 0 for keys, a key's id for its elements; what deletes all of a key's elements need not
  * remove theirs. Does nothing for short ones. (Of keys, key.c calls them.) */

@@ -18,9 +18,25 @@ static bool is_long(int64_t owner, struct slice name)
 	       name_is_long(name, owner == 0 ? &key_names : &NAME_RULES_DIR);
 }
 
+static _Atomic uint32_t *made_at(struct redis_txn *t, struct slice name)
+{
+	uint64_t h = store_key_hash(name, slice_make(NULL, 0));
+
+	return &t->db->made[h % REDIS_MADE_PLACES];
+}
+
+uint64_t redis_made(struct redis_txn *t, struct slice name)
+{
+	return *made_at(t, name);
+}
+
 int redis_long_add(struct redis_txn *t, int64_t owner, struct slice name, struct err *err)
 {
 	unsigned char hash[NAME_HASH_BYTES];
+
+	if (owner == 0) {
+		++*made_at(t, name); /* whatever becomes of the transaction */
+	}
 
 	if (!is_long(owner, name)) {
 		return 0;

@@ -126,20 +126,6 @@ static int run_all(struct turn *u, struct redis_txn *t, struct err *err)
 	return rc;
 }
 
-/* Redis counts what the session itself does to a key it watches as a change, too, even if the key
- * is as it was in the end (made and deleted): so this is looked at after each command. */
-static int note_touched(struct turn *u, struct redis_txn *t, struct err *err)
-{
-	if (u->what != ALONE || STAILQ_EMPTY(&u->s->watches)) {
-		return 0;
-	}
-	int holds = redis_watches_hold(t, u->s, err);
-	if (holds == 0) {
-		u->s->touched = true;
-	}
-	return holds < 0 ? holds : 0;
-}
-
 /* A redis_fn: may be run again, from the start. */
 static int run_turn(struct redis_txn *t, void *arg, struct err *err)
 {
@@ -156,8 +142,7 @@ static int run_turn(struct redis_txn *t, void *arg, struct err *err)
 	if (u->what == EXEC) {
 		redis_reply_array(u->replies, u->s->n_queued);
 	}
-	int rc = run_all(u, t, err);
-	return rc != 0 ? rc : note_touched(u, t, err);
+	return run_all(u, t, err);
 }
 
 static int run_in_transaction(struct turn *u, struct err *err)

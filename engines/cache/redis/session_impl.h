@@ -11,6 +11,7 @@
 struct redis_watch {
 	STAILQ_ENTRY(redis_watch) next;
 	uint64_t version; /* 0: the key was not there */
+	uint64_t made;	  /* and this was redis_made() */
 	struct slice key; /* its bytes stand behind */
 };
 STAILQ_HEAD(redis_watches, redis_watch);
@@ -31,7 +32,6 @@ struct redis_session {
 	bool talks; /* it is a connection, no batch */
 	bool multi;
 	bool refused; /* one since MULTI could not be queued */
-	bool touched; /* a key watched was changed by this session */
 	bool quit;
 	struct redis_watches watches;
 };
@@ -40,7 +40,9 @@ struct redis_session {
 
 void redis_unwatch(struct redis_session *s);
 /* Unless it is watched already. */
-int redis_watch(struct redis_session *s, struct slice key, uint64_t version, struct err *err);
+#define REDIS_MADE_ANY UINT64_MAX
+int redis_watch(struct redis_session *s, struct slice key, uint64_t version, uint64_t made,
+	struct err *err);
 /* The version of a key as OBJECT VERSION and WATCHVERSION have it; 0: it is not there. */
 int redis_version_of(struct redis_txn *t, struct slice key, uint64_t *out, struct err *err);
 /* 1: what is watched is as it was; else 0. */

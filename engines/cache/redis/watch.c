@@ -11,16 +11,15 @@ void redis_unwatch(struct redis_session *s)
 		STAILQ_REMOVE_HEAD(&s->watches, next);
 		free(w);
 	}
-	s->touched = false;
 }
 
-int redis_watch(struct redis_session *s, struct slice key, uint64_t version, struct err *err)
+int redis_watch(
+	struct redis_session *s, struct slice key, uint64_t version, uint64_t made, struct err *err)
 {
 	const struct redis_watch *old;
 	STAILQ_FOREACH(old, &s->watches, next)
 	{
 		if (slice_equal(old->key, key)) {
-			s->touched = s->touched || old->version != version;
 			return 0;
 		}
 	}
@@ -28,7 +27,8 @@ int redis_watch(struct redis_session *s, struct slice key, uint64_t version, str
 	if (w == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	*w = (struct redis_watch){.version = version, .key = slice_make(w + 1, key.n)};
+	*w = (struct redis_watch){
+		.version = version, .made = made, .key = slice_make(w + 1, key.n)};
 	if (key.n > 0) {
 		memcpy(w + 1, key.p, key.n);
 	}
@@ -54,8 +54,11 @@ int redis_watches_hold(struct redis_txn *t, const struct redis_session *s, struc
 		if (rc != 0 || version != w->version) {
 			return rc;
 		}
+		if (version == 0 && w->made != REDIS_MADE_ANY && redis_made(t, w->key) != w->made) {
+			return 0;
+		}
 	}
-	return !s->touched;
+	return 1;
 }
 
 int redis_watch_versions(
@@ -70,7 +73,7 @@ int redis_watch_versions(
 		if (rc == 0 && version < 0) {
 			rc = err_set(err, EINVAL, "ERR a version is not negative");
 		}
-		rc = rc != 0 ? rc : redis_watch(s, argv[i], (uint64_t)version, err);
+		rc = rc != 0 ? rc : redis_watch(s, argv[i], (uint64_t)version, REDIS_MADE_ANY, err);
 		if (rc != 0) {
 			return rc;
 		}

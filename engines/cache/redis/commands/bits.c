@@ -99,8 +99,8 @@ static int parse_range(
 	}
 	out->end_given = c->argc > first + 1;
 	rc = rc == 0 && out->end_given ? redis_arg_int(c->argv[first + 1], &end, err) : rc;
-	if (start < 0 && end < 0 && start > end) {
-		total = 0; /* as if there were nothing, also when that much is behind the start */
+	if (first == 2 && start < 0 && end < 0 && start > end) {
+		total = 0; /* of BITCOUNT: as if there were nothing */
 	}
 	start = start < 0 ? start + total : start;
 	end = end < 0 ? end + total : end;

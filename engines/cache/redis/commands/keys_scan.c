@@ -191,7 +191,16 @@ int redis_run_dbsize(struct redis_call *c, struct err *err)
 {
 	uint64_t n = 0;
 	int rc = redis_keys_count(c->t, &n, err);
+	sqlite3_stmt *stmt = redis_stmt(c->t, "SELECT count(*) FROM key WHERE expires <= ?1", err);
 
-	redis_reply_int(c->out, (int64_t)n);
-	return rc;
+	if (rc < 0 || stmt == NULL) {
+		return -err->code;
+	}
+	sqlite3_bind_int64(stmt, 1, c->t->now_ms);
+	rc = store_step(stmt, err);
+	if (rc == 1) { /* those that have expired count, until they are deleted */
+		redis_reply_int(c->out, (int64_t)n - sqlite3_column_int64(stmt, 0));
+	}
+	sqlite3_reset(stmt);
+	return rc < 0 ? rc : 0;
 }

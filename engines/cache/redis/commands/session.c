@@ -35,7 +35,9 @@ static int watch_keys(struct redis_txn *t, void *arg, struct err *err)
 	for (unsigned i = 1; i < c->argc && rc == 0; i++) {
 		uint64_t version;
 		rc = redis_version_of(t, c->argv[i], &version, err);
-		rc = rc != 0 ? rc : redis_watch(c->session, c->argv[i], version, err);
+		rc = rc != 0 ? rc
+			     : redis_watch(c->session, c->argv[i], version,
+				       redis_made(t, c->argv[i]), err);
 	}
 	return rc;
 }
