@@ -15,6 +15,7 @@
 #include "tests/unit/redis_fixture.h"
 #include "tests/unit/redis_peer.h"
 #include "tests/unit/redis_random.h"
+#include "tests/unit/stride.h"
 
 #define LENGTH 80 /* commands of a round */
 #define STATE  40 /* at most, that look at what is stored */
@@ -216,8 +217,8 @@ static bool same_state(struct diff *d)
 {
 	static const char kinds[] = "klhszx";
 	static const char *const looks[] = {"type @", "pexpiretime @"};
-	static const char *const contents[] = {"get @", "lrange @ 0 -1", "hgetall @",
-		"smembers @", "zrange @ 0 -1 withscores", "xrange @ - +", "xinfo groups @"};
+	static const char *const contents[] = {"get @", "lrange @ 0 -1", "hgetall @", "smembers @",
+		"zrange @ 0 -1 withscores", "xrange @ - +", "xinfo groups @"};
 	/* once it is looked at, one that has expired is gone there, too */
 	bool same = ask_words(d, "get @", "gone") && ask_words(d, "pexpiretime @", "gone") &&
 		    ask_words(d, "keys *@", "") && ask_words(d, "dbsize@", "");
@@ -318,9 +319,9 @@ static void compare(struct diff *d)
 	static struct sequence made;
 	static struct sequence s;
 	unsigned seed = setting("SEED", 1);
-	unsigned rounds = setting("ROUNDS", 100);
+	unsigned n = setting("ROUNDS", rounds(100));
 	unsigned differ = 0;
-	for (unsigned round = 0; round < rounds; round++) {
+	for (unsigned round = 0; round < n; round++) {
 		rng_seed(seed * 1000003 + round);
 		for (unsigned i = 0; i < LENGTH; i++) {
 			do {
