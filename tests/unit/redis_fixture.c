@@ -229,6 +229,7 @@ static int check_fn(struct redis_txn *t, void *arg, struct err *err)
 		"SELECT count(*) FROM member WHERE key NOT IN (SELECT id FROM key)",
 		"SELECT count(*) FROM score WHERE key NOT IN (SELECT id FROM key)",
 		"SELECT count(*) FROM entry WHERE key NOT IN (SELECT id FROM key)",
+		"SELECT count(*) FROM tombstone WHERE key NOT IN (SELECT id FROM key)",
 		"SELECT count(*) FROM consumer_group WHERE key NOT IN (SELECT id FROM key)",
 		"SELECT count(*) FROM consumer WHERE key NOT IN (SELECT id FROM key)",
 		"SELECT count(*) FROM pending WHERE key NOT IN (SELECT id FROM key)",

@@ -15,6 +15,7 @@ static const struct redis_command *const groups[] = {
 	redis_hash_commands,
 	redis_key_commands,
 	redis_list_commands,
+	redis_stream_commands,
 	redis_pubsub_commands,
 	redis_script_commands,
 	redis_server_commands,

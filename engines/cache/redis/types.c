@@ -7,4 +7,5 @@ const struct redis_type_ops *const redis_types[REDIS_TYPES] = {
 	[REDIS_LIST] = &redis_list_type,
 	[REDIS_SET] = &redis_set_type,
 	[REDIS_ZSET] = &redis_zset_type,
+	[REDIS_STREAM] = &redis_stream_type,
 };

@@ -352,11 +352,6 @@ static int lpos_rank(struct slice arg, int64_t *out, struct err *err)
 	if (redis_arg_int(arg, out, err) < 0) {
 		return -err->code;
 	}
-	if (*out == INT64_MIN) {
-		return err_set(err, EINVAL,
-			"ERR value is out of range, must be greater than "
-			"-9223372036854775808");
-	}
 	return *out != 0 ? 0
 			 : err_set(err, EINVAL,
 				   "ERR RANK can't be zero: use 1 to start from the first match, 2 "
@@ -407,7 +402,9 @@ static int run_lpos(struct redis_call *c, struct err *err)
 	rc = rc < 0 ? rc : redis_list_find(c, c->argv[1], &key, err);
 	if (rc > 0) {
 		bool backward = o.rank < 0;
-		s.skip = (backward ? 0 - (uint64_t)o.rank : (uint64_t)o.rank) - 1;
+		/* The least number has no positive; Redis takes it as the last match. */
+		o.rank = o.rank == INT64_MIN ? -1 : o.rank;
+		s.skip = (uint64_t)(backward ? -o.rank : o.rank) - 1;
 		s.max = (uint64_t)o.count;
 		rc = redis_list_each(c->t, &key, backward ? key.n - 1 : 0, backward,
 			o.maxlen == 0 ? UINT64_MAX : (uint64_t)o.maxlen, search_one, &s, err);

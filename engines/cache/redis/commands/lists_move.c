@@ -13,12 +13,10 @@ static int check_timeout(struct slice arg, struct err *err)
 	if (redis_arg_double(arg, &seconds, NULL) < 0) {
 		return err_set(err, EINVAL, "ERR timeout is not a float or out of range");
 	}
-	if (seconds < 0) {
-		return err_set(err, EINVAL, "ERR timeout is negative");
-	}
-	return seconds * 1000 <= (double)INT64_MAX
+	/* Redis counts milliseconds in 64 bits, and what is more wraps. */
+	return seconds >= 0 && seconds * 1000 < (double)INT64_MAX
 		       ? 0
-		       : err_set(err, EINVAL, "ERR timeout is out of range");
+		       : err_set(err, EINVAL, "ERR timeout is negative");
 }
 
 /* ---- LMOVE ---- */
