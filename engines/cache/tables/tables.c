@@ -342,8 +342,8 @@ static int check_idle(struct cached_table *t, struct err *err)
 		return rc;
 	}
 	return err_set(err, EBUSY,
-		"%llu writes of %s wait for RDS and %llu that it refused are in .failed: 'flush', "
-		"or say that they may be lost",
+		"%llu writes of %s wait for RDS and %llu that it refused are in .failed: "
+		"'flush-writes' brings the former there, 'detach NAME force' loses both",
 		(unsigned long long)backlog.n, t->def.name, (unsigned long long)failed);
 }
 
