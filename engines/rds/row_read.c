@@ -43,11 +43,15 @@ static int bind_key(sqlite3_stmt *stmt, const struct rds_key *k, struct err *err
 
 /* SQLite finds 7 by '7' and, under NOCASE, ABC by abc: only the name that the row
  * has itself is its name. */
-static bool is_called(const struct rds_table *t, sqlite3_stmt *stmt, struct slice key)
+static int is_called(
+	const struct rds_table *t, sqlite3_stmt *stmt, struct slice key, struct err *err)
 {
 	CLEANUP(buf_free) struct buf name = BUF_INIT;
-	return t->view ||
-	       (rds_key_of(t, stmt, &name, NULL) == 0 && slice_equal(buf_slice(&name), key));
+	if (t->view) {
+		return 1;
+	}
+	int rc = rds_key_of(t, stmt, &name, err);
+	return rc < 0 ? rc : slice_equal(buf_slice(&name), key);
 }
 
 static int no_row(const struct rds_table *t, struct slice key, struct err *err)
@@ -69,7 +73,8 @@ int rds_row_find(struct rds_conn *c, const struct rds_table *t, const struct rds
 	}
 	int rc = bind_key(stmt, k, err);
 	rc = rc != 0 ? rc : rds_row_step(c, t, stmt, err);
-	if (rc > 0 && is_called(t, stmt, key)) {
+	rc = rc > 0 ? is_called(t, stmt, key, err) : rc;
+	if (rc > 0) {
 		*out = stmt;
 		return 0;
 	}

@@ -6,9 +6,11 @@
 
 static long left = -1; /* allocations until one fails; negative: none does */
 
+static _Atomic int holders; /* while there are some none does */
+
 static bool fails(void)
 {
-	return left >= 0 && left-- == 0;
+	return holders == 0 && left >= 0 && left-- == 0;
 }
 
 void *__real_malloc(size_t n);
@@ -31,6 +33,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return fails() ? NULL : __real_realloc(p, n);
+}
+
+void fail_hold(bool hold)
+{
+	holders += hold ? 1 : -1;
 }
 
 void require(bool holds)

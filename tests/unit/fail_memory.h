@@ -13,4 +13,7 @@ void require(bool holds);
  * answer is -ENOMEM, told in err, or 0. */
 void fail_each(int (*once)(struct err *err));
 
+/* Around what is to have its memory, in any thread. */
+void fail_hold(bool hold);
+
 #endif

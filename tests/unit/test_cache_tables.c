@@ -312,7 +312,7 @@ START_TEST(what_others_put_there_is_no_row)
 	OK(ATTACH("c", "rds=shop/Customer", "pattern=cache-aside"));
 	{
 		LOCKED(&cache_lock);
-		put_text(slice_of("c:1"), slice_of("hello"), 0);
+		put_text(slice_of("c:1"), slice_of("hello"), 0, NULL);
 	}
 	ck_assert(row_has("c", "1", "Ann"));
 	ck_assert_ptr_nonnull(strstr(cached("1"), "Ann"));
@@ -418,7 +418,7 @@ START_TEST(a_cluster_that_went_back_in_time_is_not_believed)
 	OK(row_write("c", "1", "{\"name\": \"New\"}", ENGINE_VERSION_ANY, NULL));
 	{
 		LOCKED(&cache_lock);
-		put_text(slice_of("c:1"), slice_of("{\"id\": 1, \"name\": \"Ann\"}\n"), 0);
+		put_text(slice_of("c:1"), slice_of("{\"id\": 1, \"name\": \"Ann\"}\n"), 0, NULL);
 	}
 	OK(cache_tables_renew(tables, "failover", &err));
 	ck_assert(event_says("c: nothing cached before counts any more: failover"));

@@ -312,7 +312,8 @@ static int still_waiting(struct tables_batch *b, struct err *err)
 	for (unsigned i = 0; i < b->n; i++) {
 		struct tables_waiting *w = &b->item[i];
 		if (w->result < 0 && tables_is_away(w->result)) {
-			rc = rc < 0 ? rc : err_set(err, EIO, "%s", w->why.msg);
+			int code = w->why.code == ENOMEM ? ENOMEM : EIO;
+			rc = rc < 0 ? rc : err_set(err, code, "%s", w->why.msg);
 			w->result = 1;
 		}
 	}
@@ -373,7 +374,8 @@ static int await_try(struct cached_table *t, struct err *err)
 	}
 	if (t->tried < want || t->failed_try >= want) {
 		LOCKED(&t->lock);
-		return err_set(err, EIO, "%s: what waits is not in RDS yet: %s", t->def.name,
+		int code = t->last_error.code == ENOMEM ? ENOMEM : EIO;
+		return err_set(err, code, "%s: what waits is not in RDS yet: %s", t->def.name,
 			t->last_error.code != 0 ? t->last_error.msg : "the cluster is closing");
 	}
 	return 0;
@@ -391,9 +393,8 @@ int tables_behind_sync(struct cached_table *t, const struct slice *key, struct e
 	rc = rc < 0 ? rc : 1;
 	while (rc == 1) {
 		rc = tables_queue_waits(db, t->def.id, key, backlog.last, err);
-		if (rc == 1 && await_try(t, err) < 0) {
-			rc = -EIO;
-		}
+		int tried = rc == 1 ? await_try(t, err) : 0;
+		rc = tried < 0 ? tried : rc;
 	}
 	return rc < 0 || key == NULL ? rc : tables_failed_tell(db, t->def.id, *key, err);
 }

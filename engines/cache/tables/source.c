@@ -36,7 +36,9 @@ bool tables_is_away(int rc)
 
 static int away(const struct cached_table *t, const struct err *why, struct err *err)
 {
-	return err_set(err, EIO, "rds/%s/%s cannot be asked now: %s", t->def.instance,
+	int code = why->code == ENOMEM ? ENOMEM : EIO;
+
+	return err_set(err, code, "rds/%s/%s cannot be asked now: %s", t->def.instance,
 		t->def.source, why->msg);
 }
 

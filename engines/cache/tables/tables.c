@@ -313,9 +313,17 @@ int cache_tables_attach(struct cache_tables *c, unsigned argc, char *const *argv
 	rc = rc < 0 ? rc : check_source(c, &def, err);
 	rc = rc < 0 ? rc : tables_source_identity(c, &def, def.identity, err);
 	rc = rc < 0 || c->db != NULL ? rc : open_db(c, true, err);
+	rc = rc < 0 ? rc : tables_keeper_start(c, err);
 	rc = rc < 0 ? rc : tables_db_attach(c->db, &def, err);
-	rc = rc < 0 ? rc : make(c, &def, err);
-	return rc < 0 ? rc : tables_keeper_start(c, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = make(c, &def, err);
+	if (rc < 0) {
+		struct err ignored = {0};
+		tables_db_detach(c->db, def.id, &ignored);
+	}
+	return rc;
 }
 
 /* Nobody finds it any more, and nobody else has it in hand. */
