@@ -8,6 +8,7 @@
 #ifndef DBMOUNT_REDIS_SAID_H
 #define DBMOUNT_REDIS_SAID_H
 
+#include "engines/cache/redis/reply.h"
 #include "tests/unit/redis_fixture.h"
 
 /* Runs one command line, replies in RESP2. Fails the test when the command is fatal. */

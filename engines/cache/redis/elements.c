@@ -155,7 +155,7 @@ int redis_element_remove(struct redis_txn *t, const struct redis_elements *e, st
 int redis_element_take(struct redis_txn *t, const struct redis_elements *e, struct redis_key *key,
 	struct slice name, struct err *err)
 {
-	struct redis_element old;
+	struct redis_element old = {0};
 	int rc = redis_element_find(t, e, key->id, name, NULL, &old, err);
 
 	if (rc == 1) {
@@ -179,7 +179,7 @@ int redis_elements_each(struct redis_txn *t, const struct redis_elements *e, int
 	store_bind_slice(row, 2, from != NULL ? *from : (struct slice){0});
 	int rc;
 	while ((rc = store_step(row, err)) == 1) {
-		struct redis_element element;
+		struct redis_element element = {0};
 		redis_element_row(e, false, row, &element);
 		rc = fn(arg, &element, err);
 		if (rc != 0) {

@@ -57,7 +57,7 @@ static void walk_free(struct walk *w)
 static int walk_to(struct walk *w, uint64_t rank, redis_element_fn *fn, void *arg, struct err *err)
 {
 	sqlite3_stmt *row = redis_stmt(w->t, w->e->skip, err);
-	struct redis_element element;
+	struct redis_element element = {0};
 
 	if (row == NULL) {
 		return -err->code;
@@ -203,6 +203,7 @@ static int reply_repeated(struct redis_call *c, const struct redis_elements *e,
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	redis_reply_array(c->out, values ? n * 2 : n);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	for (uint64_t left = n; rc == 0 && left > 0; left -= d.n) {
 		d.n = left < DRAWS_MAX ? (unsigned)left : DRAWS_MAX;
 		rc = draw_many(c, &d, key, &state, err);

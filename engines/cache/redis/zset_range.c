@@ -251,8 +251,8 @@ static bool is_empty(const struct redis_zrange *r)
 	return order > 0 || (order == 0 && (min->without || max->without));
 }
 
-static int each_name(struct cursor *c, const struct redis_key *key, const struct redis_zrange *r,
-	struct err *err)
+static int each_name(const struct cursor *c, const struct redis_key *key,
+	const struct redis_zrange *r, struct err *err)
 {
 	struct by_name n = {
 		.r = r, .offset = r->offset, .limit = r->limit, .fn = c->fn, .arg = c->arg};
@@ -265,15 +265,11 @@ static int each_name(struct cursor *c, const struct redis_key *key, const struct
 		!below_max(r, buf_slice(&first.member))) {
 		return rc;
 	}
-	c->fn = one_by_name;
-	c->arg = &n;
-	c->limit = -1;
-	c->offset = 0;
+	struct cursor all = {c->t, c->key, -1, 0, one_by_name, &n};
 	const struct redis_lex *begin = r->reverse ? &r->lex_max : &r->lex_min;
-	rc = first.score == last.score && begin->kind == REDIS_LEX_NAME
-		     ? from(c, first.score, begin->name, r->reverse, err)
-		     : between(c, -INFINITY, INFINITY, r->reverse, err);
-	return rc;
+	return first.score == last.score && begin->kind == REDIS_LEX_NAME
+		       ? from(&all, first.score, begin->name, r->reverse, err)
+		       : between(&all, -INFINITY, INFINITY, r->reverse, err);
 }
 
 /* ---- all three ---- */

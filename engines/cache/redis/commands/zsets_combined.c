@@ -395,6 +395,7 @@ int redis_zintercard(struct redis_call *c, struct err *err)
 	int rc = read_asked(&s, 1, err);
 
 	count.limit = s.limit;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	rc = rc < 0 ? rc : combine(&s, count_one, &count, err);
 	if (rc >= 0) {
 		redis_reply_int(c->out, count.n);

@@ -185,9 +185,9 @@ static int zmpop(struct redis_call *c, unsigned at, struct err *err)
 {
 	struct pop p = {.pairs = true};
 	struct redis_key key;
-	int64_t n_keys;
-	int64_t count;
-	unsigned found;
+	int64_t n_keys = 0;
+	int64_t count = 1;
+	unsigned found = 0;
 	int rc = read_zmpop(c, at, &n_keys, &p, &count, err);
 
 	const struct slice *names = c->argv + at + 1;
