@@ -58,7 +58,7 @@ static uint64_t pack(struct use u)
 
 static _Atomic uint64_t *place(struct redis_txn *t, struct slice name, unsigned *tag)
 {
-	uint64_t h = store_key_hash(name, slice_make(NULL, 0));
+	uint64_t h = redis_hash(name);
 
 	*tag = (unsigned)(h >> 48) | 1; /* an entry of zeros is none */
 	return &t->db->access->at[h & (PLACES - 1)];

@@ -70,7 +70,7 @@ void redis_note(struct redis_txn *t, struct slice key, const struct slice *eleme
 {
 	struct redis_changed *x = t->changed;
 
-	if (t->db->told == NULL || x->anything || told_already(x, key, element)) {
+	if (x->anything || told_already(x, key, element)) {
 		return;
 	}
 	x->last = x->told.n;
@@ -82,6 +82,33 @@ void redis_note(struct redis_txn *t, struct slice key, const struct slice *eleme
 void redis_note_anything(struct redis_txn *t)
 {
 	t->changed->anything = true;
+}
+
+uint64_t redis_hash(struct slice key)
+{
+	return store_key_hash(key, slice_make(NULL, 0));
+}
+
+void redis_changed_keys(const struct redis_changed *x, bool any_change, uint64_t *out, unsigned n)
+{
+	struct slice rest = buf_slice(&x->told);
+	struct slice key;
+	struct slice element;
+	unsigned found = 0;
+
+	while (found < n && rest.n > 0 && get(&rest, &key)) {
+		get(&rest, &element);
+		out[found++] = redis_hash(key);
+	}
+	if (x->anything || rest.n > 0 || (found == 0 && any_change)) {
+		out[0] = STORE_ALL_KEYS;
+		found = 1;
+	}
+	/* The rest says nothing new. What changed nothing is taken for a change of the empty
+	 * key. */
+	for (unsigned i = found; i < n; i++) {
+		out[i] = found > 0 ? out[0] : redis_hash(slice_make(NULL, 0));
+	}
 }
 
 void redis_own(struct redis_txn *t, struct slice key)

@@ -29,7 +29,12 @@ void redis_db_finish(struct redis_db *db)
 
 int redis_read(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
 {
-	return db->ops->read(db, fn, arg, err);
+	return db->ops->read(db, STORE_ALL_KEYS, fn, arg, err);
+}
+
+int redis_read_key(struct redis_db *db, struct slice key, redis_fn *fn, void *arg, struct err *err)
+{
+	return db->ops->read(db, redis_hash(key), fn, arg, err);
 }
 
 int redis_write(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
@@ -172,12 +177,16 @@ static int read_fn(struct store_reader *r, void *arg, struct err *err)
 	return rc < 0 ? rc : redis_run_read(&t, p->fn, p->arg, err);
 }
 
-static int db_instance_read(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
+static int db_instance_read(
+	struct redis_db *db, uint64_t key, redis_fn *fn, void *arg, struct err *err)
 {
 	struct reading p = {db, fn, arg};
 
-	return instance_read(((struct of_instance *)db)->store, STORE_ALL_KEYS, read_fn, &p, err);
+	return instance_read(((struct of_instance *)db)->store, key, read_fn, &p, err);
 }
+
+/* As many keys are told to those who read a single one. */
+#define KEYS_TOLD 8
 
 struct writing {
 	struct redis_db *db;
@@ -185,6 +194,8 @@ struct writing {
 	void *arg;
 	struct redis_changed changed;
 	uint64_t offset; /* behind it */
+	/* For the store, which looks at them when it has run. */
+	uint64_t keys[KEYS_TOLD];
 };
 
 static int write_fn(struct store_txn *store, void *arg, struct err *err)
@@ -198,7 +209,10 @@ static int write_fn(struct store_txn *store, void *arg, struct err *err)
 
 	redis_changed_clear(&w->changed);
 	int rc = redis_statements_of(store_txn_slot(store), &t, err);
+	sqlite3_int64 before = sqlite3_total_changes64(t.sql);
 	rc = rc < 0 ? rc : redis_run_write(&t, w->fn, w->arg, err);
+	redis_changed_keys(
+		&w->changed, sqlite3_total_changes64(t.sql) != before, w->keys, KEYS_TOLD);
 	return rc < 0 ? rc : redis_offset(&t, &w->offset, err);
 }
 
@@ -215,7 +229,8 @@ static int db_instance_write(struct redis_db *db, redis_fn *fn, void *arg, struc
 {
 	struct writing w = {.db = db, .fn = fn, .arg = arg};
 
-	int rc = instance_write(((struct of_instance *)db)->store, NULL, 0, write_fn, &w, err);
+	int rc = instance_write(
+		((struct of_instance *)db)->store, w.keys, KEYS_TOLD, write_fn, &w, err);
 	if (rc == 0) {
 		acknowledged(db, w.offset);
 		redis_db_tell(db, &w.changed);
@@ -280,11 +295,13 @@ static int replica_fn(sqlite3 *sql, uint64_t sequence, void *arg, struct err *er
 	return rc;
 }
 
-static int db_replica_read(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
+static int db_replica_read(
+	struct redis_db *db, uint64_t key, redis_fn *fn, void *arg, struct err *err)
 {
 	const struct of_replica *d = (struct of_replica *)db;
 	struct reading p = {db, fn, arg};
 
+	(void)key;
 	return instance_replica_read(d->store, d->name, replica_fn, &p, err);
 }
 

@@ -75,6 +75,9 @@ struct redis_txn {
 /* Both may be run more than once, from the start: the function resets what it filled. */
 typedef int redis_fn(struct redis_txn *t, void *arg, struct err *err);
 int redis_read(struct redis_db *db, redis_fn *fn, void *arg, struct err *err);
+/* For a fn that reads nothing but this key: it need not wait for commits of other keys that are
+ * due (STORE_SYNC_INTERVAL). */
+int redis_read_key(struct redis_db *db, struct slice key, redis_fn *fn, void *arg, struct err *err);
 /* Durable as the cluster's persistence says when it returns; a failing fn undoes what it did.
  * EROFS on a replica or copy: "READONLY You can't write against a read only replica." */
 int redis_write(struct redis_db *db, redis_fn *fn, void *arg, struct err *err);

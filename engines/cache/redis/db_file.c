@@ -24,10 +24,11 @@ static int read_fn(sqlite3 *sql, void **slot, void *arg, struct err *err)
 	return rc < 0 ? rc : redis_run_read(&t, p->fn, p->arg, err);
 }
 
-static int db_file_read(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
+static int db_file_read(struct redis_db *db, uint64_t key, redis_fn *fn, void *arg, struct err *err)
 {
 	struct reading p = {db, fn, arg};
 
+	(void)key;
 	return frozen_read(((struct of_file *)db)->file, read_fn, &p, err);
 }
 
@@ -65,7 +66,7 @@ int redis_db_file(const char *path, const struct redis_db_config *config, struct
 	}
 	int rc = frozen_open(path, config->label, redis_statements_free, &d->file, err);
 	rc = rc < 0 ? rc : redis_db_init(&d->db, &file_ops, config, err);
-	rc = rc < 0 ? rc : db_file_read(&d->db, check_fn, NULL, err);
+	rc = rc < 0 ? rc : db_file_read(&d->db, STORE_ALL_KEYS, check_fn, NULL, err);
 	if (rc < 0) {
 		db_file_close(&d->db);
 		return rc;

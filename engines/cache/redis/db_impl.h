@@ -11,7 +11,8 @@
 #include "engines/common/cleanup.h"
 
 struct redis_db_ops {
-	int (*read)(struct redis_db *db, redis_fn *fn, void *arg, struct err *err);
+	/* `key` as that of store_read_begin(). */
+	int (*read)(struct redis_db *db, uint64_t key, redis_fn *fn, void *arg, struct err *err);
 	/* NULL: EROFS. */
 	int (*write)(struct redis_db *db, redis_fn *fn, void *arg, struct err *err);
 	void (*close)(struct redis_db *db);
@@ -77,6 +78,9 @@ void redis_changed_clear(struct redis_changed *x); /* for another run */
 void redis_changed_free(struct redis_changed *x);
 void redis_note(struct redis_txn *t, struct slice key, const struct slice *element);
 void redis_note_anything(struct redis_txn *t);
+/* Hashes of the keys that were touched, all of out; STORE_ALL_KEYS: more than fit, or others. */
+void redis_changed_keys(const struct redis_changed *x, bool any_change, uint64_t *out, unsigned n);
+uint64_t redis_hash(struct slice key);
 void redis_db_tell(const struct redis_db *db, const struct redis_changed *x);
 
 /* The row `state`, within a write: loaded by the first of a commit that asks, saved once before
