@@ -132,7 +132,8 @@ const char *keys_value(struct redis_fixture *f, const char *name)
 {
 	struct call c = {.name = slice_of(name), .out = text_room()};
 
-	redis_ok(f, redis_fixture_read(f, value_fn, &c));
+	err_clear(&f->err);
+	redis_ok(f, redis_read_key(f->db, c.name, value_fn, &c, &f->err));
 	return c.found == 1 ? buf_cstr(c.out) : "(none)";
 }
 

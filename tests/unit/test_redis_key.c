@@ -256,6 +256,35 @@ START_TEST(test_it_is_there_after_it_was_opened_again)
 }
 END_TEST
 
+/* Writes that are acknowledged before their commit are seen by who reads their keys. */
+START_TEST(test_what_waits_for_its_commit_is_read)
+{
+	char name[16];
+	char value[16];
+	struct step s = {"k1", "k2", rename_step, 0};
+	int n = 50;
+
+	redis_fixture_close(&f);
+	f.config.sync = STORE_SYNC_INTERVAL;
+	redis_fixture_open(&f);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "k%d", i % 7);
+		snprintf(value, sizeof(value), "%d", i);
+		redis_ok(&f, keys_put(&f, name, value));
+		ck_assert_str_eq(keys_value(&f, name), value);
+	}
+	redis_ok(&f, redis_fixture_write(&f, step_fn, &s));
+	ck_assert_str_eq(keys_value(&f, "k1"), "(none)");
+	ck_assert_str_ne(keys_value(&f, "k2"), "(none)");
+	redis_ok(&f, keys_drop(&f, "k2"));
+	ck_assert_str_eq(keys_names(&f), "k0 k3 k4 k5 k6 ");
+	/* More keys than are told to readers one by one. */
+	redis_ok(&f, redis_fixture_write(&f, many_fn, &n));
+	ck_assert_str_eq(keys_value(&f, "k00049"), "v");
+	redis_ok(&f, keys_drop(&f, "nothing"));
+}
+END_TEST
+
 /* The same calls on another db. */
 static struct redis_db *use(struct redis_db *other)
 {
@@ -333,6 +362,7 @@ int main(void)
 	tcase_add_test(c, test_all_keys_go);
 	tcase_add_test(c, test_many_at_once_are_told_as_all);
 	tcase_add_test(c, test_it_is_there_after_it_was_opened_again);
+	tcase_add_test(c, test_what_waits_for_its_commit_is_read);
 	tcase_add_test(c, test_a_copy_is_read_and_not_written);
 	tcase_add_test(c, test_a_replica_is_read_and_not_written);
 	suite_add_tcase(s, c);

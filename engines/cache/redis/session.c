@@ -145,6 +145,24 @@ static int run_turn(struct redis_txn *t, void *arg, struct err *err)
 	return run_all(u, t, err);
 }
 
+/* A single command over a single key, which alone it reads. */
+static bool is_of_one_key(const struct turn *u)
+{
+	const struct redis_words *w = u->first;
+	const struct redis_command *c = w != NULL ? w->command : NULL;
+
+	return c != NULL && (u->what == ALONE || STAILQ_NEXT(w, next) == NULL) &&
+	       STAILQ_EMPTY(&u->s->watches) && c->first > 0 && c->last == c->first &&
+	       (unsigned)c->first < w->argc;
+}
+
+static int read_in_transaction(struct turn *u, struct redis_db *db, struct err *err)
+{
+	return is_of_one_key(u) ? redis_read_key(db, u->first->argv[u->first->command->first],
+					  run_turn, u, err)
+				: redis_read(db, run_turn, u, err);
+}
+
 static int run_in_transaction(struct turn *u, struct err *err)
 {
 	struct redis_db *db = u->s->server->db;
@@ -155,7 +173,7 @@ static int run_in_transaction(struct turn *u, struct err *err)
 	}
 	bool writes = flags & (REDIS_WRITE | REDIS_MAY_WRITE) && redis_db_writable(db);
 	u->at = u->replies->n;
-	int rc = writes ? redis_write(db, run_turn, u, err) : redis_read(db, run_turn, u, err);
+	int rc = writes ? redis_write(db, run_turn, u, err) : read_in_transaction(u, db, err);
 	if (rc != 0) {
 		u->replies->n = u->at;
 	}

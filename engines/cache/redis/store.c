@@ -72,7 +72,7 @@ static int store_get(struct cache_store *base, struct slice key, struct buf *out
 		.out = out,
 		.out_at = out->n};
 
-	int rc = redis_read(s->server->db, get_fn, &c, err);
+	int rc = redis_read_key(s->server->db, key, get_fn, &c, err);
 	rc = rc < 0 ? rc : buf_check(out, err);
 	if (rc < 0) {
 		return rc;

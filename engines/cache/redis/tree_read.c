@@ -93,6 +93,15 @@ static int look_fn(struct redis_txn *t, void *arg, struct err *err)
 	}
 }
 
+/* Of the root, of a key or an element of it. */
+static int look(struct look *l, struct err *err)
+{
+	struct redis_db *db = l->tree->server->db;
+
+	return l->depth == 0 ? redis_read(db, look_fn, l, err)
+			     : redis_read_key(db, l->place.name, look_fn, l, err);
+}
+
 int redis_tree_stat(void *ctx, const struct epath *path, unsigned form, struct engine_info *out,
 	struct err *err)
 {
@@ -100,7 +109,7 @@ int redis_tree_stat(void *ctx, const struct epath *path, unsigned form, struct e
 
 	(void)form;
 	int rc = path->depth > 0 ? redis_place_of(path, &l.place, err) : 0;
-	return rc < 0 ? rc : redis_read(l.tree->server->db, look_fn, &l, err);
+	return rc < 0 ? rc : look(&l, err);
 }
 
 int redis_tree_read(void *ctx, const struct epath *path, unsigned form, struct buf *out,
@@ -117,7 +126,7 @@ int redis_tree_read(void *ctx, const struct epath *path, unsigned form, struct b
 	if (rc == 0 && path->depth == 1 && l.place.type != REDIS_STRING) {
 		return err_set(err, EISDIR, "a %s is a directory", redis_types[l.place.type]->name);
 	}
-	rc = rc < 0 ? rc : redis_read(l.tree->server->db, look_fn, &l, err);
+	rc = rc < 0 ? rc : look(&l, err);
 	return rc < 0 ? rc : buf_check(out, err);
 }
 
