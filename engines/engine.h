@@ -91,6 +91,9 @@ struct engine_query_names {
 struct engine_script {
 	const char *name; /* ".sql" */
 	const char *help; /* "runs the SQL written to it, in one transaction" */
+	/* What it reports is the answer to its writer, byte for byte, and that it ran is no
+	 * event; else a line that says when and how goes before. */
+	bool answers;
 };
 
 /* A reserved name with a text of the directory: how it is defined, what its indexes

@@ -23,15 +23,33 @@ void control_results_finish(struct control_results *r)
 {
 	for (size_t i = 0; i < CONTROL_RESULTS; i++) {
 		free(r->ring[i].dir);
-		free(r->ring[i].text);
+		buf_free(&r->ring[i].text);
 	}
 	pthread_mutex_destroy(&r->lock);
+}
+
+/* Takes the text. */
+static void keep(struct control_results *r, const char *dir, struct buf *text)
+{
+	LOCKED(&r->lock);
+	struct control_result *slot = &r->ring[r->n++ % CONTROL_RESULTS];
+	free(slot->dir);
+	buf_free(&slot->text);
+	slot->dir = strdup(dir);
+	slot->text = *text;
+}
+
+void control_results_answer(struct control_results *r, const char *path, struct slice result)
+{
+	struct buf text = BUF_INIT;
+	buf_append_slice(&text, result);
+	keep(r, path, &text);
 }
 
 void control_results_add(struct control_results *r, const char *dir, struct slice line,
 	const char *outcome, struct slice result)
 {
-	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	struct buf text = BUF_INIT;
 	char when[TIME_TEXT_MAX];
 	time_text(when, false);
 	buf_printf(&text, "%s %.*s: %s\n", when, (int)line.n, line.p, outcome);
@@ -39,12 +57,7 @@ void control_results_add(struct control_results *r, const char *dir, struct slic
 	if (result.n > 0 && result.p[result.n - 1] != '\n') {
 		buf_putc(&text, '\n');
 	}
-	LOCKED(&r->lock);
-	struct control_result *slot = &r->ring[r->n++ % CONTROL_RESULTS];
-	free(slot->dir);
-	free(slot->text);
-	slot->dir = strdup(dir);
-	slot->text = strdup(buf_cstr(&text));
+	keep(r, dir, &text);
 }
 
 void control_results_print(struct control_results *r, const char *dir, struct buf *out)
@@ -53,22 +66,23 @@ void control_results_print(struct control_results *r, const char *dir, struct bu
 	size_t from = r->n > CONTROL_RESULTS ? r->n - CONTROL_RESULTS : 0;
 	for (size_t i = from; i < r->n; i++) {
 		const struct control_result *x = &r->ring[i % CONTROL_RESULTS];
-		if (x->dir != NULL && x->text != NULL && strcmp(x->dir, dir) == 0) {
-			buf_puts(out, x->text);
+		if (x->dir != NULL && strcmp(x->dir, dir) == 0) {
+			buf_append_slice(out, buf_slice(&x->text));
 		}
 	}
 }
 
-void control_results_last(struct control_results *r, const char *dir, struct buf *out)
+bool control_results_last(struct control_results *r, const char *dir, struct buf *out)
 {
 	LOCKED(&r->lock);
 	for (size_t i = 0; i < CONTROL_RESULTS && i < r->n; i++) {
 		const struct control_result *x = &r->ring[(r->n - 1 - i) % CONTROL_RESULTS];
-		if (x->dir != NULL && x->text != NULL && strcmp(x->dir, dir) == 0) {
-			buf_puts(out, x->text);
-			return;
+		if (x->dir != NULL && strcmp(x->dir, dir) == 0) {
+			buf_append_slice(out, buf_slice(&x->text));
+			return true;
 		}
 	}
+	return false;
 }
 
 static int run_line(struct handle *h, struct slice line, struct err *err)

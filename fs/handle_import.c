@@ -22,6 +22,7 @@ struct import {
 	int64_t start_ns;   /* of the first byte */
 	char mode[16];	    /* that it was opened in */
 	bool session;	    /* a script, whose writer reads the replies from the same open file */
+	bool answers;	    /* engine_script.answers */
 	struct buf replies; /* from `given` on not read yet */
 	size_t given;
 };
@@ -79,6 +80,19 @@ static void print_dir(struct handle *h, bool child, struct buf *out)
 	}
 }
 
+static bool script_answers(const struct transfer_place *p, const char *name)
+{
+	struct engine_level level;
+	if (engine_level(p->where.engine, &p->path, &level, NULL) != 0) {
+		return false;
+	}
+	const struct engine_script *s = level.scripts;
+	while (s != NULL && s->name != NULL && strcmp(s->name, name) != 0) {
+		s++;
+	}
+	return s != NULL && s->name != NULL && s->answers;
+}
+
 static int import_start(struct handle *h, bool append, struct err *err)
 {
 	struct import *im = h->state;
@@ -92,7 +106,8 @@ static int import_start(struct handle *h, bool append, struct err *err)
 	}
 	im->start_ns = monotonic_ns();
 	rc = engine_import_open(p.where.engine, &p.path, im->mode, p.format, &im->sink, err);
-	if (rc == 0) {
+	im->answers = rc == 0 && is_script(h) && script_answers(&p, node_name(h->node));
+	if (rc == 0 && !im->answers) {
 		print_what(h, &what);
 		buf_puts(&what, ": started");
 		print_dir(h, false, &dir);
@@ -135,10 +150,29 @@ void import_tell(struct mount *m, const char *dir, const char *what, int rc, con
 	side_event(&m->side, dir, buf_cstr(&line));
 }
 
+/* Of one that failed and did not answer, why. */
+static void record_answer(struct handle *h, int rc, const struct err *err, struct buf *report)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	print_dir(h, false, &path);
+	buf_printf(&path, "/%s", node_name(h->node));
+	if (rc < 0 && report->n == 0) {
+		buf_printf(report, "%s\n", err->msg);
+	}
+	/* A session that has read everything leaves what others were answered. */
+	if (report->n > 0 || !((struct import *)h->state)->session) {
+		control_results_answer(&h->m->results, buf_cstr(&path), buf_slice(report));
+	}
+}
+
 static void import_record(struct handle *h, int rc, const struct err *err, struct buf *report)
 {
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	CLEANUP(buf_free) struct buf what = BUF_INIT;
+	if (((struct import *)h->state)->answers) {
+		record_answer(h, rc, err, report);
+		return;
+	}
 	print_dir(h, false, &dir);
 	print_what(h, &what);
 	import_tell(h->m, buf_cstr(&dir), buf_cstr(&what), rc, err, report);
@@ -403,8 +437,7 @@ int text_script(struct mount *m, struct node *n, uid_t reader, struct buf *out, 
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	(void)reader;
 	node_text(&m->nodes, n, &path);
-	control_results_last(&m->results, buf_cstr(&path), out);
-	if (out->n == 0) {
+	if (!control_results_last(&m->results, buf_cstr(&path), out)) {
 		buf_printf(out,
 			"Nothing was run here lately. What is written to %s runs as one "
 			"transaction.\n",

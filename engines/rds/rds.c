@@ -41,8 +41,8 @@ static const struct engine_text texts[] = {
 	{NULL, NULL, false},
 };
 static const struct engine_script instance_scripts[] = {
-	{".sql", "runs the SQL written to it, in one transaction"},
-	{NULL, NULL},
+	{".sql", "runs the SQL written to it, in one transaction", false},
+	{NULL, NULL, false},
 };
 
 static void level_instance(const struct rds_view *view, struct engine_level *out)

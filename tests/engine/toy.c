@@ -91,9 +91,9 @@ static const struct engine_text texts[] = {
 };
 static const struct engine_feed feed = {".changes", "each write as a line; tail -f works"};
 static const struct engine_script scripts[] = {
-	{".run", "runs lines 'set KEY OBJECT' and 'del KEY', all or none"},
-	{".new", "makes an item of the object, and tells its name"},
-	{NULL, NULL},
+	{".run", "runs lines 'set KEY OBJECT' and 'del KEY', all or none", false},
+	{".new", "makes an item of the object, and tells its name", false},
+	{NULL, NULL, false},
 };
 
 static int toy_level(void *ctx, const struct epath *path, struct engine_level *out, struct err *err)

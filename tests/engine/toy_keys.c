@@ -154,8 +154,8 @@ static const struct engine_attr attrs[] = {
 	{NULL, NULL},
 };
 static const struct engine_script scripts[] = {
-	{".exec", "runs lines 'set KEY TEXT', 'get KEY', 'del KEY'; reading answers"},
-	{NULL, NULL},
+	{".exec", "runs lines 'set KEY TEXT', 'get KEY', 'del KEY'; reading answers", true},
+	{NULL, NULL, false},
 };
 
 static void level_of_room(enum keys_room room, struct engine_level *out)

@@ -374,7 +374,19 @@ test_each_session_has_its_own_replies() {
 	# Only written: as any script.
 	echo 'set a 3' >"$S/.exec"
 	check_eq "text" 3 "$(cat "$S/a")"
-	check_has "report" "$(cat "$S/.exec")" '^OK$'
+	check_eq "report" OK "$(cat "$S/.exec")"
+}
+
+test_an_answer_is_read_back_byte_for_byte() {
+	store exec3 a=1
+	printf 'two\377three' >"$S/b"
+	printf 'get a\nget b\n' >"$S/.exec"
+	printf '1\ntwo\377three\n' >"$WORK/expected"
+	cmp "$WORK/expected" "$S/.exec"
+	check_eq "events" 0 "$(grep -c exec "$S/.events")"
+	# Of one that failed it is why.
+	bash -c 'echo "get" >"$1"; true' _ "$S/.exec" 2>/dev/null
+	check_has "why" "$(cat "$S/.exec")" 'no such line'
 }
 
 # ------------------------------------------------------------------ peers

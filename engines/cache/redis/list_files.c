@@ -256,8 +256,8 @@ static int list_rename(struct redis_txn *t, struct slice name, struct redis_key 
 /* ---- scripts ---- */
 
 static const struct engine_script list_scripts[] = {
-	{".rpush", "each line written is an element, added behind the last one"},
-	{".lpush", "each line written is an element, added before the first one"},
+	{".rpush", "each line written is an element, added behind the last one", true},
+	{".lpush", "each line written is an element, added before the first one", true},
 	{0},
 };
 

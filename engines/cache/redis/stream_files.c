@@ -276,7 +276,7 @@ static int stream_rename(struct redis_txn *t, struct slice name, struct redis_ke
 /* ---- .add ---- */
 
 static const struct engine_script stream_scripts[] = {
-	{".add", "each line written, fields with their values, is added as an entry"},
+	{".add", "each line written, fields with their values, is added as an entry", true},
 	{0},
 };
 

@@ -96,9 +96,9 @@ static const char *const formats[] = {"json", NULL};
 
 static const struct engine_script scripts[] = {
 	{".exec",
-		"runs the Redis commands written to it as one transaction; read the replies back"},
-	{".exec.json", "the same, the replies as JSON"},
-	{".exec.resp", "the same, the replies as the protocol has them"},
+		"runs the Redis commands written to it as one transaction; read the replies back", true},
+	{".exec.json", "the same, the replies as JSON", true},
+	{".exec.resp", "the same, the replies as the protocol has them", true},
 	{0},
 };
 static const struct engine_room rooms[] = {
