@@ -31,6 +31,12 @@ static int check_writable(const struct cache *x, struct err *err)
 	return cache_check_writable(x->service, err);
 }
 
+/* Its content moves by itself. */
+static bool follows(const struct cache *x)
+{
+	return is_fixed_view(x) && x->view->file == NULL;
+}
+
 /* ---- stat ---- */
 
 /* One that cannot be opened is there all the same: its .control can be reached. */
@@ -51,17 +57,18 @@ static int stat_inside(struct cache *x, const struct epath *path, unsigned form,
 	struct engine_info *out, struct err *err)
 {
 	struct cache_try t = cache_try(x, path, CACHE_READS);
+	struct engine_info info = {0};
 
 	while (cache_try_next(&t)) {
-		t.rc = t.at.ops->stat(t.at.tree, &t.at.path, form, out, &t.err);
+		t.rc = t.at.ops->stat(t.at.tree, &t.at.path, form, &info, &t.err);
 	}
 	if (t.rc < 0 && t.rc != -ENOENT && path->depth == 1 && x->view == NULL) {
 		return stat_shut(x, path, out, err);
 	}
 	int rc = cache_try_end(&t, err);
-	if (rc == 0 && out->kind == ENGINE_DIR && x->view != NULL && x->view->file == NULL &&
-		is_fixed_view(x)) {
-		out->moves = true;
+	if (rc == 0) {
+		info.moves = info.moves || (info.kind == ENGINE_DIR && follows(x));
+		*out = info;
 	}
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* What `.control` understands, at the service, at a cluster and at a replica. The checks of
  * arguments are here, the work is elsewhere. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "engines/cache/service.h"
@@ -539,16 +540,26 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 
 /* ---- cached tables ---- */
 
+/* Ends with cache_unvisit(). */
+static int visit_own(void *ctx, const struct engine_call *call, bool writes,
+	struct cache_cluster **out, struct err *err)
+{
+	const struct cache *x = ctx;
+
+	int rc = writes ? cache_check_writable(x->service, err) : 0;
+	rc = rc < 0 ? rc : own(ctx, call, out, err);
+	return rc < 0 ? rc : cache_visit(*out, err);
+}
+
 static int run_attach(void *ctx, struct engine_call *call, struct err *err)
 {
 	CACHE_CLUSTER c = NULL;
 
-	int rc = own(ctx, call, &c, err);
-	rc = rc < 0 ? rc : cache_check_writable(c->service, err);
-	rc = rc < 0 ? rc : cache_visit(c, err);
+	int rc = visit_own(ctx, call, true, &c, err);
 	if (rc < 0) {
 		return rc;
 	}
+	assert(c != NULL);
 	rc = cache_tables_attach(c->tables, call->argc - 1, call->argv + 1, err);
 	cache_unvisit(c);
 	if (rc == 0) {
@@ -564,12 +575,11 @@ static int run_detach(void *ctx, struct engine_call *call, struct err *err)
 	CACHE_CLUSTER c = NULL;
 
 	int rc = force ? the_word(call, 2, "force", err) : 0;
-	rc = rc < 0 ? rc : own(ctx, call, &c, err);
-	rc = rc < 0 ? rc : cache_check_writable(c->service, err);
-	rc = rc < 0 ? rc : cache_visit(c, err);
+	rc = rc < 0 ? rc : visit_own(ctx, call, true, &c, err);
 	if (rc < 0) {
 		return rc;
 	}
+	assert(c != NULL);
 	rc = cache_tables_detach(c->tables, call->argv[1], force, err);
 	cache_unvisit(c);
 	if (rc == 0) {
@@ -583,12 +593,13 @@ static int run_flush_writes(void *ctx, struct engine_call *call, struct err *err
 {
 	CACHE_CLUSTER c = NULL;
 
-	int rc = own(ctx, call, &c, err);
-	rc = rc < 0 ? rc : cache_visit(c, err);
-	if (rc == 0) {
-		rc = cache_tables_flush(c->tables, call->argv[1], call->out, err);
-		cache_unvisit(c);
+	int rc = visit_own(ctx, call, false, &c, err);
+	if (rc < 0) {
+		return rc;
 	}
+	assert(c != NULL);
+	rc = cache_tables_flush(c->tables, call->argv[1], call->out, err);
+	cache_unvisit(c);
 	return rc;
 }
 

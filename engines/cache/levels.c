@@ -1,4 +1,6 @@
 /* What the directories of the service mean. Below a cluster its tree says so. */
+#include <assert.h>
+
 #include "engines/cache/service.h"
 
 static void level_service(bool view, struct engine_level *out)
@@ -88,6 +90,7 @@ static int level_inside(
 	if (rc < 0) {
 		level_shut(out);
 	} else {
+		assert(tree != NULL);
 		rc = tree->ops->ops.level(tree, &tail, out, err);
 	}
 	if (path->depth == 1) {

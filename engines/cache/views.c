@@ -1,5 +1,6 @@
 /* The same tree over another store: snapshots and replicas; and the rooms of a cluster. A view is
  * an engine of its own that shows one cluster. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,7 +75,7 @@ int cache_sqlite_view_list(void *ctx, const struct epath *path, enum engine_view
 	case ENGINE_VIEW_SNAPSHOT:
 		return cache_catalog_snapshots(
 			x->service, c != NULL ? c->def.id : 0, l.after, emit_snapshot, &l, err);
-	case ENGINE_VIEW_REPLICA: return list_replicas(c, &l, err);
+	case ENGINE_VIEW_REPLICA: assert(c != NULL); return list_replicas(c, &l, err);
 	default: return err_set(err, ENOTSUP, "there are no such views");
 	}
 }
@@ -185,7 +186,9 @@ static int fill_view(struct cache *x, const struct epath *path, enum engine_view
 	}
 	switch (kind) {
 	case ENGINE_VIEW_SNAPSHOT: return open_snapshot(x, c, name, v, err);
-	case ENGINE_VIEW_REPLICA: return open_replica(c, name, v, err);
+	case ENGINE_VIEW_REPLICA:
+		assert(c != NULL);
+		return open_replica(c, name, v, err);
 	default: return err_set(err, ENOENT, "there are no such views");
 	}
 }
