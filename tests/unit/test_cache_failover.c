@@ -361,11 +361,16 @@ static const struct state after[] = {
 };
 #define N_STEPS (sizeof(after) / sizeof(after[0]) - 1)
 
-static int say(const struct epath *path, const char *format, unsigned long n)
+/* "VERB xN", "VERB xN as yN" */
+static int say(const char *verb, char letter, char other, unsigned long n)
 {
 	char line[128];
-	snprintf(line, sizeof(line), format, n, n);
-	return command(path, line);
+	snprintf(line, sizeof(line), "%s %c%lu", verb, letter, n);
+	if (other != '\0') {
+		size_t at = strlen(line);
+		snprintf(line + at, sizeof(line) - at, " as %c%lu", other, n);
+	}
+	return command(SHOP, line);
 }
 
 static int delete_cluster(unsigned long n)
@@ -378,14 +383,14 @@ static int delete_cluster(unsigned long n)
 static int step(unsigned long n, unsigned which)
 {
 	switch (which) {
-	case 0: return say(SHOP, "create-replica x%lu", n);
-	case 1: return say(SHOP, "failover x%lu", n);
-	case 2: return say(SHOP, "snapshot s%lu", n);
-	case 3: return say(SHOP, "restore s%lu as c%lu", n);
+	case 0: return say("create-replica", 'x', '\0', n);
+	case 1: return say("failover", 'x', '\0', n);
+	case 2: return say("snapshot", 's', '\0', n);
+	case 3: return say("restore", 's', 'c', n);
 	case 4: return delete_cluster(n);
 	case 5: return command(SHOP, "test-failover");
-	case 6: return say(SHOP, "delete-replica x%lu", n);
-	default: return say(SHOP, "delete-snapshot s%lu", n);
+	case 6: return say("delete-replica", 'x', '\0', n);
+	default: return say("delete-snapshot", 's', '\0', n);
 	}
 }
 
