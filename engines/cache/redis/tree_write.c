@@ -1,5 +1,6 @@
 /* A Redis-like cluster's files, written: strings and elements, directories made and removed. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "engines/cache/redis/tree_impl.h"
 #include "engines/common/cleanup.h"
@@ -55,11 +56,11 @@ int redis_tree_check(void *ctx, const struct epath *path, unsigned form, struct 
 
 int redis_tree_check_key(void *ctx, const struct epath *path, struct err *err)
 {
+	struct err ignored = {0};
 	struct change c;
 
-	int rc = change_of(ctx, path, &c, err);
-	if (rc < 0) {
-		return err_set(err, EINVAL, "%s", "no key can be called so");
+	if (change_of(ctx, path, &c, &ignored) < 0) {
+		return err_set(err, EINVAL, "no key can be called so");
 	}
 	const struct redis_type_ops *type = redis_types[c.place.type];
 	return c.depth == 2 && type->check != NULL ? type->check(c.place.element, err) : 0;
@@ -204,6 +205,15 @@ int redis_tree_write(void *ctx, const struct epath *path, unsigned form, struct 
 
 /* ---- remove ---- */
 
+/* Whether this index is a list's last: then no other element moves up. */
+static bool is_last(const struct redis_key *key, struct slice element)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)key->n - 1);
+	return slice_is(element, text);
+}
+
 static int remove_fn(struct redis_txn *t, void *arg, struct err *err)
 {
 	struct change *c = arg;
@@ -219,11 +229,12 @@ static int remove_fn(struct redis_txn *t, void *arg, struct err *err)
 		rc = check_expected(c, true, key.version, err);
 		return rc < 0 ? rc : redis_key_delete(t, c->place.name, &key, err);
 	}
+	bool last = is_last(&key, c->place.element);
 	rc = redis_types[key.type]->remove(
 		t, c->place.name, &key, c->place.element, c->expect, err);
 	rc = rc < 0 ? rc : redis_key_find(t, c->place.name, &left, err);
 	c->ended = rc == 0;
-	c->moved = rc == 1 && c->place.type == REDIS_LIST;
+	c->moved = rc == 1 && c->place.type == REDIS_LIST && !last;
 	return rc < 0 ? rc : 0;
 }
 
