@@ -33,14 +33,14 @@ static void add_escaped(struct slice key, struct buf *out)
 
 /* NAME:KEY, such that any kind of cluster takes it; NAME@EPOCH:KEY once there was an epoch
  * before. A long one is a hash behind a '#', which no other begins with. */
-static void cache_key(struct cached_table *t, struct slice key, struct buf *out)
+static void cache_key(
+	const struct cached_table *t, uint64_t epoch, struct slice key, struct buf *out)
 {
-	unsigned long long epoch = atomic_load(&t->epoch);
 	unsigned char hash[NAME_HASH_BYTES];
 
 	buf_puts(out, t->def.name);
 	if (epoch > 0) {
-		buf_printf(out, "@%llu", epoch);
+		buf_printf(out, "@%llu", (unsigned long long)epoch);
 	}
 	buf_putc(out, ':');
 	size_t prefix = out->n;
@@ -96,10 +96,10 @@ static void note_failure(struct asking *a)
 	t->last_error_ns = clock_wall_ns();
 }
 
-static int ask_begin(struct asking *a, struct cached_table *t, struct slice key)
+static int ask_begin(struct asking *a, struct cached_table *t, uint64_t epoch, struct slice key)
 {
 	*a = (struct asking){.t = t};
-	cache_key(t, key, &a->key);
+	cache_key(t, epoch, key, &a->key);
 	int rc = buf_check(&a->key, &a->err);
 	return rc < 0 ? rc : t->all->get_store(t->all->arg, &a->store, &a->err);
 }
@@ -116,7 +116,7 @@ static int ask_remove(struct cached_table *t, struct slice key)
 {
 	CLEANUP(ask_end) struct asking a;
 
-	int rc = ask_begin(&a, t, key);
+	int rc = ask_begin(&a, t, atomic_load(&t->epoch), key);
 	rc = rc < 0 ? rc : a.store->ops->remove(a.store, buf_slice(&a.key), &a.err);
 	if (rc < 0) {
 		note_failure(&a);
@@ -128,7 +128,7 @@ static int ask_set(struct cached_table *t, struct slice key, struct slice text, 
 {
 	CLEANUP(ask_end) struct asking a;
 
-	int rc = ask_begin(&a, t, key);
+	int rc = ask_begin(&a, t, atomic_load(&t->epoch), key);
 	rc = rc < 0 ? rc : a.store->ops->set(a.store, buf_slice(&a.key), text, life_ms, &a.err);
 	if (rc < 0) {
 		note_failure(&a);
@@ -262,7 +262,7 @@ void tables_cache_mend(struct cached_table *t)
 /* ---- asking ---- */
 
 enum tables_found tables_cache_get(
-	struct cached_table *t, struct slice key, struct buf *out, uint64_t *version)
+	struct cached_table *t, struct slice key, struct buf *out, struct tables_look *look)
 {
 	CLEANUP(ask_end) struct asking a = {0};
 	size_t before = out->n;
@@ -270,8 +270,10 @@ enum tables_found tables_cache_get(
 	if (!mended(t, key)) {
 		return TABLES_BYPASS;
 	}
-	int rc = ask_begin(&a, t, key);
-	rc = rc < 0 ? rc : a.store->ops->get(a.store, buf_slice(&a.key), out, version, &a.err);
+	look->epoch = atomic_load(&t->epoch);
+	int rc = ask_begin(&a, t, look->epoch, key);
+	rc = rc < 0 ? rc
+		    : a.store->ops->get(a.store, buf_slice(&a.key), out, &look->version, &a.err);
 	rc = rc < 0 ? rc : buf_check(out, &a.err) < 0 ? -ENOMEM : rc;
 	if (rc < 0) {
 		note_failure(&a);
@@ -286,8 +288,9 @@ enum tables_found tables_cache_get(
 	return rc < 0 ? TABLES_BYPASS : none ? TABLES_NO_ROW : TABLES_MISS;
 }
 
-void tables_cache_fill(
-	struct cached_table *t, struct slice key, uint64_t version, const struct slice *text)
+/* Of an epoch that is over nobody sees it. */
+void tables_cache_fill(struct cached_table *t, struct slice key, const struct tables_look *look,
+	const struct slice *text)
 {
 	int64_t life_ms = jittered(t, text != NULL ? t->def.ttl_ms : t->def.negative_ms);
 	struct asking a;
@@ -295,9 +298,9 @@ void tables_cache_fill(
 	if (text == NULL && life_ms == 0) {
 		return;
 	}
-	int rc = ask_begin(&a, t, key);
+	int rc = ask_begin(&a, t, look->epoch, key);
 	rc = rc < 0 ? rc
-		    : a.store->ops->set_if(a.store, buf_slice(&a.key), version,
+		    : a.store->ops->set_if(a.store, buf_slice(&a.key), look->version,
 			      text != NULL ? *text : slice_of(no_row), life_ms, &a.err);
 	if (rc < 0) {
 		note_failure(&a);

@@ -125,8 +125,8 @@ static void await(struct cached_table *t, struct tables_flight *f)
 struct asked {
 	struct slice key;
 	enum tables_use use;
-	bool fill; /* with this version */
-	uint64_t version;
+	bool fill; /* what it was then */
+	struct tables_look look;
 };
 
 static void load(struct cached_table *t, struct tables_flight *f, const struct asked *a)
@@ -138,7 +138,7 @@ static void load(struct cached_table *t, struct tables_flight *f, const struct a
 		tables_seen(t, a->key, &f->row, 0, a->use == TABLES_LOOK && a->fill);
 	}
 	if (rc >= 0 && a->fill) {
-		tables_cache_fill(t, a->key, a->version, rc == 1 ? &text : NULL);
+		tables_cache_fill(t, a->key, &a->look, rc == 1 ? &text : NULL);
 	}
 	land(t, f, rc);
 }
@@ -243,7 +243,7 @@ int tables_fetch(struct cached_table *t, struct slice key, enum tables_use use, 
 		count(&t->hits, rc == 1 && use == TABLES_READ ? use : TABLES_INSIDE);
 		return rc < 0 ? rc : 0;
 	}
-	enum tables_found found = tables_cache_get(t, key, out, &a.version);
+	enum tables_found found = tables_cache_get(t, key, out, &a.look);
 	if (found == TABLES_HIT) {
 		hit(t, &a, slice_make(out->p + before, out->n - before), row);
 		return 0;

@@ -273,12 +273,17 @@ static inline struct epath tables_table_path(const struct cached_table *t)
 /* ---- cached.c: the cache ---- */
 
 enum tables_found { TABLES_MISS, TABLES_HIT, TABLES_NO_ROW, TABLES_BYPASS };
-/* BYPASS: the cache cannot be asked, or must not be. *version is for tables_cache_fill(). */
+/* What a key was when it was looked at. */
+struct tables_look {
+	uint64_t epoch;
+	uint64_t version;
+};
+/* BYPASS: the cache cannot be asked, or must not be. *look is for tables_cache_fill(). */
 enum tables_found tables_cache_get(
-	struct cached_table *t, struct slice key, struct buf *out, uint64_t *version);
+	struct cached_table *t, struct slice key, struct buf *out, struct tables_look *look);
 /* After a load: if nothing changed since; text NULL: there is no such row. */
-void tables_cache_fill(
-	struct cached_table *t, struct slice key, uint64_t version, const struct slice *text);
+void tables_cache_fill(struct cached_table *t, struct slice key, const struct tables_look *look,
+	const struct slice *text);
 /* After a write; what cannot be stored is removed, what cannot be removed is poisoned. */
 void tables_cache_set(struct cached_table *t, struct slice key, const struct slice *text);
 void tables_cache_remove(struct cached_table *t, struct slice key);
