@@ -433,13 +433,13 @@ END_TEST
 /* ---- threads ---- */
 
 #define WRITERS 4
-#define WRITES	60
 
 struct writer {
 	unsigned n;
 	_Atomic unsigned *done;
 	_Atomic unsigned *failures;
 	_Atomic unsigned long *acknowledged; /* of each row */
+	unsigned long writes;
 };
 
 static unsigned long number_in(struct buf *text)
@@ -454,7 +454,7 @@ static void *write_one(void *arg)
 	const struct writer *w = arg;
 	char key[8];
 	snprintf(key, sizeof(key), "%u", w->n + 1);
-	for (unsigned long i = 1; i <= WRITES; i++) {
+	for (unsigned long i = 1; i <= w->writes; i++) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		struct engine_info info;
 		struct err why = {0};
@@ -502,6 +502,7 @@ START_TEST(readers_beside_writers_never_see_the_past)
 {
 	static const char *const patterns[] = {"pattern=cache-aside", "pattern=write-through",
 		"pattern=write-behind", "pattern=write-around"};
+	unsigned long writes = rounds(60);
 	_Atomic unsigned done = 0;
 	_Atomic unsigned failures = 0;
 	_Atomic unsigned long acknowledged[WRITERS] = {0};
@@ -509,7 +510,7 @@ START_TEST(readers_beside_writers_never_see_the_past)
 	struct writer w[WRITERS + 2];
 	OK(ATTACH("c", "rds=shop/Customer", patterns[_i]));
 	for (unsigned i = 0; i < WRITERS + 2; i++) {
-		w[i] = (struct writer){i, &done, &failures, acknowledged};
+		w[i] = (struct writer){i, &done, &failures, acknowledged, writes};
 		ck_assert_int_eq(pthread_create(&threads[i], NULL,
 					 i < WRITERS ? write_one : read_all, &w[i]),
 			0);
@@ -521,9 +522,11 @@ START_TEST(readers_beside_writers_never_see_the_past)
 	OK(sync_all());
 	for (unsigned i = 0; i < WRITERS; i++) {
 		char key[8];
+		char last[32];
 		snprintf(key, sizeof(key), "%u", i + 1);
-		ck_assert(rds_has(key, "\"60\""));
-		ck_assert(row_has("c", key, "\"60\""));
+		snprintf(last, sizeof(last), "\"%lu\"", writes);
+		ck_assert(rds_has(key, last));
+		ck_assert(row_has("c", key, last));
 	}
 }
 END_TEST
