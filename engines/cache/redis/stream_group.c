@@ -86,17 +86,20 @@ int redis_group_each(struct redis_txn *t, const struct redis_key *key, redis_gro
 
 /* ---- how far a group is ---- */
 
-/* Whether XDEL removed an entry behind `from`, so that counting entries says nothing. */
+/* Whether XDEL removed an entry behind `from` and behind the first that is left, so that counting
+ * entries says nothing. */
 static int has_gap(
 	struct redis_txn *t, const struct redis_key *key, struct redis_id from, struct err *err)
 {
-	struct redis_id deleted;
+	struct redis_id deleted, first;
 	int rc = key->n == 0 ? 0 : redis_stream_deleted(t, key, &deleted, err);
 
-	if (rc < 0 || key->n == 0 || redis_id_is_zero(deleted)) {
+	if (rc < 0 || key->n == 0 || redis_id_compare(from, deleted) > 0 ||
+		redis_id_is_zero(deleted)) {
 		return rc;
 	}
-	return redis_id_compare(from, deleted) <= 0;
+	rc = redis_stream_first(t, key, &first, err);
+	return rc < 0 ? rc : redis_id_compare(first, deleted) <= 0;
 }
 
 /* How many entries were ever added up to `id`, REDIS_READ_UNKNOWN. */

@@ -223,15 +223,19 @@ static int parse_pending(struct asked *a, struct err *err)
 	unsigned at = 3;
 	int rc = 0;
 
-	if (c->argc >= 8 && redis_arg_is(c->argv[3], "idle")) {
+	bool idle = redis_arg_is(c->argv[3], "idle");
+	if (c->argc < (idle ? 8U : 6U) || c->argc > 9) {
+		return redis_syntax_error(err);
+	}
+	if (idle) {
 		rc = redis_arg_int(c->argv[4], &a->min_idle, err);
 		at = 5;
 	}
-	if (rc == 0 && (c->argc < at + 3 || c->argc > at + 4)) {
-		return redis_syntax_error(err);
+	if (rc < 0) {
+		return rc;
 	}
 	a->consumer = c->argc > at + 3 ? &c->argv[at + 3] : NULL;
-	rc = rc < 0 ? rc : redis_arg_int(c->argv[at + 2], &a->count, err);
+	rc = redis_arg_int(c->argv[at + 2], &a->count, err);
 	rc = rc < 0 ? rc : redis_id_parse_start(c->argv[at], &a->from, err);
 	return rc < 0 ? rc : redis_id_parse_end(c->argv[at + 1], &a->to, err);
 }
