@@ -55,7 +55,7 @@ class Cache(Scenario):
             self.batch(directory, record)
             record("cache: one key, one process",
                    self.fsbench.us("-n", 100, "spawn", directory, "cat", "{}"))
-        write(os.path.join(fs.mountpoint, "cache", ".control"), f"delete {name}\n")
+        write(os.path.join(directory, ".control"), "delete-cluster\n")
 
     def batch(self, directory, record):
         for word, line in (("set", "SET b%07d v%d\n"), ("get", "GET b%07d\n")):
