@@ -62,7 +62,7 @@ int redis_arg_double(struct slice arg, double *out, struct err *err)
 	return 0;
 }
 
-#define LONG_DOUBLE_CHARS (5 * 1024)
+#define LONG_DOUBLE_CHARS ((size_t)5 * 1024)
 
 static bool read_long_double(struct slice arg, long double *out)
 {

@@ -53,7 +53,7 @@ static void make_table(void)
 			table.command[table.n++] = c;
 		}
 	}
-	qsort(table.command, table.n, sizeof(table.command[0]), by_name);
+	qsort(table.command, table.n, sizeof(const struct redis_command *), by_name);
 }
 
 const struct redis_command *redis_command_nth(unsigned n)
@@ -91,8 +91,8 @@ static const struct redis_command *find(struct slice name, struct slice sub)
 	pthread_once(&table.once, make_table);
 	struct redis_command wanted = {.name = text};
 	const struct redis_command *key = &wanted;
-	const struct redis_command **found =
-		bsearch(&key, table.command, table.n, sizeof(key), by_name);
+	const struct redis_command **found = bsearch(
+		&key, table.command, table.n, sizeof(const struct redis_command *), by_name);
 	return found == NULL ? NULL : *found;
 }
 

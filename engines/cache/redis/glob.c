@@ -6,9 +6,9 @@
 static bool class_has(struct slice pattern, size_t *at, unsigned char c)
 {
 	size_t i = *at;
-	bool not = i < pattern.n && pattern.p[i] == '^';
+	bool inverted = i < pattern.n && pattern.p[i] == '^';
 	bool found = false;
-	i += not ;
+	i += inverted;
 	for (; i < pattern.n && pattern.p[i] != ']'; i++) {
 		unsigned char low = (unsigned char)pattern.p[i];
 		unsigned char high = low;
@@ -22,7 +22,7 @@ static bool class_has(struct slice pattern, size_t *at, unsigned char c)
 		found = found || (low <= high ? c >= low && c <= high : c >= high && c <= low);
 	}
 	*at = i < pattern.n ? i + 1 : i;
-	return found != not ;
+	return found != inverted;
 }
 
 /* Whether what stands at *at, no star, takes the byte; *at moves behind it. */

@@ -239,7 +239,7 @@ static int take_bulk(struct redis_parser *p, struct err *err)
 		return refuse(p, "expected '$' and the length of the next word", err);
 	}
 	size_t start = p->at;
-	int64_t n;
+	int64_t n = 0;
 	int rc = take_header(p, BULK_MAX, "invalid bulk length", &n, err);
 	if (rc != 1) {
 		return rc;
@@ -266,7 +266,7 @@ static int take_bulk(struct redis_parser *p, struct err *err)
 
 static int take_array(struct redis_parser *p, struct err *err)
 {
-	int64_t n;
+	int64_t n = 0;
 	p->begun = p->line;
 	int rc = take_header(p, WORDS_MAX, "invalid multibulk length", &n, err);
 	if (rc == 1) {

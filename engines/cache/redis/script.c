@@ -61,7 +61,8 @@ static void drop(struct redis_scripts *s, size_t at)
 {
 	s->bytes -= s->script[at]->n;
 	free(s->script[at]);
-	memmove(s->script + at, s->script + at + 1, (s->n - at - 1) * sizeof(*s->script));
+	memmove(s->script + at, s->script + at + 1,
+		(s->n - at - 1) * sizeof(struct redis_script *));
 	s->n--;
 }
 
@@ -104,7 +105,7 @@ static int make_room(struct redis_scripts *s, size_t n, bool loaded, struct err 
 		return 0;
 	}
 	size_t cap = s->cap == 0 ? 16 : 2 * s->cap;
-	struct redis_script **more = realloc(s->script, cap * sizeof(*more));
+	struct redis_script **more = realloc(s->script, cap * sizeof(struct redis_script *));
 	if (more == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
@@ -135,7 +136,7 @@ int redis_scripts_add(
 		memcpy(new->text, text.p, text.n);
 	}
 	at = place(s, sha, &found); /* others may have gone */
-	memmove(s->script + at + 1, s->script + at, (s->n - at) * sizeof(*s->script));
+	memmove(s->script + at + 1, s->script + at, (s->n - at) * sizeof(struct redis_script *));
 	s->script[at] = new;
 	s->n++;
 	s->bytes += text.n;

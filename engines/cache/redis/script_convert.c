@@ -61,7 +61,8 @@ static bool get_field(lua_State *L, const char *name, int type)
 /* What is not a number of 64 bits becomes the lowest, as the processors of Redis have it. */
 static int64_t truncated(double value)
 {
-	return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN;
+	const double limit = 9223372036854775808.0; /* 2^63 */
+	return value >= -limit && value < limit ? (int64_t)value : INT64_MIN;
 }
 
 static void reply_line(lua_State *L, char kind, struct buf *out)
