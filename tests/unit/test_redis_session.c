@@ -198,8 +198,11 @@ START_TEST(test_a_version_is_watched_that_was_seen_before)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	struct redis_key key;
-	talk_is(&t, "rpush l a\n", "(integer) 1\n");
+	talk_is(&t, "object version l\nrpush l a\n", "(integer) 0\n(integer) 1\n");
 	ck_assert_int_eq(keys_of(&t.f, "l", &key), 1);
+	buf_printf(&text, "(integer) %llu\n", (unsigned long long)key.version);
+	talk_is(&t, "object version l\n", buf_cstr(&text));
+	buf_clear(&text);
 	buf_printf(&text, "watchversion l %llu x 0\nmulti\nping\nexec\n",
 		(unsigned long long)key.version);
 	talk_is(&t, buf_cstr(&text), "OK\nOK\nQUEUED\n1) PONG\n");
