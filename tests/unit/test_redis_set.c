@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/unit/random.h"
 
@@ -162,7 +163,7 @@ START_TEST(test_pop_takes_different_ones)
 	for (int left = 100; left > 0; left -= 20) {
 		const char *p = redis_says(&f, "spop k 20");
 		for (int i = 0; i < 20; i++) {
-			int member = atoi(p + 2 + (size_t)i * 5);
+			unsigned long member = strtoul(p + 2 + (size_t)i * 5, NULL, 10);
 			ck_assert(!gone[member]);
 			gone[member] = true;
 		}

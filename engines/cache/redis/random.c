@@ -203,11 +203,11 @@ static int reply_repeated(struct redis_call *c, const struct redis_elements *e,
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	redis_reply_array(c->out, values ? n * 2 : n);
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	for (uint64_t left = n; rc == 0 && left > 0; left -= d.n) {
 		d.n = left < DRAWS_MAX ? (unsigned)left : DRAWS_MAX;
 		rc = draw_many(c, &d, key, &state, err);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	return rc;
 }
 
