@@ -86,6 +86,7 @@ static const char *const templates[] = {
 	"hincrby %h %m %n",
 	"hincrbyfloat %h %m %f",
 	"hscan %h 0 count 1000 [match %p]",
+	"hrandfield %h 1000 [withvalues]",
 	/* lists */
 	"lpush %l {%v}",
 	"rpush %l {%v}",
@@ -151,6 +152,8 @@ static const char *const templates[] = {
 	"zpopmin %z [%i]",
 	"zpopmax %z [%i]",
 	"zmpop 2 %z %z (min|max) [count %i]",
+	"zrangestore %z %z %b %b byscore [rev] [limit %i %i]",
+	"zrandmember %z 1000 [withscores]",
 	"zunion 2 %z %z [weights %f %f] [aggregate (sum|min|max)] [withscores]",
 	"zinter 2 %z %s [weights %f %f] [aggregate (sum|min|max)] [withscores]",
 	"zdiff 2 %z %z [withscores]",

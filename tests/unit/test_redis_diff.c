@@ -29,8 +29,9 @@ static const struct {
 	enum order order;
 } orders[] = {{"smembers", SORTED}, {"sinter", SORTED}, {"sunion", SORTED}, {"sdiff", SORTED},
 	{"hkeys", SORTED}, {"hvals", SORTED}, {"keys", SORTED}, {"spop", SORTED},
-	{"srandmember", SORTED}, {"hgetall", PAIRS}, {"scan", SCANNED}, {"sscan", SCANNED},
-	{"hscan", SCANNED_PAIRS}, {"zscan", SCANNED_PAIRS}, {"ttl", NEARLY}, {"pttl", NEARLY}};
+	{"srandmember", SORTED}, {"hrandfield", SORTED}, {"zrandmember", SORTED},
+	{"hgetall", PAIRS}, {"scan", SCANNED}, {"sscan", SCANNED}, {"hscan", SCANNED_PAIRS},
+	{"zscan", SCANNED_PAIRS}, {"ttl", NEARLY}, {"pttl", NEARLY}};
 
 static enum order order_of(const struct random_command *c)
 {
