@@ -177,8 +177,10 @@ static int start_feed(
 	struct mount *m, struct node *n, int flags, struct feed **out, struct err *err)
 {
 	struct feed *f = calloc(1, sizeof(*f));
-	int rc = f == NULL ? err_set(err, ENOMEM, "out of memory")
-			   : node_path(&m->nodes, n, &f->where, err);
+	if (f == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = node_path(&m->nodes, n, &f->where, err);
 	if (rc == 0 && (flags & O_ACCMODE) != O_WRONLY) {
 		rc = engine_feed_open(f->where.engine, &f->where.path, err);
 		f->reads = rc == 0;

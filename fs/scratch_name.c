@@ -44,7 +44,7 @@ static bool is_vims(const char *name)
 	if (name[0] == '0' || n > 6 || strspn(name, "0123456789") != n) {
 		return false;
 	}
-	long number = atol(name);
+	long number = strtol(name, NULL, 10);
 	return number >= VIM_FIRST && number <= VIM_LAST && (number - VIM_FIRST) % VIM_STEP == 0;
 }
 

@@ -37,7 +37,7 @@ static int tree_level(
 		.names = NAME_RULES_DIR,
 		.forms = forms,
 		.n_forms = 1,
-		.features = ENGINE_HAS_STATUS,
+		.features = ENGINE_HAS_STATUS | ENGINE_TAKES_EMPTY,
 		.scripts = scripts,
 		.rooms = rooms,
 		.help = "Each file is an item: its bytes, at most 1 MiB with its key. Items are in "

@@ -123,7 +123,7 @@ static void level_keys(const struct redis_tree *tree, struct engine_level *out)
 	out->n_forms = REDIS_TYPES;
 	out->tagged = true;
 	out->dir_forms = ((1U << REDIS_TYPES) - 1) & ~(1U << REDIS_STRING);
-	out->features = ENGINE_HAS_STATUS;
+	out->features = ENGINE_HAS_STATUS | ENGINE_TAKES_EMPTY;
 	if (redis_db_writable(tree->server->db)) {
 		out->features |= ENGINE_HAS_MKDIR;
 	}
@@ -151,7 +151,7 @@ static void level_elements(
 	out->names = NAME_RULES_DIR;
 	out->forms = element_forms;
 	out->n_forms = 1;
-	out->features = ENGINE_HAS_STATUS;
+	out->features = ENGINE_HAS_STATUS | ENGINE_TAKES_EMPTY;
 	out->export_formats = formats;
 	out->help = type->help;
 	if (redis_db_writable(tree->server->db)) {
