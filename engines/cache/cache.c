@@ -398,7 +398,10 @@ static int cache_sqlite_rename(void *ctx, const struct epath *from, const struct
 {
 	struct cache_try t = cache_try(ctx, from, CACHE_WRITES);
 
-	if (from->depth <= 1 || to->depth <= 1) {
+	if (from->depth > 1 && to->depth <= 1) {
+		return err_set(err, EINVAL, "a key stays in a cluster");
+	}
+	if (from->depth <= 1) {
 		return err_set(err, ENOTSUP,
 			"a cluster keeps its name: 'snapshot' it and 'restore' it as another");
 	}

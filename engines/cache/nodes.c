@@ -277,6 +277,7 @@ static int detach_entered(
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	struct cache_node node;
+	struct err why = {0};
 
 	int rc = cache_replica_find(c, slice_of(name), &node, err);
 	if (rc < 0) {
@@ -292,7 +293,12 @@ static int detach_entered(
 	}
 	rc = cache_create(c->service, like, 0, path.p, err);
 	unlink(path.p);
-	return rc < 0 ? rc : cache_catalog_drop_node(c->service, c->def.id, name, err);
+	if (rc < 0) {
+		/* It is made anew. */
+		cache_settle(c, &why);
+		return rc;
+	}
+	return cache_catalog_drop_node(c->service, c->def.id, name, err);
 }
 
 int cache_detach(struct cache_cluster *c, const char *name, struct slice as, struct err *err)
@@ -302,7 +308,7 @@ int cache_detach(struct cache_cluster *c, const char *name, struct slice as, str
 	cache_def_now(c, &like);
 	snprintf(like.name, sizeof(like.name), "%.*s", (int)as.n, as.p);
 	int rc = cache_only_redis(c, "replicas", err);
-	rc = rc < 0 ? rc : identifier_check("ReplicationGroupId", as, CACHE_NAME_MAX, err);
+	rc = rc < 0 ? rc : cache_check_new(c->service, as, err);
 	rc = rc < 0 ? rc : cache_step_begin(c, CACHE_MODIFYING, err);
 	if (rc < 0) {
 		return rc;

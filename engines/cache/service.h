@@ -414,6 +414,8 @@ struct cache_progress {
 
 /* What a cluster is made of, when nothing is said. */
 void cache_def_init(struct cache_def *def, struct slice name, enum cache_kind kind);
+/* Whether a new cluster may be called so. EROFS, EINVAL, EEXIST. */
+int cache_check_new(struct cache_service *s, struct slice name, struct err *err);
 /* A new cluster like that with so many replicas; `from`: a database file that goes into it, NULL:
  * an empty one. */
 int cache_create(struct cache_service *s, const struct cache_def *like, unsigned n_replicas,

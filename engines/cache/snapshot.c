@@ -108,7 +108,7 @@ int cache_snapshot_find(struct cache_service *s, struct cache_cluster *c, struct
 
 /* ---- restoring: always to something new ---- */
 
-static int check_new_name(struct cache_service *s, struct slice name, struct err *err)
+int cache_check_new(struct cache_service *s, struct slice name, struct err *err)
 {
 	CACHE_CLUSTER other = NULL;
 	struct err why = {0};
@@ -129,7 +129,7 @@ int cache_restore(struct cache_service *s, const struct cache_snapshot *snapshot
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	struct cache_def def;
 
-	int rc = check_new_name(s, name, err);
+	int rc = cache_check_new(s, name, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -186,9 +186,7 @@ static int fill_view(struct cache *x, const struct epath *path, enum engine_view
 	}
 	switch (kind) {
 	case ENGINE_VIEW_SNAPSHOT: return open_snapshot(x, c, name, v, err);
-	case ENGINE_VIEW_REPLICA:
-		assert(c != NULL);
-		return open_replica(c, name, v, err);
+	case ENGINE_VIEW_REPLICA: assert(c != NULL); return open_replica(c, name, v, err);
 	default: return err_set(err, ENOENT, "there are no such views");
 	}
 }

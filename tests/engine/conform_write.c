@@ -281,6 +281,9 @@ END_TEST
 START_TEST(test_refused_text_leaves_the_item)
 {
 	GROUND;
+	if (ground.profile->invalid == NULL) {
+		return;
+	}
 	struct epath p = at("a");
 	struct epath q = at("b");
 	struct engine_info before = put(&p, 1);
@@ -382,6 +385,9 @@ START_TEST(test_containers_that_come_with_an_item)
 		return;
 	}
 	struct epath p = up_to(&ground.parent, ground.profile->implied - 1);
+	if (level_of(&p).tagged) {
+		return; /* a key says its sort */
+	}
 	while (p.depth < ground.profile->depth) {
 		p = epath_child(&p, slice_of("new"));
 	}
@@ -395,6 +401,9 @@ END_TEST
 START_TEST(test_drafts)
 {
 	GROUND;
+	if (ground.profile->invalid == NULL) {
+		return;
+	}
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	struct epath p = at("a");
 	ground.profile->document(5, &text);

@@ -1,5 +1,6 @@
 #include "tests/engine/profiles.h"
 
+#include "engines/cache/service.h"
 #include "engines/docdb/docdb.h"
 #include "engines/dynamodb/dynamodb.h"
 #include "engines/rds/rds.h"
@@ -67,7 +68,25 @@ static const char *const id_keys[] = {"a", "b", "B", "a/b", ".hidden", "..", "%4
 	"new\nline", "a.json", "a.ejson", "\xc3\xa9t\xc3\xa9", "\xf0\x9f\x98\x80", "~", "%~",
 	"README", NULL};
 
+/* A hash's key begins with the number of its form (cache/redis/type.h). */
+#define HASH_OF(name) "\1" name
+
 const struct profile profiles[] = {
+	{
+		.name = "cache/sqlite",
+		.ops = &cache_sqlite_ops,
+		.depth = 3,
+		.container = {"sessions", HASH_OF("things")},
+		.beside = {"sessions2", HASH_OF("others")},
+		.implied = 2,
+		.document = json_document, /* as any other text */
+		.keys = string_keys,
+		.long_key = 1000,
+		.dir_key = "fresh",
+		.on_sqlite = true,
+		.script = "HSET things made 5\n",
+		.bad_script = "HSET things made 5\nNOSUCH 6\n",
+	},
 	{
 		.name = "dynamodb/sqlite",
 		.ops = &dynamodb_sqlite_ops,

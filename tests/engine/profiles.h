@@ -20,7 +20,7 @@ struct profile {
 	int (*make)(struct engine *e, const struct epath *path, struct err *err);
 	/* A valid text with the number n (0 to 999999) in its member "n", without keys. */
 	void (*document)(unsigned n, struct buf *out);
-	const char *invalid;	 /* refused as soon as it is seen */
+	const char *invalid;	 /* refused as soon as it is seen; NULL: any text will do */
 	const char *unfinished;	 /* the beginning of a valid text */
 	const char *other_key;	 /* valid, but bears the key "zzz"; NULL: items bear none */
 	const char *const *keys; /* all sorts that are valid, NULL-ended */

@@ -178,6 +178,10 @@ START_TEST(a_replica_becomes_a_cluster)
 {
 	OK(command(ROOT, "create shop replicas=1"));
 	put("shop", "a", "1");
+	FAILS(EEXIST, engine_view_rename(engine, PATH("shop"), ENGINE_VIEW_REPLICA,
+			      slice_of("shop-002"), PATH("shop"), &err));
+	FAILS(EINVAL, engine_view_rename(engine, PATH("shop"), ENGINE_VIEW_REPLICA,
+			      slice_of("shop-002"), PATH("a_b"), &err));
 	OK(engine_view_rename(engine, PATH("shop"), ENGINE_VIEW_REPLICA, slice_of("shop-002"),
 		PATH("shop2"), &err));
 	expect_list(ROOT, "shop shop2 ");

@@ -154,6 +154,15 @@ static int import_fn(struct redis_txn *t, void *arg, struct err *err)
 	return rc < 0 ? rc : drop_if_empty(t, i, err);
 }
 
+/* An element that is there already is what is wrong with the text. */
+static int bad_text(int rc, struct err *err)
+{
+	if (rc == -EEXIST && err != NULL) {
+		err->code = EINVAL;
+	}
+	return rc == -EEXIST ? -EINVAL : rc;
+}
+
 static int end_load(struct import *i, struct buf *report, struct err *err)
 {
 	int rc = buf_check(&i->text, err);
@@ -162,7 +171,7 @@ static int end_load(struct import *i, struct buf *report, struct err *err)
 	rc = rc < 0 ? rc : buf_check(&i->report, err);
 	if (rc < 0) {
 		buf_printf(report, "%s; nothing was changed\n", err != NULL ? err->msg : "failed");
-		return rc;
+		return bad_text(rc, err);
 	}
 	if (i->ended) {
 		redis_held_add(&i->tree->held, i->place.name, i->place.type, true, NULL);
@@ -273,6 +282,9 @@ static int open_exec(struct import *i, struct err *err)
 {
 	if (i->mode != MODE_SCRIPT) {
 		return err_set(err, ENOTSUP, "a cluster as a whole is loaded from a snapshot");
+	}
+	if (strncmp(i->format, "exec", 4) != 0) {
+		return err_set(err, EINVAL, "there is no script .%s here", i->format);
 	}
 	i->mode = MODE_EXEC;
 	return redis_session_open(i->tree->server, &i->session, err);
