@@ -307,6 +307,8 @@ START_TEST(test_a_name_of_another_type_is_refused)
 	FAILS(save("cart", "x", ANY), EEXIST);
 	ck_assert_str_eq(
 		err.msg, "cart is a hash: it is cart.hash/; a key has one type, remove it first");
+	FAILS(OPS->check_key(tree, at("cart"), &err), EEXIST);
+	OK(OPS->check_key(tree, at("cart.hash"), &err));
 	FAILS(OPS->mkdir(tree, at("cart.list"), &err), EEXIST);
 	ck_assert_str_eq(cat("cart"), "(none)");
 	ck_assert(!there("cart.list"));
@@ -317,6 +319,7 @@ START_TEST(test_a_name_of_another_type_is_refused)
 	FAILS(OPS->remove(tree, at("cart.hash"), ANY, &err), EISDIR);
 	OK(OPS->mkdir(tree, at("new.set"), &err));
 	FAILS(save("new", "x", ANY), EEXIST);
+	FAILS(OPS->check_key(tree, at("new"), &err), EEXIST);
 	FAILS(OPS->mkdir(tree, at("new.hash"), &err), EEXIST);
 	FAILS(OPS->mkdir(tree, at("plain"), &err), ENOTSUP);
 }
@@ -655,7 +658,7 @@ START_TEST(test_export_and_import)
 	OK(OPS->export_read(stream, &text, &err));
 	OPS->export_close(stream);
 	ck_assert_uint_eq(size, text.n);
-	FAILS(run("h.hash", "append", "json", buf_cstr(&text), &report), EEXIST);
+	FAILS(run("h.hash", "append", "json", buf_cstr(&text), &report), EINVAL);
 	OK(run("h.hash", "upsert", "json", "{\"b\": \"3\", \"c\": \"4\"}", &report));
 	ck_assert_str_eq(buf_cstr(&report), "2 fields stored\n");
 	ck_assert_str_eq(ls("h.hash"), "a b c ");

@@ -15,7 +15,8 @@ struct mc_tree {
 
 static const struct engine_form forms[] = {{"", "the item: its bytes"}};
 static const struct engine_script scripts[] = {
-	{".exec", "commands of the text protocol (get, set, cas, incr, ..); read the replies back", true},
+	{".exec", "commands of the text protocol (get, set, cas, incr, ..); read the replies back",
+		true},
 	{0},
 };
 static const struct engine_room rooms[] = {

@@ -95,8 +95,8 @@ static const struct engine_form element_forms[] = {{"", "the element"}};
 static const char *const formats[] = {"json", NULL};
 
 static const struct engine_script scripts[] = {
-	{".exec",
-		"runs the Redis commands written to it as one transaction; read the replies back", true},
+	{".exec", "runs the Redis commands written to it as one transaction; read the replies back",
+		true},
 	{".exec.json", "the same, the replies as JSON", true},
 	{".exec.resp", "the same, the replies as the protocol has them", true},
 	{0},

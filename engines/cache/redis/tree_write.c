@@ -54,8 +54,21 @@ int redis_tree_check(void *ctx, const struct epath *path, unsigned form, struct 
 	return type->check_text != NULL ? type->check_text(c.place.element, text, err) : 0;
 }
 
+/* A key of another type is in the way. */
+static int other_fn(struct redis_txn *t, void *arg, struct err *err)
+{
+	const struct change *c = arg;
+	struct redis_key key;
+
+	int rc = redis_key_find(t, c->place.name, &key, err);
+	return rc == 1 && key.type != c->place.type ? redis_place_other(&c->place, key.type, err)
+	       : rc < 0				    ? rc
+						    : 0;
+}
+
 int redis_tree_check_key(void *ctx, const struct epath *path, struct err *err)
 {
+	struct redis_held_dir held;
 	struct err ignored = {0};
 	struct change c;
 
@@ -63,7 +76,14 @@ int redis_tree_check_key(void *ctx, const struct epath *path, struct err *err)
 		return err_set(err, EINVAL, "no key can be called so");
 	}
 	const struct redis_type_ops *type = redis_types[c.place.type];
-	return c.depth == 2 && type->check != NULL ? type->check(c.place.element, err) : 0;
+	if (c.depth == 2) {
+		return type->check != NULL ? type->check(c.place.element, err) : 0;
+	}
+	int rc = redis_read(c.tree->server->db, other_fn, &c, err);
+	return rc == 0 && redis_held_find(&c.tree->held, c.place.name, &held) && held.listed &&
+			       held.type != c.place.type
+		       ? redis_place_other(&c.place, held.type, err)
+		       : rc;
 }
 
 /* ---- write ---- */
