@@ -218,7 +218,7 @@ test_what_is_appended_reaches_who_listens() {
 	tail -F "$f" >"$WORK/by-F" 2>/dev/null &
 	wait_for 10 test -e "$f"
 	# Once all three have it open, it says what comes.
-	wait_for 10 eval '[ "$(ls -l /proc/*/fd 2>/dev/null | grep -c "\.feeds/news$")" -ge 3 ]'
+	wait_for 10 eval '[ "$(ls -l /proc/*/fd 2>/dev/null | grep -c "$f\$")" -ge 3 ]'
 	check_eq "listed" news "$(names_in "$S/.feeds")"
 	echo one >>"$f"
 	echo two >"$f"
