@@ -140,6 +140,17 @@ START_TEST(test_export_import)
 }
 END_TEST
 
+START_TEST(test_what_would_block_answers_at_once)
+{
+	SAYS("bzpopmin k 0", "nil");
+	SAYS("bzpopmax k k2 0", "nil");
+	SAYS("bzmpop 0 1 k min", "nil");
+	SAYS("zadd k 1 a 2 b 3 c", "3");
+	SAYS("bzpopmax nope k 0", "[\"k\" \"c\" \"3\"]");
+	SAYS("bzmpop 0 1 k min count 5", "[\"k\" [[\"a\" \"1\"] [\"b\" \"2\"]]]");
+}
+END_TEST
+
 /* ---- ranges of many, which come and go in pieces ---- */
 
 START_TEST(test_many)
@@ -305,6 +316,7 @@ int main(void)
 	tcase_add_test(t, test_files);
 	tcase_add_test(t, test_list_while_scores_change);
 	tcase_add_test(t, test_export_import);
+	tcase_add_test(t, test_what_would_block_answers_at_once);
 	tcase_add_test(t, test_many);
 	tcase_add_loop_test(t, test_model, 1, 4);
 	tcase_set_timeout(t, 60);
