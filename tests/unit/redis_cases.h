@@ -10,6 +10,17 @@
 const char *redis_answer(struct redis_fixture *f, const char *line);
 /* The same as RESP. */
 const char *redis_answer_resp(struct redis_fixture *f, const char *line);
+/* Around a command, within its transaction. */
+struct redis_hooks {
+	void (*before)(struct redis_txn *t, void *arg);
+	void (*after)(struct redis_txn *t, void *arg);
+	void *arg;
+};
+/* What the transaction of this command returned. */
+int redis_try(struct redis_fixture *f, const char *line, const struct redis_hooks *hooks);
+/* The same without a check that would itself need memory. */
+int redis_try_quietly(struct redis_fixture *f, const char *line, const struct redis_hooks *hooks,
+	struct err *err);
 /* All of a file; `skip` (may be NULL) says which commands' answers may differ. */
 void redis_cases(struct redis_fixture *f, const char *file, bool (*skip)(const char *line));
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engines/cache/redis/server.h"
 #include "engines/common/clock.h"
 #include "tests/unit/redis_fixture.h"
 
@@ -177,6 +178,49 @@ START_TEST(test_those_that_are_due_go_in_their_order)
 }
 END_TEST
 
+static int count_offset(struct redis_txn *t, void *arg, struct err *err)
+{
+	return redis_offset(t, arg, err);
+}
+
+/* 600, of which every other has expired. */
+static int fill_fn(struct redis_txn *t, void *arg, struct err *err)
+{
+	char name[16];
+	struct redis_key key;
+	int rc = 0;
+
+	(void)arg;
+	for (int i = 0; rc == 0 && i < 600; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		rc = redis_string_set(t, slice_of(name), slice_of("v"), false,
+			i % 2 == 0 ? t->now_ms - 5 : t->now_ms + 1000000, &key, err);
+	}
+	return rc;
+}
+
+START_TEST(test_the_server_looks_for_them)
+{
+	struct redis_server_config config = {.db = f.db, .limits = &f.limits};
+	struct redis_server *server;
+	uint64_t before = 0;
+	uint64_t after = 0;
+
+	redis_ok(&f, redis_fixture_write(&f, fill_fn, NULL));
+	redis_ok(&f, redis_server_open(&config, &server, &f.err));
+	ck_assert_uint_eq(strlen(server->run_id), 40);
+	redis_ok(&f, redis_server_tick(server, &f.err));
+	ck_assert_uint_eq(count(), 300);
+	ck_assert_uint_eq(server->counts->expired, 300);
+	/* Nothing is due: nothing is written. */
+	redis_ok(&f, redis_fixture_read(&f, count_offset, &before));
+	redis_ok(&f, redis_server_tick(server, &f.err));
+	redis_ok(&f, redis_fixture_read(&f, count_offset, &after));
+	ck_assert_uint_eq(before, after);
+	redis_server_close(server);
+}
+END_TEST
+
 START_TEST(test_a_replica_does_not_show_it)
 {
 	struct redis_db_config config = {.label = "replica"};
@@ -199,6 +243,7 @@ int main(void)
 	Suite *s = suite_create("redis_expire");
 	TCase *c = tcase_create("expire");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, test_it_is_not_seen);
 	tcase_add_test(c, test_a_write_that_meets_it_removes_it);
@@ -206,6 +251,7 @@ int main(void)
 	tcase_add_test(c, test_a_time_past_removes_at_once);
 	tcase_add_test(c, test_the_expiry_is_no_change_of_content);
 	tcase_add_test(c, test_those_that_are_due_go_in_their_order);
+	tcase_add_test(c, test_the_server_looks_for_them);
 	tcase_add_test(c, test_a_replica_does_not_show_it);
 	suite_add_tcase(s, c);
 	return run_suite(s);

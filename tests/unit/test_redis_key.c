@@ -352,6 +352,7 @@ int main(void)
 	Suite *s = suite_create("redis_key");
 	TCase *c = tcase_create("keys");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, test_set_get_delete);
 	tcase_add_test(c, test_a_write_that_changes_nothing_counts_for_nothing);
