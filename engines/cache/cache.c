@@ -579,8 +579,11 @@ static int each_open(struct cache_service *s, cluster_fn *fn, void *arg, struct 
 /* What a cluster that keeps nothing would have to keep. */
 static int sync_cluster(struct cache_cluster *c, void *arg, struct err *err)
 {
+	struct cache_def def;
+
 	(void)arg;
-	return c->def.persistence == CACHE_NONE ? 0 : instance_sync(c->store, err);
+	cache_def_now(c, &def);
+	return def.persistence == CACHE_NONE ? 0 : instance_sync(c->store, err);
 }
 
 static int sync_inside(struct cache *x, const struct epath *path, struct err *err)

@@ -479,23 +479,27 @@ static int run_gated(struct cache_cluster *c, gated_fn *fn, struct err *err)
 
 int cache_recover(struct cache_cluster *c, struct err *err)
 {
+	struct cache_def def;
 	int rc = run_gated(c, renew, err);
 
 	if (rc == 0) {
+		cache_def_now(c, &def);
 		cache_event(c,
 			"ElastiCache:CacheNodeReplaceComplete: %s is empty; all nodes are "
 			"recreated",
-			c->def.primary);
+			def.primary);
 	}
 	return rc;
 }
 
 int cache_reboot(struct cache_cluster *c, struct err *err)
 {
+	struct cache_def def;
 	int rc = run_gated(c, reboot, err);
 
 	if (rc == 0) {
-		cache_event(c, "ElastiCache:CacheNodesRebooted: %s", c->def.primary);
+		cache_def_now(c, &def);
+		cache_event(c, "ElastiCache:CacheNodesRebooted: %s", def.primary);
 	}
 	return rc;
 }

@@ -70,10 +70,12 @@ static struct cache_cluster *next_cluster(struct cache_keeper *k, char last[CACH
 
 static void sync_now(struct cache_cluster *c, int64_t now)
 {
+	struct cache_def def;
 	struct err why = {0};
 
+	cache_def_now(c, &def);
 	c->sync_at = NEVER;
-	if (c->def.persistence == CACHE_EVERYSEC && instance_sync(c->store, &why) < 0) {
+	if (def.persistence == CACHE_EVERYSEC && instance_sync(c->store, &why) < 0) {
 		warn(c, "what was written is not on disk yet", &why);
 		c->sync_at = now + SYNC_NS;
 	}
