@@ -386,6 +386,8 @@ int cache_open_now(struct cache_cluster *c, struct err *err)
 		fill_rooms(c);
 	}
 	if (rc == 0) {
+		/* What was not replicated to another primary may be there again, or no more. */
+		cache_tables_in(c->tables, c->def.store_id);
 		LOCKED(&c->service->lock);
 		c->open = true;
 		atomic_store(&c->ready, true);

@@ -426,6 +426,31 @@ START_TEST(a_cluster_that_went_back_in_time_is_not_believed)
 }
 END_TEST
 
+START_TEST(in_another_storage_nothing_counts)
+{
+	cache_tables_in(tables, 5);
+	OK(ATTACH("c", "rds=shop/Customer", "pattern=cache-aside", "ttl=0"));
+	ck_assert(row_has("c", "1", "Ann"));
+	cache_tables_in(tables, 5);
+	ck_assert(!event_says("the cluster's primary is another"));
+	sql("UPDATE Customer SET name = 'New' WHERE id = 1;");
+	ck_assert(row_has("c", "1", "Ann"));
+	cache_tables_in(tables, 6);
+	ck_assert(event_says("the cluster's primary is another"));
+	ck_assert(row_has("c", "1", "New"));
+	/* A change that nobody was there to see. */
+	sql("UPDATE Customer SET name = 'Old' WHERE id = 1;");
+	tables_down();
+	tables_up();
+	cache_tables_in(tables, 6);
+	ck_assert(row_has("c", "1", "New"));
+	tables_down();
+	tables_up();
+	cache_tables_in(tables, 7);
+	ck_assert(row_has("c", "1", "Old"));
+}
+END_TEST
+
 static bool soon(bool (*holds)(void))
 {
 	for (unsigned i = 0; i < 1000; i++) {
@@ -510,6 +535,7 @@ int main(void)
 	tcase_add_test(tc, a_key_that_could_not_be_removed_is_poisoned);
 	tcase_add_test(tc, poison_outlives_the_daemon);
 	tcase_add_test(tc, a_cluster_that_went_back_in_time_is_not_believed);
+	tcase_add_test(tc, in_another_storage_nothing_counts);
 	tcase_add_test(tc, another_table_under_its_name_is_noticed);
 	tcase_add_test(tc, the_room_refuses_what_it_does_not_do);
 	tcase_add_test(tc, a_mount_for_reading);

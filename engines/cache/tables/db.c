@@ -25,8 +25,9 @@ static const char schema[] =
 	" reason TEXT NOT NULL, time INTEGER NOT NULL, told INTEGER NOT NULL,"
 	" PRIMARY KEY(table_id, seq)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX failed_key ON failed(table_id, key);"
-	"CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), clean INTEGER NOT NULL) STRICT;"
-	"INSERT INTO state VALUES(1, 1);";
+	"CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), clean INTEGER NOT NULL,"
+	" storage INTEGER NOT NULL) STRICT;"
+	"INSERT INTO state VALUES(1, 1, 0);";
 
 #define DEF_COLUMNS                                                                                \
 	"name, instance, source, pattern, ttl, negative, jitter, queue, attached, identity"
@@ -34,6 +35,8 @@ static const char schema[] =
 static const char *const sql[N_TABLES_SQL] = {
 	[STATE_CLEAN] = "SELECT clean FROM state",
 	[STATE_SET_CLEAN] = "UPDATE state SET clean = ?1",
+	[STATE_STORAGE] = "SELECT storage FROM state",
+	[STATE_SET_STORAGE] = "UPDATE state SET storage = ?1",
 	[EPOCHS_RENEW] = "UPDATE epochs SET epoch = epoch + 1",
 	[EPOCH_RENEW] = "INSERT INTO epochs VALUES(?1, 0)"
 			" ON CONFLICT(name) DO UPDATE SET epoch = epoch + 1",
@@ -198,6 +201,36 @@ static int end_fn(struct store_txn *t, void *arg, struct err *err)
 int tables_db_end(struct store *db, struct err *err)
 {
 	return store_write(db, NULL, 0, end_fn, NULL, err);
+}
+
+struct storage {
+	int64_t id;
+	bool *another;
+};
+
+static int storage_fn(struct store_txn *t, void *arg, struct err *err)
+{
+	const struct storage *s = arg;
+	int64_t before = 0;
+	struct tables_query ask = {.n = STATE_STORAGE, .take = tables_take_int, .out = &before};
+	struct tables_query set = {.n = STATE_SET_STORAGE, .bind = tables_bind_id, .arg = &s->id};
+	struct tables_query renew = {.n = EPOCHS_RENEW};
+
+	int rc = tables_query_write(t, &ask, err);
+	*s->another = before != s->id;
+	if (rc < 0 || before == s->id) {
+		return rc < 0 ? rc : 0;
+	}
+	rc = tables_query_write(t, &set, err);
+	rc = rc < 0 ? rc : tables_query_write(t, &renew, err);
+	return rc < 0 ? rc : 0;
+}
+
+int tables_db_storage(struct store *db, uint64_t storage, bool *another, struct err *err)
+{
+	struct storage s = {(int64_t)storage, another};
+
+	return store_write(db, NULL, 0, storage_fn, &s, err);
 }
 
 /* ---- what is attached ---- */

@@ -174,6 +174,44 @@ int cache_tables_renew(struct cache_tables *c, const char *why, struct err *err)
 	return rc;
 }
 
+/* As the epochs on disk, or (when those could not be written) as none of them. */
+static void skip_epochs(struct cache_tables *c, uint64_t n, const char *why)
+{
+	char last[TABLES_NAME_MAX + 1] = "";
+	struct cached_table *t;
+
+	while ((t = tables_next(c, slice_of(last))) != NULL) {
+		memcpy(last, t->def.name, sizeof(last));
+		atomic_fetch_add(&t->epoch, n);
+		tables_cache_forget(t);
+		tables_event(t, "%s: nothing cached before counts any more: %s", last, why);
+		tables_put(t);
+	}
+}
+
+void cache_tables_in(struct cache_tables *c, uint64_t storage)
+{
+	struct err why = {0};
+	bool another = false;
+
+	/* Not under ddl: a detach holds that while it waits for who may wait for the cluster. */
+	atomic_store(&c->storage, storage);
+	pthread_mutex_lock(&c->lock);
+	struct store *db = c->db;
+	pthread_mutex_unlock(&c->lock);
+	if (db == NULL) {
+		return;
+	}
+	int rc = c->read_only ? 0 : tables_db_storage(db, storage, &another, &why);
+	if (rc < 0) {
+		log_warn("%s: %s", c->label, why.msg);
+		atomic_store(&c->in_doubt, true);
+		skip_epochs(c, UINT64_C(1) << 32, "what the cluster holds is in doubt");
+	} else if (another) {
+		skip_epochs(c, 1, "the cluster's primary is another");
+	}
+}
+
 /* ---- beginning and end ---- */
 
 static int make_fn(void *arg, const struct tables_def *def, struct err *err)
@@ -184,11 +222,15 @@ static int make_fn(void *arg, const struct tables_def *def, struct err *err)
 static int open_db(struct cache_tables *c, bool create, struct err *err)
 {
 	bool clean = true;
+	bool another;
 	struct store *db = NULL;
 
 	int rc = tables_db_open(c->path, c->label, c->read_only, create, &db, err);
 	if (rc == 0 && db != NULL && !c->read_only) {
 		rc = tables_db_begin(db, &clean, err);
+		rc = rc < 0 || !create
+			     ? rc
+			     : tables_db_storage(db, atomic_load(&c->storage), &another, err);
 	}
 	if (rc < 0) {
 		store_close(db);
@@ -248,7 +290,7 @@ int cache_tables_open(
 static bool all_told(struct cache_tables *c)
 {
 	const struct cached_table *t;
-	bool told = true;
+	bool told = !atomic_load(&c->in_doubt);
 
 	LIST_FOREACH(t, &c->tables, link)
 	{

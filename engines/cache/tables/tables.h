@@ -37,6 +37,11 @@ bool cache_tables_any(struct cache_tables *t);
  * primary salvaged), so that texts may be there again that were removed. `why` for the event. */
 int cache_tables_renew(struct cache_tables *t, const char *why, struct err *err);
 
+/* Which storage the cluster's texts are in, an id that never comes again (0: in memory): told
+ * before they are used, and with each change. In another one than before nothing that was cached
+ * counts, as after cache_tables_renew(). */
+void cache_tables_in(struct cache_tables *t, uint64_t storage);
+
 /* The words of `attach NAME rds=INSTANCE/TABLE pattern=.. ttl=SECONDS ...`, without "attach";
  * EINVAL names the bad one. EEXIST; ENOENT: no such table. */
 int cache_tables_attach(struct cache_tables *t, unsigned argc, char *const *argv, struct err *err);

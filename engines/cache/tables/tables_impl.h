@@ -96,6 +96,8 @@ int tables_db_open(const char *path, const char *label, bool read_only, bool cre
  * epoch becomes another. */
 int tables_db_begin(struct store *db, bool *was_clean, struct err *err);
 int tables_db_end(struct store *db, struct err *err);
+/* Notes the storage; when it is another than that of before, every epoch becomes the next. */
+int tables_db_storage(struct store *db, uint64_t storage, bool *another, struct err *err);
 
 typedef int tables_def_fn(void *arg, const struct tables_def *def, struct err *err);
 int tables_db_each(struct store *db, tables_def_fn *fn, void *arg, struct err *err);
@@ -196,6 +198,9 @@ struct cache_tables {
 
 	pthread_mutex_t ddl;
 	struct store *db; /* set once, under ddl and lock */
+	_Atomic uint64_t storage;
+	_Atomic bool
+		in_doubt; /* the epochs on disk are not those in memory: the next start renews */
 
 	pthread_mutex_t lock;
 	LIST_HEAD(, cached_table) tables; /* in byte order of names */
