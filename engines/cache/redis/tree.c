@@ -164,7 +164,7 @@ static int tree_level(
 	void *ctx, const struct epath *path, struct engine_level *out, struct err *err)
 {
 	const struct redis_tree *tree = ctx;
-	struct redis_place place;
+	struct redis_place place = {0};
 
 	*out = (struct engine_level){0};
 	if (path->depth == 0) {
