@@ -82,7 +82,7 @@ static const char value_sql[] =
 static int list_stat(struct redis_txn *t, const struct redis_key *key, struct slice element,
 	struct engine_info *out, struct err *err)
 {
-	sqlite3_stmt *row;
+	sqlite3_stmt *row = NULL;
 	int rc = find(t, key, element, size_sql, &row, out, err);
 
 	if (rc == 0) {
@@ -94,7 +94,7 @@ static int list_stat(struct redis_txn *t, const struct redis_key *key, struct sl
 static int list_read(struct redis_txn *t, const struct redis_key *key, struct slice element,
 	struct buf *out, struct engine_info *info, struct err *err)
 {
-	sqlite3_stmt *row;
+	sqlite3_stmt *row = NULL;
 	int rc = find(t, key, element, value_sql, &row, info, err);
 
 	if (rc < 0) {
@@ -160,7 +160,7 @@ static int list_append(struct redis_txn *t, struct slice name, struct redis_key 
 static int list_replace(struct redis_txn *t, struct slice name, struct redis_key *key,
 	uint64_t index, const struct redis_put *put, struct engine_info *out, struct err *err)
 {
-	sqlite3_stmt *row;
+	sqlite3_stmt *row = NULL;
 	int rc = find(t, key, put->element, value_sql, &row, out, err);
 
 	if (rc < 0) {
@@ -203,7 +203,7 @@ static int list_write(struct redis_txn *t, struct slice name, struct redis_key *
 static int list_remove(struct redis_txn *t, struct slice name, struct redis_key *key,
 	struct slice element, uint64_t expect, struct err *err)
 {
-	struct engine_info info;
+	struct engine_info info = {0};
 	uint64_t index = 0;
 	int rc = list_stat(t, key, element, &info, err);
 
@@ -226,7 +226,7 @@ static int list_exchange(struct redis_txn *t, struct redis_key *key, struct slic
 {
 	CLEANUP(buf_free) struct buf first = BUF_INIT;
 	CLEANUP(buf_free) struct buf second = BUF_INIT;
-	struct engine_info info;
+	struct engine_info info = {0};
 	uint64_t i = 0, j = 0;
 	int rc = list_read(t, key, from, &first, &info, err);
 

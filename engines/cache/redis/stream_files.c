@@ -152,7 +152,7 @@ static int emit_row(
 	sqlite3_stmt *row, struct buf *text, engine_emit *emit, void *arg, struct err *err)
 {
 	char name[REDIS_ID_TEXT];
-	struct engine_info info;
+	struct engine_info info = {0};
 
 	buf_clear(text);
 	row_info(row, text, &info);
@@ -246,7 +246,7 @@ static int stream_write(struct redis_txn *t, struct slice name, struct redis_key
 static int stream_remove(struct redis_txn *t, struct slice name, struct redis_key *key,
 	struct slice element, uint64_t expect, struct err *err)
 {
-	struct engine_info info;
+	struct engine_info info = {0};
 	struct redis_id id = REDIS_ID_MIN;
 	int rc = stream_stat(t, key, element, &info, err);
 

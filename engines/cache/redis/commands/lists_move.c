@@ -105,7 +105,7 @@ static int parse_move(struct redis_call *c, struct move *m, struct err *err)
 
 int redis_run_lmove(struct redis_call *c, struct err *err)
 {
-	struct move m;
+	struct move m = {0};
 	int rc = parse_move(c, &m, err);
 
 	return rc < 0 ? rc : move(c, &m, err);
@@ -113,7 +113,7 @@ int redis_run_lmove(struct redis_call *c, struct err *err)
 
 int redis_run_blmove(struct redis_call *c, struct err *err)
 {
-	struct move m;
+	struct move m = {0};
 	int rc = parse_move(c, &m, err);
 
 	rc = rc < 0 ? rc : check_timeout(c->argv[5], err);
@@ -180,7 +180,7 @@ static int parse_positive(struct slice arg, const char *what, int64_t *out, stru
 /* numkeys key .. LEFT|RIGHT [COUNT n], from `at` on. */
 static int parse_mpop(struct redis_call *c, unsigned at, struct mpop *m, struct err *err)
 {
-	int64_t keys;
+	int64_t keys = 0;
 	bool counted = false;
 	int rc = parse_positive(c->argv[at], "numkeys", &keys, err);
 
@@ -221,7 +221,7 @@ static int mpop(struct redis_call *c, const struct mpop *m, struct err *err)
 
 int redis_run_lmpop(struct redis_call *c, struct err *err)
 {
-	struct mpop m;
+	struct mpop m = {0};
 	int rc = parse_mpop(c, 1, &m, err);
 
 	return rc < 0 ? rc : mpop(c, &m, err);
@@ -229,7 +229,7 @@ int redis_run_lmpop(struct redis_call *c, struct err *err)
 
 int redis_run_blmpop(struct redis_call *c, struct err *err)
 {
-	struct mpop m;
+	struct mpop m = {0};
 	int rc = check_timeout(c->argv[1], err);
 
 	rc = rc < 0 ? rc : parse_mpop(c, 2, &m, err);

@@ -306,12 +306,15 @@ static int read_streams(struct redis_call *c, bool group, struct err *err)
 {
 	struct reading r = {.c = c, .group = group, .count = -1};
 	int rc = parse(&r, err);
-	struct source *s = rc == 0 ? calloc(r.n, sizeof(*s)) : NULL;
 
-	if (rc == 0 && s == NULL) {
+	if (rc < 0 || r.n == 0) {
+		return rc < 0 ? rc : redis_syntax_error(err);
+	}
+	struct source *s = calloc(r.n, sizeof(*s));
+	if (s == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	rc = rc < 0 ? rc : run(&r, s, err);
+	rc = run(&r, s, err);
 	free(s);
 	return rc;
 }
