@@ -228,9 +228,12 @@ static int storage_fn(struct store_txn *t, void *arg, struct err *err)
 
 int tables_db_storage(struct store *db, uint64_t storage, bool *another, struct err *err)
 {
-	struct storage s = {(int64_t)storage, another};
+	bool moved = false;
+	struct storage s = {(int64_t)storage, &moved};
 
-	return store_write(db, NULL, 0, storage_fn, &s, err);
+	int rc = store_write(db, NULL, 0, storage_fn, &s, err);
+	*another = rc == 0 && moved;
+	return rc;
 }
 
 /* ---- what is attached ---- */
