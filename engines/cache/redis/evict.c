@@ -183,7 +183,11 @@ int redis_evict(struct redis_txn *t, uint64_t *evicted, struct err *err)
 		return 0;
 	}
 	const struct redis_state *s = redis_state(t, NULL, err);
-	int rc = s != NULL ? 0 : -err->code;
+	int rc = 0;
+
+	if (s == NULL) {
+		return -err->code;
+	}
 	while (rc == 0 && s->bytes > limit && n == EXPIRE_BATCH) {
 		rc = redis_expire_due(t, EXPIRE_BATCH, &n, err);
 	}

@@ -271,8 +271,11 @@ int redis_key_delete(
 	struct redis_txn *t, struct slice name, const struct redis_key *key, struct err *err)
 {
 	struct redis_state *s = redis_state(t, NULL, err);
-	int rc = s != NULL ? redis_key_drop(t, key, err) : -err->code;
 
+	if (s == NULL) {
+		return -err->code;
+	}
+	int rc = redis_key_drop(t, key, err);
 	rc = rc < 0 ? rc : redis_run(t, err, "DELETE FROM key WHERE row=?1", "i", key->row);
 	rc = rc < 0 ? rc : redis_long_remove(t, 0, name, err);
 	if (rc < 0) {

@@ -124,7 +124,7 @@ static int64_t get(struct slice s, const struct field_op *op)
 static void set(struct buf *b, const struct field_op *op, int64_t value)
 {
 	for (unsigned i = 0; i < op->bits; i++) {
-		redis_set_bit(b, op->at + i, (uint64_t)value >> (op->bits - 1 - i) & 1);
+		redis_set_bit(b, op->at + i, (uint64_t)value >> ((op->bits - 1 - i) & 63) & 1);
 	}
 }
 

@@ -40,8 +40,8 @@ int redis_run_setbit(struct redis_call *c, struct err *err)
 {
 	CLEANUP(buf_free) struct buf value = BUF_INIT;
 	struct redis_key key;
-	uint64_t at;
-	int64_t on;
+	uint64_t at = 0;
+	int64_t on = 0;
 	int rc = redis_bit_offset(c->argv[2], false, 0, &at, err);
 
 	if (rc == 0 && (redis_arg_int(c->argv[3], &on, NULL) < 0 || (on & ~1) != 0)) {
@@ -64,7 +64,7 @@ int redis_run_getbit(struct redis_call *c, struct err *err)
 {
 	CLEANUP(buf_free) struct buf value = BUF_INIT;
 	struct redis_key key;
-	uint64_t at;
+	uint64_t at = 0;
 	int rc = redis_bit_offset(c->argv[2], false, 0, &at, err);
 
 	rc = rc < 0 ? rc : redis_get(c, c->argv[1], &key, &value, err);
@@ -132,7 +132,7 @@ int redis_run_bitcount(struct redis_call *c, struct err *err)
 {
 	CLEANUP(buf_free) struct buf value = BUF_INIT;
 	struct redis_key key;
-	struct bit_range r;
+	struct bit_range r = {0};
 	int rc = redis_get(c, c->argv[1], &key, &value, err);
 
 	if (rc == 1) {
@@ -166,8 +166,8 @@ int redis_run_bitpos(struct redis_call *c, struct err *err)
 {
 	CLEANUP(buf_free) struct buf value = BUF_INIT;
 	struct redis_key key;
-	struct bit_range r;
-	int64_t bit;
+	struct bit_range r = {0};
+	int64_t bit = 0;
 	int rc = redis_arg_int(c->argv[2], &bit, err);
 
 	if (rc == 0 && bit != 0 && bit != 1) {
@@ -213,7 +213,9 @@ static int parse_op(struct redis_call *c, char *op, struct err *err)
 
 	*op = '\0';
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		*op = redis_arg_is(c->argv[1], ops[i]) ? ops[i][0] : *op;
+		if (redis_arg_is(c->argv[1], ops[i])) {
+			*op = ops[i][0];
+		}
 	}
 	if (*op == '\0') {
 		return redis_syntax_error(err);
