@@ -33,7 +33,8 @@ static const struct engine_text copied_texts[] = {
 };
 
 static const struct engine_script collection_scripts[] = {
-	{".new", "adds the document written to it, under a new ObjectId unless it has an _id", false},
+	{".new", "adds the document written to it, under a new ObjectId unless it has an _id",
+		false},
 	{".update", "updates or deletes the documents that a filter matches", false},
 	{0},
 };

@@ -151,8 +151,7 @@ static int list_fn(struct redis_txn *t, void *arg, struct err *err)
 	buf_clear(c->out);
 	c->t = t;
 	c->key = &key;
-	rc = rc < 0 ? rc
-		    : ops_of(c)->list(t, &key, c->after != NULL ? &after : NULL, emit, c, err);
+	rc = rc < 0 ? rc : ops_of(c)->list(t, &key, c->after != NULL ? &after : NULL, emit, c, err);
 	c->key = NULL;
 	return rc;
 }

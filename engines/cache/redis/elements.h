@@ -173,7 +173,6 @@ int redis_elements_copy(
 
 /* ---- JSON (element_export.c, element_import.c) ---- */
 
-
 int redis_elements_export(
 	struct redis_txn *t, const struct redis_key *key, struct buf *out, struct err *err);
 int redis_elements_import(struct redis_txn *t, struct slice name, struct redis_key *key,
