@@ -240,6 +240,10 @@ static const struct {
 	{"local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end", "MiB of memory"},
 	{"local s = 'x' while true do s = s .. s end", "MiB of memory"},
 	{"return string.rep('x', 1e9)", "MiB of memory"},
+	{"return #load(collectgarbage)", "ran for more than 50 ms"},
+	{"while true do string.rep('x', 3e7) end", "ran for more than 50 ms"},
+	{"local t = {'x'} for i = 1, 60 do t = {t, t} end return t", "ran for more than 50 ms"},
+	{"local t = {('x'):rep(3e7)} for i = 1, 4 do t = {t, t} end return t", "MiB of memory"},
 	{"while true do pcall(string.rep, 'x', 1e9) end", "MiB of memory"},
 };
 
@@ -268,7 +272,11 @@ END_TEST
 
 static const char *const refused[] = {"setmetatable({}, {__gc = function() end})",
 	"table.insert(setmetatable({}, {__len = function() return 1 end}), 1, 1)",
-	"table.move({}, 1, 1e15, 2)", "return string.dump(error)", "return load('\\27Lua')()",
+	"table.move({}, 1, 1e15, 2)",
+	"table.sort(setmetatable({}, {__len = function() return 1 << 30 end, __index = type, "
+	"__newindex = type}))",
+	"local t = {1, 2, 3, 4} for i = 3, 60 do t[1 << i] = 1 end t[9] = 1 table.remove(t, 1)",
+	"return string.dump(error)", "return load('\\27Lua')()",
 	"return cjson.encode({[10000] = 1})", "local a = {} a.a = a return cjson.encode(a)"};
 
 START_TEST(test_what_would_not_end_is_refused)
@@ -276,6 +284,13 @@ START_TEST(test_what_would_not_end_is_refused)
 	const char *said = eval(refused[_i]);
 	ck_assert_msg(strncmp(said, "(error) ERR ", 12) == 0, "%s", said);
 	ck_assert(strstr(said, "ms") == NULL);
+}
+END_TEST
+
+START_TEST(test_what_is_no_longer_used_is_collected_first)
+{
+	ck_assert_str_eq(eval("for i = 1, 3 do local s = string.rep('x', 25e6) end return 1"),
+		"(integer) 1\n");
 }
 END_TEST
 
@@ -424,6 +439,7 @@ int main(void)
 	tcase_add_test(c, test_what_else_is_in_its_transaction_stays);
 	tcase_add_loop_test(
 		c, test_what_would_not_end_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_test(c, test_what_is_no_longer_used_is_collected_first);
 	tcase_add_test(c, test_a_reply_that_is_nested_too_deeply);
 	tcase_add_test(c, test_nothing_leaks_from_one_script_to_the_next);
 	tcase_add_test(c, test_a_script_is_killed);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engines/cache/redis/channels.h"
+#include "engines/cache/redis/db_impl.h"
 #include "engines/common/cleanup.h"
 #include "tests/unit/redis_talk.h"
 
@@ -362,6 +364,95 @@ START_TEST(test_a_copy_takes_no_writes)
 }
 END_TEST
 
+/* ---- PUBLISH ---- */
+
+static void listen_to(const char *name)
+{
+	redis_ok(&t,
+		redis_channels_listen(t.server->channels, REDIS_CHANNEL, slice_of(name), &t.err));
+}
+
+static const char *heard(const char *name)
+{
+	uint64_t start;
+	uint64_t stop;
+	buf_clear(&t.shown);
+	redis_channels_bounds(t.server->channels, REDIS_CHANNEL, slice_of(name), &start, &stop);
+	redis_ok(&t, redis_channels_read(t.server->channels, REDIS_CHANNEL, slice_of(name), start,
+			     (size_t)(stop - start), &t.shown, &t.err));
+	return buf_cstr(&t.shown);
+}
+
+START_TEST(test_messages_of_a_transaction_go_out_once_in_order)
+{
+	talk_is(&t, "publish c nobody", "(integer) 0\n");
+	listen_to("c");
+	listen_to("c");
+	talk_is(&t, "publish c one", "(integer) 2\n");
+	talk_is(&t, "multi\npublish c two\nrpush l x\npublish c ''\n",
+		"OK\nQUEUED\nQUEUED\nQUEUED\n");
+	ck_assert_str_eq(heard("c"), "one\n");
+	talk_is(&t, "exec", "1) (integer) 2\n2) (integer) 1\n3) (integer) 2\n");
+	ck_assert_str_eq(
+		talk_batch(&t, "publish c three\nrpush l y\n"), "(integer) 2\n(integer) 2\n");
+	ck_assert_str_eq(heard("c"), "one\ntwo\n\nthree\n");
+}
+END_TEST
+
+START_TEST(test_messages_of_a_script_that_is_stopped_go_nowhere)
+{
+	listen_to("c");
+	t.server->script_ms = 50;
+	talk(&t, "multi\npublish c one\n"
+		 "eval \"redis.call('publish', 'c', 'two') while true do end\" 0\n"
+		 "publish c three\nexec\n");
+	ck_assert_str_eq(heard("c"), "one\nthree\n");
+}
+END_TEST
+
+/* A db whose writes are run once more, as when a node fails over; `failure` ends them. */
+static const struct redis_db_ops *once;
+static int failure;
+
+struct again {
+	redis_fn *fn;
+	void *arg;
+};
+
+static int run_again(struct redis_txn *txn, void *arg, struct err *err)
+{
+	const struct again *a = arg;
+	int rc = a->fn(txn, a->arg, err);
+	rc = rc < 0 ? rc : a->fn(txn, a->arg, err);
+	return rc < 0 || failure == 0 ? rc : err_set(err, failure, "the disk fails");
+}
+
+static int write_again(struct redis_db *db, redis_fn *fn, void *arg, struct err *err)
+{
+	struct again a = {fn, arg};
+	return once->write(db, run_again, &a, err);
+}
+
+START_TEST(test_messages_wait_for_the_commit)
+{
+	struct redis_db_ops again = *t.f.db->ops;
+	once = t.f.db->ops;
+	again.write = write_again;
+	t.f.db->ops = &again;
+	failure = 0;
+	listen_to("c");
+	talk(&t, "multi\nrpush l x\npublish c one\nexec\n");
+	ck_assert_str_eq(heard("c"), "one\n");
+	failure = EIO;
+	talk(&t, "multi\nrpush l x\npublish c two\nexec\n");
+	ck_assert_str_eq(heard("c"), "one\n");
+	failure = 0;
+	talk_batch(&t, "rpush l x\npublish c three\n");
+	ck_assert_str_eq(heard("c"), "one\nthree\n");
+	t.f.db->ops = once;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("redis_session");
@@ -390,6 +481,9 @@ int main(void)
 	tcase_add_test(c, test_info_has_the_sections_asked_for);
 	tcase_add_test(c, test_commands_say_what_there_is);
 	tcase_add_test(c, test_a_copy_takes_no_writes);
+	tcase_add_test(c, test_messages_of_a_transaction_go_out_once_in_order);
+	tcase_add_test(c, test_messages_of_a_script_that_is_stopped_go_nowhere);
+	tcase_add_test(c, test_messages_wait_for_the_commit);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

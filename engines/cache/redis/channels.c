@@ -236,6 +236,20 @@ int redis_channels_publish(struct redis_channels *c, struct slice channel, struc
 	return 0;
 }
 
+uint64_t redis_channels_receivers(struct redis_channels *c, struct slice channel)
+{
+	LOCKED(&c->lock);
+	const struct feeds *patterns = &c->of[REDIS_PATTERN];
+	const struct feed *f = find(&c->of[REDIS_CHANNEL], channel);
+	uint64_t n = f != NULL ? f->listeners : 0;
+
+	for (size_t i = 0; i < patterns->n; i++) {
+		f = patterns->feed[i];
+		n += redis_glob(buf_slice(&f->name), channel) ? f->listeners : 0;
+	}
+	return n;
+}
+
 /* ---- listening ---- */
 
 int redis_channels_listen(

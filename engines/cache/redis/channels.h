@@ -22,6 +22,9 @@ void redis_channels_free(struct redis_channels *c);
 int redis_channels_publish(struct redis_channels *c, struct slice channel, struct slice message,
 	uint64_t *receivers, struct err *err);
 
+/* To how many it would go. */
+uint64_t redis_channels_receivers(struct redis_channels *c, struct slice channel);
+
 int redis_channels_listen(
 	struct redis_channels *c, enum redis_listening what, struct slice name, struct err *err);
 void redis_channels_unlisten(

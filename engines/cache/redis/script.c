@@ -126,7 +126,10 @@ int redis_scripts_add(
 		return 0;
 	}
 	int rc = make_room(s, text.n, loaded, err);
-	struct redis_script *new = rc == 0 ? malloc(sizeof(*new) + text.n) : NULL;
+	if (rc != 0) {
+		return rc;
+	}
+	struct redis_script *new = malloc(sizeof(*new) + text.n);
 	if (new == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}

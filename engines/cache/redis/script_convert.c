@@ -146,9 +146,15 @@ static bool reply_table(lua_State *L, unsigned depth, struct buf *out)
 /* The value on top, which stays there. */
 static bool reply_at(lua_State *L, unsigned depth, struct buf *out)
 {
+	const struct script_run *r = script_run_of(L);
 	if (depth > SCRIPT_DEPTH_MAX || !lua_checkstack(L, 8)) {
 		return false;
 	}
+	/* A table that stands in many places is answered with as many times. */
+	if (out->failed || out->n - r->begun > SCRIPT_MEMORY_MAX) {
+		script_stop(L, SCRIPT_TOO_BIG);
+	}
+	script_look_at_time(L);
 	switch (lua_type(L, -1)) {
 	case LUA_TSTRING: reply_string(L, out); break;
 	case LUA_TNUMBER:

@@ -70,6 +70,8 @@ struct script_run {
 	int64_t deadline_ms;
 	unsigned kills;
 	size_t memory;
+	size_t refused; /* bytes, which Lua asks for once more when it has collected */
+	size_t begun;	/* where its reply begins */
 	enum script_stop stop;
 	struct err fatal; /* SCRIPT_FAILED: what a command met, which ends the transaction */
 	struct buf reply; /* of the command that the script called last */

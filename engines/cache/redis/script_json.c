@@ -91,9 +91,10 @@ static void encode(lua_State *L, unsigned depth, struct buf *out)
 	if (depth > DEPTH_MAX) {
 		luaL_error(L, "Cannot serialise, excessive depth (%d)", (int)depth);
 	}
-	if (out->n > SCRIPT_MEMORY_MAX) {
+	if (out->failed || out->n > SCRIPT_MEMORY_MAX) {
 		script_stop(L, SCRIPT_TOO_BIG);
 	}
+	script_look_at_time(L);
 	luaL_checkstack(L, 8, NULL);
 	switch (lua_type(L, -1)) {
 	case LUA_TSTRING:

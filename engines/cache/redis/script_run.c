@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engines/cache/redis/script_impl.h"
+#include "engines/cache/redis/session.h"
 #include "engines/common/clock.h"
 
 #define STEPS 1000 /* of Lua's machine between two looks at the clock */
@@ -28,8 +29,16 @@ static void *allocate(void *arg, void *p, size_t old, size_t new)
 		return NULL;
 	}
 	if (new > had && r->memory - had + new > SCRIPT_MEMORY_MAX) {
-		r->stop = SCRIPT_TOO_BIG;
+		if (r->stop == SCRIPT_GOES_ON) {
+			r->stop = SCRIPT_TOO_BIG;
+			r->refused = new;
+		}
 		return NULL;
+	}
+	/* What it is refused, Lua asks for again when it has collected what is no longer used. */
+	if (new > had && r->refused != 0) {
+		r->stop = new == r->refused ? SCRIPT_GOES_ON : r->stop;
+		r->refused = 0;
 	}
 	void *more = realloc(p, new);
 	if (more != NULL) {
@@ -176,7 +185,8 @@ static int attempt(lua_State *L)
 			lua_tostring(L, -1));
 		return 0;
 	}
-	lua_sethook(L, hook, LUA_MASKCOUNT, STEPS);
+	/* At calls, too: a few of some functions take long. */
+	lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKCOUNT, STEPS);
 	if (lua_pcall(L, 0, 1, 1) != LUA_OK) {
 		a->rc = r->stop == SCRIPT_GOES_ON && lua_istable(L, -1)
 				? explain(L, r, a->err)
@@ -186,6 +196,7 @@ static int attempt(lua_State *L)
 		return 0;
 	}
 	lua_sethook(L, NULL, 0, 0);
+	r->begun = r->call->out->n;
 	if (!script_reply(L, r->call->out)) {
 		a->rc = err_set(a->err, EINVAL, "ERR reached lua stack limit");
 	}
@@ -273,6 +284,7 @@ int redis_script_run(struct script_run *r, struct err *err)
 {
 	struct redis_scripts *scripts = r->server->scripts;
 	struct err own = {0};
+	size_t published = redis_session_published(r->call->session);
 	r->deadline_ms = clock_ms() + r->server->script_ms;
 	r->kills = scripts->kills;
 	scripts->running++;
@@ -280,6 +292,7 @@ int redis_script_run(struct script_run *r, struct err *err)
 							      : run_state(r, &own);
 	scripts->running--;
 	if (r->stop != SCRIPT_GOES_ON) {
+		redis_session_unpublish(r->call->session, published);
 		rc = explain_stop(r, &own);
 	}
 	buf_free(&r->reply);

@@ -6,7 +6,7 @@
 
 #include "engines/cache/redis/script_impl.h"
 
-#define MOVE_MAX 10000000 /* elements that table.move() moves at once */
+#define MOVE_MAX 10000000 /* elements that a function of `table` moves at once */
 
 /* Calls the function in the upvalue with what is on the stack. */
 static int call_original(lua_State *L)
@@ -78,10 +78,23 @@ static int safe_xpcall(lua_State *L)
 
 /* ---- base ---- */
 
-/* load(chunk, name, mode, env): text only. */
+/* The function in the upvalue gives the next piece of a text. */
+static int next_piece(lua_State *L)
+{
+	script_look_at_time(L);
+	return call_original(L);
+}
+
+/* load(chunk, name, mode, env): text only. A function of the library that gives pieces for ever is
+ * called by no step of Lua's machine. */
 static int safe_load(lua_State *L)
 {
 	int n = lua_gettop(L);
+	if (lua_isfunction(L, 1)) {
+		lua_pushvalue(L, 1);
+		lua_pushcclosure(L, next_piece, 1);
+		lua_replace(L, 1);
+	}
 	lua_settop(L, n < 3 ? 3 : (n > 4 ? 4 : n));
 	lua_pushliteral(L, "t");
 	lua_replace(L, 3);
@@ -125,11 +138,15 @@ static int safe_collectgarbage(lua_State *L)
 
 /* ---- table, string ---- */
 
-/* insert, remove: the length is what the table has. */
+/* insert, remove, sort: the length is what the table has. One with few elements far apart
+ * may be as long as the last of them says. */
 static int safe_length(lua_State *L)
 {
 	if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL) {
 		return luaL_error(L, "a table with __len can not be changed so");
+	}
+	if (lua_istable(L, 1) && lua_rawlen(L, 1) > MOVE_MAX) {
+		return luaL_error(L, "too long a table to be changed so");
 	}
 	return call_original(L);
 }
@@ -181,6 +198,7 @@ static const struct {
 	{LUA_GNAME, "collectgarbage", safe_collectgarbage},
 	{LUA_TABLIBNAME, "insert", safe_length},
 	{LUA_TABLIBNAME, "remove", safe_length},
+	{LUA_TABLIBNAME, "sort", safe_length},
 	{LUA_TABLIBNAME, "move", safe_move},
 	{LUA_STRLIBNAME, "rep", safe_rep},
 	{LUA_STRLIBNAME, "dump", NULL},

@@ -34,6 +34,7 @@ void redis_session_close(struct redis_session *s)
 	redis_queue_free(&s->queued);
 	redis_parser_finish(&s->parser);
 	buf_free(&s->name);
+	buf_free(&s->published);
 	free(s);
 }
 
@@ -131,6 +132,7 @@ static int run_turn(struct redis_txn *t, void *arg, struct err *err)
 {
 	struct turn *u = arg;
 	u->replies->n = u->at;
+	redis_session_unpublish(u->s, 0);
 	u->stale = false;
 	if (u->what != ALONE) {
 		int holds = redis_watches_hold(t, u->s, err);
@@ -176,7 +178,9 @@ static int run_in_transaction(struct turn *u, struct err *err)
 	int rc = writes ? redis_write(db, run_turn, u, err) : read_in_transaction(u, db, err);
 	if (rc != 0) {
 		u->replies->n = u->at;
+		redis_session_unpublish(u->s, 0);
 	}
+	redis_session_send(u->s);
 	return rc;
 }
 

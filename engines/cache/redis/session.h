@@ -30,5 +30,11 @@ int redis_session_batch(struct redis_session *s, struct buf *replies, struct err
 /* ---- for commands ---- */
 
 struct redis_server *redis_session_server(struct redis_session *s);
+/* Sent when the transaction is committed; receivers: who listens now. (publish.c) */
+int redis_session_publish(struct redis_session *s, struct slice channel, struct slice message,
+	uint64_t *receivers, struct err *err);
+/* What was published since the mark is not, when a part of the transaction is undone. */
+size_t redis_session_published(const struct redis_session *s);
+void redis_session_unpublish(struct redis_session *s, size_t mark);
 
 #endif

@@ -29,6 +29,8 @@ struct redis_session {
 	unsigned n_queued;
 	size_t bytes; /* of both */
 
+	struct buf published; /* by the transaction that runs: publish.c */
+
 	bool talks; /* it is a connection, no batch */
 	bool multi;
 	bool refused; /* one since MULTI could not be queued */
@@ -50,6 +52,11 @@ int redis_watches_hold(struct redis_txn *t, const struct redis_session *s, struc
 /* KEY VERSION [KEY VERSION ..] */
 int redis_watch_versions(
 	struct redis_session *s, unsigned argc, const struct slice *argv, struct err *err);
+
+/* ---- publish.c ---- */
+
+/* After the commit, in order. */
+void redis_session_send(struct redis_session *s);
 
 /* ---- session.c, for the commands of this group; they run outside of a transaction ---- */
 

@@ -14,7 +14,7 @@ static struct redis_channels *channels(struct redis_call *c)
 static int run_publish(struct redis_call *c, struct err *err)
 {
 	uint64_t receivers;
-	int rc = redis_channels_publish(channels(c), c->argv[1], c->argv[2], &receivers, err);
+	int rc = redis_session_publish(c->session, c->argv[1], c->argv[2], &receivers, err);
 
 	if (rc == 0) {
 		redis_reply_int(c->out, (int64_t)receivers);
