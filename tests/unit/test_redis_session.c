@@ -364,6 +364,32 @@ START_TEST(test_a_copy_takes_no_writes)
 }
 END_TEST
 
+START_TEST(test_flushall_leaves_nothing_of_a_stream)
+{
+	talk_is(&t, "xadd s 1-1 a b\nxadd s 2-1 a b\nxdel s 1-1\nflushall\n",
+		"\"1-1\"\n\"2-1\"\n(integer) 1\nOK\n");
+	redis_fixture_check(&t.f);
+}
+END_TEST
+
+START_TEST(test_replies_that_grow_beyond_measure_end_the_transaction)
+{
+	static const char too_much[] = "(error) ERR the replies take more than 1 MiB";
+
+	t.server->replies_max = 1 << 20;
+	talk_is(&t, "sadd s member", "(integer) 1\n");
+	const char *said = talk(&t, "srandmember s -9223372036854775807");
+	ck_assert_msg(strncmp(said, too_much, strlen(too_much)) == 0, "%s", said);
+	said = talk(&t, "multi\nrpush l x\nsrandmember s -100000\nexec\n");
+	ck_assert_msg(strstr(said, too_much) != NULL, "%s", said);
+	talk_is(&t, "exists l\n", "(integer) 0\n");
+	said = talk(&t, "eval \"redis.call('rpush', 'l', 'x') "
+			"redis.pcall('srandmember', 's', -100000)\" 0");
+	ck_assert_msg(strncmp(said, too_much, strlen(too_much)) == 0, "%s", said);
+	talk_is(&t, "exists l\n", "(integer) 0\n");
+}
+END_TEST
+
 /* ---- PUBLISH ---- */
 
 static void listen_to(const char *name)
@@ -481,6 +507,8 @@ int main(void)
 	tcase_add_test(c, test_info_has_the_sections_asked_for);
 	tcase_add_test(c, test_commands_say_what_there_is);
 	tcase_add_test(c, test_a_copy_takes_no_writes);
+	tcase_add_test(c, test_flushall_leaves_nothing_of_a_stream);
+	tcase_add_test(c, test_replies_that_grow_beyond_measure_end_the_transaction);
 	tcase_add_test(c, test_messages_of_a_transaction_go_out_once_in_order);
 	tcase_add_test(c, test_messages_of_a_script_that_is_stopped_go_nowhere);
 	tcase_add_test(c, test_messages_wait_for_the_commit);

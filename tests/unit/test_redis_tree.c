@@ -865,6 +865,28 @@ START_TEST(test_as_a_store)
 }
 END_TEST
 
+START_TEST(test_removing_an_empty_directory_changes_the_clusters)
+{
+	struct engine_info first;
+	struct engine_info both;
+	struct engine_info left;
+	struct engine_info none;
+
+	OK(OPS->stat(tree, at(""), 0, &first, &err));
+	OK(OPS->mkdir(tree, at("a.hash"), &err));
+	OK(OPS->mkdir(tree, at("b.hash"), &err));
+	OK(OPS->stat(tree, at(""), 0, &both, &err));
+	OK(OPS->rmdir(tree, at("a.hash"), &err));
+	OK(OPS->stat(tree, at(""), 0, &left, &err));
+	ck_assert_uint_ne(both.version, left.version);
+	ck_assert_int_gt(left.mtime_ns, both.mtime_ns);
+	OK(OPS->rmdir(tree, at("b.hash"), &err));
+	OK(OPS->stat(tree, at(""), 0, &none, &err));
+	ck_assert_uint_ne(none.version, first.version);
+	ck_assert_int_gt(none.mtime_ns, left.mtime_ns);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("redis_tree");
@@ -883,6 +905,7 @@ int main(void)
 	tcase_add_test(tc, test_the_other_types);
 	tcase_add_test(tc, test_listings_in_byte_order_behind_each_name);
 	tcase_add_test(tc, test_long_names_are_found_by_their_hash);
+	tcase_add_test(tc, test_removing_an_empty_directory_changes_the_clusters);
 	tcase_add_test(tc, test_renames);
 	tcase_add_test(tc, test_renames_of_empty_directories);
 	tcase_add_test(tc, test_touch_into_the_future);

@@ -168,6 +168,17 @@ static int make_room(struct redis_call *c, const struct redis_command *command, 
 	return rc;
 }
 
+int redis_replies_check(const struct redis_call *c, struct err *err)
+{
+	size_t max = c->session != NULL ? redis_session_server(c->session)->replies_max : SIZE_MAX;
+
+	if (c->out->n > max) {
+		return err_set(err, ENOMEM,
+			"ERR the replies take more than %zu MiB: nothing was done", max >> 20);
+	}
+	return buf_check(c->out, err);
+}
+
 int redis_command_run(struct redis_call *c, const struct redis_command *command, struct err *err)
 {
 	struct err own = {0};
@@ -181,7 +192,7 @@ int redis_command_run(struct redis_call *c, const struct redis_command *command,
 		rc = command->run(c, &own);
 	}
 	if (rc == 0) {
-		return buf_check(c->out, err);
+		return redis_replies_check(c, err);
 	}
 	if (redis_is_fatal(rc)) {
 		return err_set(err, own.code, "%s", own.msg);

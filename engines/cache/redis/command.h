@@ -68,6 +68,10 @@ const struct redis_command *redis_command_nth(unsigned n);
  * evicts as maxmemory says. Fails only with what is fatal. */
 int redis_command_run(struct redis_call *c, const struct redis_command *command, struct err *err);
 
+/* ENOMEM: what is replied takes more than the server allows; asked by what may reply without end.
+ */
+int redis_replies_check(const struct redis_call *c, struct err *err);
+
 /* ---- arguments (arguments.c) ---- */
 
 /* `ERR value is not an integer or out of range` */

@@ -52,6 +52,9 @@ static bool is_at(const struct redis_held *h, size_t place, struct slice name)
 
 static void take_out(struct redis_held *h, size_t place)
 {
+	if (h->entries[place].dir.listed) {
+		h->gone_ns = clock_wall_ns();
+	}
 	buf_free(&h->entries[place].name);
 	h->n--;
 	memmove(h->entries + place, h->entries + place + 1, (h->n - place) * sizeof(*h->entries));
@@ -207,8 +210,8 @@ bool redis_held_hashed(struct redis_held *h, const unsigned char hash[NAME_HASH_
 
 int64_t redis_held_time(struct redis_held *h)
 {
-	int64_t last = 0;
 	LOCKED(&h->lock);
+	int64_t last = h->gone_ns;
 
 	for (size_t i = 0; i < h->n; i++) {
 		const struct redis_held_dir *d = &h->entries[i].dir;

@@ -26,6 +26,7 @@ struct redis_held {
 	struct redis_held_entry *entries; /* under lock; in byte order of names */
 	size_t n, cap;			  /* under lock */
 	_Atomic bool any;		  /* most of the time there is none */
+	int64_t gone_ns;		  /* under lock; when a listed one went last */
 };
 
 void redis_held_init(struct redis_held *h);
@@ -42,7 +43,7 @@ bool redis_held_next(struct redis_held *h, const struct slice *after, struct buf
 	struct redis_held_dir *out);
 bool redis_held_hashed(struct redis_held *h, const unsigned char hash[NAME_HASH_BYTES],
 	struct buf *name, struct redis_held_dir *out);
-/* When the last listed one was made; 0: there is none. */
+/* When the last listed one was made or went; 0: there was none. */
 int64_t redis_held_time(struct redis_held *h);
 
 #endif

@@ -140,8 +140,8 @@ int redis_keys_flush(struct redis_txn *t, struct err *err)
 {
 	static const char *const tables[] = {"DELETE FROM key", "DELETE FROM hash",
 		"DELETE FROM list", "DELETE FROM member", "DELETE FROM score", "DELETE FROM entry",
-		"DELETE FROM consumer_group", "DELETE FROM consumer", "DELETE FROM pending",
-		"DELETE FROM long"};
+		"DELETE FROM tombstone", "DELETE FROM consumer_group", "DELETE FROM consumer",
+		"DELETE FROM pending", "DELETE FROM long"};
 	struct redis_state *s = redis_state(t, NULL, err);
 
 	if (s == NULL) {

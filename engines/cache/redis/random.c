@@ -185,10 +185,11 @@ static int draw_many(struct redis_call *c, struct draws *d, const struct redis_k
 		return rc;
 	}
 	qsort(d->drawn, d->n, sizeof(d->drawn[0]), by_turn);
-	for (unsigned i = 0; i < d->n; i++) {
+	for (unsigned i = 0; rc == 0 && i < d->n; i++) {
 		buf_append(c->out, d->replies.p + d->drawn[i].at, d->drawn[i].n);
+		rc = redis_replies_check(c, err);
 	}
-	return buf_check(c->out, err);
+	return rc;
 }
 
 static int reply_repeated(struct redis_call *c, const struct redis_elements *e,

@@ -11,6 +11,7 @@
 #include "engines/common/clock.h"
 
 #define MS_NS	     1000000
+#define REPLIES_MAX  ((size_t)1 << 30)
 #define EXPIRE_BATCH 256 /* keys that expire with one transaction */
 
 static int set_run_id(struct redis_server *s, struct err *err)
@@ -43,6 +44,7 @@ int redis_server_open(
 	s->started_ms = clock_wall_ns() / MS_NS;
 	s->counts = redis_db_counts(config->db);
 	s->script_ms = SCRIPT_MS;
+	s->replies_max = REPLIES_MAX;
 	s->channels = redis_channels_new();
 	s->scripts = redis_scripts_new();
 	int rc = s->channels != NULL && s->scripts != NULL ? 0

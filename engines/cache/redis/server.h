@@ -45,6 +45,7 @@ struct redis_server {
 	struct redis_channels *channels;
 	struct redis_scripts *scripts;
 	_Atomic int64_t script_ms;	/* how long a script may run: SCRIPT_MS */
+	_Atomic size_t replies_max;	/* bytes, of one transaction: REPLIES_MAX */
 	_Atomic uint64_t sessions;	/* so far */
 	_Atomic uint64_t clients;	/* sessions that are open */
 	_Atomic uint64_t commands;	/* processed */
