@@ -94,8 +94,17 @@ void script_look_at_time(lua_State *L);
 /* ---- script_sandbox.c: what a script has of Lua ---- */
 
 void script_sandbox(lua_State *L);
+/* Calls the function in the upvalue with what is on the stack. */
+int script_call_original(lua_State *L);
 /* After all globals are set: none can be made, one that is not there is an error. */
 void script_protect(lua_State *L);
+
+/* ---- script_pattern.c: in front of string.find, match, gmatch, gsub ---- */
+
+int script_find(lua_State *L);
+int script_match(lua_State *L);
+int script_gmatch(lua_State *L);
+int script_gsub(lua_State *L);
 
 /* ---- script_redis.c: redis.call() and its relatives ---- */
 

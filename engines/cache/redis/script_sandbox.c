@@ -8,8 +8,7 @@
 
 #define MOVE_MAX 10000000 /* elements that a function of `table` moves at once */
 
-/* Calls the function in the upvalue with what is on the stack. */
-static int call_original(lua_State *L)
+int script_call_original(lua_State *L)
 {
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
@@ -82,7 +81,7 @@ static int safe_xpcall(lua_State *L)
 static int next_piece(lua_State *L)
 {
 	script_look_at_time(L);
-	return call_original(L);
+	return script_call_original(L);
 }
 
 /* load(chunk, name, mode, env): text only. A function of the library that gives pieces for ever is
@@ -98,7 +97,7 @@ static int safe_load(lua_State *L)
 	lua_settop(L, n < 3 ? 3 : (n > 4 ? 4 : n));
 	lua_pushliteral(L, "t");
 	lua_replace(L, 3);
-	return call_original(L);
+	return script_call_original(L);
 }
 
 static int safe_setmetatable(lua_State *L)
@@ -110,7 +109,7 @@ static int safe_setmetatable(lua_State *L)
 		}
 		lua_pop(L, 1);
 	}
-	return call_original(L);
+	return script_call_original(L);
 }
 
 static int safe_rawset(lua_State *L)
@@ -121,7 +120,7 @@ static int safe_rawset(lua_State *L)
 		return lua_error(L);
 	}
 	lua_pop(L, 1);
-	return call_original(L);
+	return script_call_original(L);
 }
 
 static int safe_collectgarbage(lua_State *L)
@@ -148,7 +147,7 @@ static int safe_length(lua_State *L)
 	if (lua_istable(L, 1) && lua_rawlen(L, 1) > MOVE_MAX) {
 		return luaL_error(L, "too long a table to be changed so");
 	}
-	return call_original(L);
+	return script_call_original(L);
 }
 
 static int safe_move(lua_State *L)
@@ -158,7 +157,7 @@ static int safe_move(lua_State *L)
 	if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= MOVE_MAX) {
 		return luaL_argerror(L, 3, "too many elements to move");
 	}
-	return call_original(L);
+	return script_call_original(L);
 }
 
 static int safe_rep(lua_State *L)
@@ -171,7 +170,7 @@ static int safe_rep(lua_State *L)
 		lua_pushliteral(L, "");
 		return 1;
 	}
-	return call_original(L);
+	return script_call_original(L);
 }
 
 /* ---- all of it ---- */
@@ -201,6 +200,10 @@ static const struct {
 	{LUA_TABLIBNAME, "sort", safe_length},
 	{LUA_TABLIBNAME, "move", safe_move},
 	{LUA_STRLIBNAME, "rep", safe_rep},
+	{LUA_STRLIBNAME, "find", script_find},
+	{LUA_STRLIBNAME, "match", script_match},
+	{LUA_STRLIBNAME, "gmatch", script_gmatch},
+	{LUA_STRLIBNAME, "gsub", script_gsub},
 	{LUA_STRLIBNAME, "dump", NULL},
 };
 
