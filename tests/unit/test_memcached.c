@@ -328,6 +328,38 @@ START_TEST(test_no_memory_at_all)
 }
 END_TEST
 
+START_TEST(test_what_can_never_fit_makes_nothing_go)
+{
+	struct engine_info info;
+	char value[60000];
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	memcached_set_memory(m, 50000);
+	OK(put("a", "x", ENGINE_VERSION_ANY, &info));
+	FAILS(put("b", value, ENGINE_VERSION_ANY, &info), ENOSPC);
+	ck_assert_str_eq(get("a"), "x");
+}
+END_TEST
+
+START_TEST(test_what_a_flush_took_stays_away)
+{
+	exec("set a 0 0 1\r\nx\r\n");
+	mc_flush(m, mc_now_ms() + 1);
+	while (get("a") != NULL) {
+	}
+	exec("set b 0 0 1\r\ny\r\n");
+	mc_flush(m, mc_now_ms() + 1);
+	/* Nobody looks at b until then. */
+	int64_t until = mc_now_ms() + 5;
+	while (mc_now_ms() < until) {
+	}
+	exec("flush_all 1000\r\n");
+	ck_assert_ptr_null(get("b"));
+	ck_assert_uint_eq(atomic_load(&m->items), 0);
+}
+END_TEST
+
 START_TEST(test_exptime)
 {
 	ck_assert_int_eq(mc_expires_ms(0), 0);
@@ -442,6 +474,11 @@ START_TEST(test_as_a_store)
 	OK(s->ops->remove(s, key, &err));
 	ck_assert_int_eq(s->ops->set_if(s, key, absent, slice_of("late"), 0, &err), 0);
 	FAILS(s->ops->set(s, slice_of("a b"), slice_of("x"), 0, &err), EINVAL);
+	/* Nor when what was set meanwhile has gone: by hand, by age, for want of room. */
+	ck_assert_int_eq(s->ops->get(s, key, &text, &absent, &err), 0);
+	OK(s->ops->set(s, key, slice_of("newest"), 0, &err));
+	ck_assert_int_eq(mc_delete(m, key, 0), MC_STORED);
+	ck_assert_int_eq(s->ops->set_if(s, key, absent, slice_of("late"), 0, &err), 0);
 	s->ops->close(s);
 }
 END_TEST
@@ -584,6 +621,8 @@ int main(void)
 	tcase_add_test(tc, test_a_line_without_end);
 	tcase_add_test(tc, test_memory_is_bounded_and_the_least_used_goes);
 	tcase_add_test(tc, test_no_memory_at_all);
+	tcase_add_test(tc, test_what_can_never_fit_makes_nothing_go);
+	tcase_add_test(tc, test_what_a_flush_took_stays_away);
 	tcase_add_test(tc, test_exptime);
 	tcase_add_test(tc, test_a_flush_that_is_to_come);
 	tcase_add_test(tc, test_listings_are_complete_and_in_order);

@@ -318,6 +318,10 @@ static bool take_memory(struct memcached *m, uint64_t cost)
 {
 	uint64_t used = atomic_load(&m->used);
 
+	/* Nothing goes for what does not fit into an empty one either. */
+	if (cost > atomic_load(&m->memory)) {
+		return false;
+	}
 	for (;;) {
 		if (used + cost <= atomic_load(&m->memory)) {
 			if (atomic_compare_exchange_weak(&m->used, &used, used + cost)) {
@@ -688,16 +692,32 @@ enum mc_result mc_add(
 	return result;
 }
 
+static void flush_shard(struct memcached *m, struct mc_shard *s, bool all)
+{
+	int64_t now = mc_now_ms();
+	struct mc_item *next;
+	LOCKED(&s->lock);
+
+	for (struct mc_item *i = s->head.next[0]; i != NULL; i = next) {
+		next = i->next[0];
+		if (all || is_over(m, i, now)) {
+			drop(m, s, hash_of(key_of(i)), i);
+		}
+	}
+}
+
+/* What a flush of before has made go does not come back with a later one. */
 void mc_flush(struct memcached *m, int64_t at_ms)
 {
+	bool over = atomic_load(&m->flush_at_ms) != 0;
+
 	mc_count(m, MC_CMD_FLUSH);
+	for (unsigned n = 0; n < MC_SHARDS && at_ms != 0 && over; n++) {
+		flush_shard(m, &m->shard[n], false);
+	}
 	atomic_store(&m->flush_at_ms, at_ms);
 	for (unsigned n = 0; n < MC_SHARDS && at_ms == 0; n++) {
-		struct mc_shard *s = &m->shard[n];
-		LOCKED(&s->lock);
-		while (s->oldest != NULL) {
-			drop(m, s, hash_of(key_of(s->oldest)), s->oldest);
-		}
+		flush_shard(m, &m->shard[n], true);
 	}
 }
 

@@ -6,8 +6,8 @@
 
 #include "engines/cache/memcached/items.h"
 
-/* A key that is not there has a version, too, which remove() moves: one for all keys of a hash. A
- * cas never has this bit. */
+/* A key that is not there has a version, too, which set() and remove() move: one for all keys of a
+ * hash. A cas never has this bit. */
 #define ABSENT_BIT (UINT64_C(1) << 63)
 
 struct mc_store {
@@ -65,7 +65,12 @@ static int store_set(struct cache_store *base, struct slice key, struct slice te
 		.expires_ms = ttl_ms > 0 ? mc_now_ms() + ttl_ms : 0};
 
 	int rc = mc_check_key(key, false, err);
-	rc = rc < 0 ? rc : told(mc_store(m, &put, NULL), err);
+	if (rc < 0) {
+		return rc;
+	}
+	/* Who looked before this must not add the key when the text has gone again. */
+	atomic_fetch_add(counter_of(m, key), 1);
+	rc = told(mc_store(m, &put, NULL), err);
 	return rc < 0 ? rc : 0;
 }
 
