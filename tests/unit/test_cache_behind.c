@@ -306,6 +306,56 @@ START_TEST(who_waits_for_room_gets_it)
 }
 END_TEST
 
+/* ---- beside a detach ---- */
+
+static pthread_mutex_t commit_gate = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool at_commit;
+
+static void stop_at_commit(bool begin)
+{
+	if (begin) {
+		at_commit = true;
+		pthread_mutex_lock(&commit_gate);
+		pthread_mutex_unlock(&commit_gate);
+	}
+}
+
+static bool is_at_commit(void)
+{
+	return at_commit;
+}
+
+static void *flush_c(void *arg)
+{
+	struct buf report = BUF_INIT;
+	struct err why = {0};
+	*(int *)arg = cache_tables_flush(tables, "c", &report, &why);
+	buf_free(&report);
+	return NULL;
+}
+
+/* The keeper is busy with another table, so that who flushes has to wait for it. */
+START_TEST(a_detach_waits_for_nobody_who_waits_for_the_keeper)
+{
+	pthread_t flusher;
+	int rc = 0;
+	attach_behind();
+	OK(ATTACH("a", "rds=shop/Customer", "pattern=write-behind"));
+	pthread_mutex_lock(&commit_gate);
+	rds_commits = stop_at_commit;
+	OK(row_write("a", "1", "{\"name\": \"first\"}", ANY, NULL));
+	ck_assert(soon(is_at_commit));
+	put("2", "second");
+	ck_assert_int_eq(pthread_create(&flusher, NULL, flush_c, &rc), 0);
+	usleep(50000); /* so that it waits, most likely */
+	OK(cache_tables_detach(tables, "c", true, &err));
+	pthread_mutex_unlock(&commit_gate);
+	pthread_join(flusher, NULL);
+	rds_commits = NULL;
+	ck_assert_msg(rc == -EBUSY || rc == -ENOENT, "%d", rc);
+}
+END_TEST
+
 /* ---- the end of the daemon ---- */
 
 START_TEST(an_ordered_end_brings_what_waits)
@@ -548,6 +598,7 @@ int main(void)
 	tcase_add_test(tc, a_row_that_a_later_one_makes_possible_is_no_failure);
 	tcase_add_test(tc, a_full_queue_takes_no_more_rows);
 	tcase_add_test(tc, who_waits_for_room_gets_it);
+	tcase_add_test(tc, a_detach_waits_for_nobody_who_waits_for_the_keeper);
 	tcase_add_test(tc, an_ordered_end_brings_what_waits);
 	tcase_add_test(tc, who_only_reads_sees_what_waits);
 	tcase_add_loop_test(tc, readers_beside_writers_never_see_the_past, 0, 4);

@@ -366,11 +366,14 @@ static int await_try(struct cached_table *t, struct err *err)
 	tables_keeper_kick(c, true);
 	LOCKED(&c->lock);
 	uint64_t want = t->tries + 1;
-	while (t->tried < want && c->keeping && !c->stop) {
+	while (t->tried < want && c->keeping && !c->stop && !t->secluded) {
 		struct timespec until = deadline(INT64_C(100000000));
 		c->urgent = true;
 		pthread_cond_signal(&c->wake);
 		pthread_cond_timedwait(&c->settled, &c->lock, &until);
+	}
+	if (t->tried < want && t->secluded) {
+		return err_set(err, EBUSY, "%s is being detached", t->def.name);
 	}
 	if (t->tried < want || t->failed_try >= want) {
 		LOCKED(&t->lock);

@@ -375,6 +375,9 @@ static void seclude(struct cached_table *t)
 
 	LOCKED(&c->lock);
 	LIST_REMOVE(t, link);
+	/* Who waits for the keeper would wait for ever. */
+	t->secluded = true;
+	pthread_cond_broadcast(&c->settled);
 	while (t->refs > 2) {
 		pthread_cond_wait(&c->settled, &c->lock);
 	}
@@ -411,6 +414,7 @@ int cache_tables_detach(struct cache_tables *c, const char *name, bool force, st
 	rc = rc < 0 ? rc : tables_db_detach(c->db, t->def.id, err);
 	if (rc < 0) {
 		LOCKED(&c->lock);
+		t->secluded = false;
 		insert(c, t);
 		return rc;
 	}

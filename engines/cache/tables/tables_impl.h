@@ -159,6 +159,7 @@ struct cached_table {
 	struct cache_tables *all;
 	struct tables_def def; /* epoch and identity: see below */
 	unsigned refs;
+	bool secluded; /* being detached: the keeper does not see it; under cache_tables.lock */
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t hits, misses, negative_hits, loads, stored, cache_failures, retries;
 	_Atomic uint64_t waiting; /* of write-behind; never less than what waits */
