@@ -477,6 +477,8 @@ static int enter(struct cache_cluster *c, bool any, struct err *err)
 	}
 	if (rc < 0) {
 		cache_leave(c);
+	} else {
+		cache_keeper_kick(c->service); /* it goes past what is shut */
 	}
 	return rc;
 }
@@ -500,6 +502,12 @@ bool cache_enter_now(struct cache_cluster *c)
 	}
 	c->users++;
 	return true;
+}
+
+bool cache_is_serving(struct cache_cluster *c)
+{
+	LOCKED(&c->service->lock);
+	return (c->open || c->moving) && !c->gone;
 }
 
 void cache_leave(struct cache_cluster *c)

@@ -134,6 +134,8 @@ static int64_t tend_all(struct cache_keeper *k)
 			tend(c, now);
 			cache_leave(c);
 			next = earlier(next, earlier(c->tick_at, c->sync_at));
+		} else if (c->def.kind == CACHE_REDIS && cache_is_serving(c)) {
+			next = now; /* nobody would wake us when the failover is over */
 		}
 		cache_put(c);
 	}

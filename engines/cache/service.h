@@ -357,6 +357,8 @@ int cache_copy_of(
 	struct cache_cluster *c, const char *node, struct cache_copy **out, struct err *err);
 /* If that is possible without waiting, or opening it. */
 bool cache_enter_now(struct cache_cluster *c);
+/* Whether it is open, or may be as soon as those outside can enter again. */
+bool cache_is_serving(struct cache_cluster *c);
 void cache_leave(struct cache_cluster *c);
 /* Its cached tables can be used; the same, but waits for nobody. */
 int cache_visit(struct cache_cluster *c, struct err *err);
