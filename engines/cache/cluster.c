@@ -44,6 +44,16 @@ static int make_store(struct cache_cluster *c, const char *from, struct err *err
 	return instance_create(&config.config, &settings, from, err);
 }
 
+/* A cluster that lacks a replica from the start is none: its row goes again. Where that fails, too,
+ * it stays, and the keeper makes what is missing. */
+static int take_back(struct cache_cluster *c, int rc)
+{
+	struct err why = {0};
+
+	LOCKED(&c->service->ddl);
+	return cache_catalog_drop(c->service, c->def.id, NULL, &why) < 0 ? 0 : rc;
+}
+
 /* The catalog has it, then everybody. A COMMIT that failed may still be there after
  * power was lost: then the row wants its files. So they stay, and the next open removes
  * those without a row. */
@@ -60,7 +70,10 @@ static int make(
 		LOCKED(&c->service->ddl);
 		rc = cache_catalog_add(c->service, &c->def, nodes, err);
 	}
-	rc = rc < 0 ? rc : cache_settle(c, err);
+	if (rc == 0) {
+		rc = cache_settle(c, err);
+		rc = rc < 0 ? take_back(c, rc) : 0;
+	}
 	cache_leave(c);
 	return rc;
 }
@@ -189,15 +202,20 @@ int cache_delete(struct cache_cluster *c, bool empty, const char *final_snapshot
 
 /* ---- changing ---- */
 
-/* How much a commit survives is said when the store is opened. */
-static int reopen(struct cache_cluster *c, struct err *err)
+/* How much a commit survives is said when the store is opened: the row must not say so before. */
+static int change_gated(struct cache_cluster *c, cache_change_fn *change,
+	const struct cache_def *with, struct err *err)
 {
 	int rc = cache_close_gate(c, err);
 
-	if (rc == 0) {
-		cache_shut(c);
-		cache_open_gate(c);
+	if (rc < 0) {
+		return rc;
 	}
+	rc = cache_change(c, change, with, err);
+	if (rc == 0 && c->def.kind == CACHE_REDIS) {
+		cache_shut(c);
+	}
+	cache_open_gate(c);
 	return rc;
 }
 
@@ -214,11 +232,10 @@ int cache_modify(struct cache_cluster *c, cache_change_fn *change, const struct 
 	}
 	LOCKED(&c->changing);
 	cache_def_now(c, &before);
-	rc = cache_change(c, change, with, err);
-	cache_def_now(c, &after);
-	if (rc == 0 && before.persistence != after.persistence && cache_is_open(c)) {
-		rc = reopen(c, err);
-	}
+	after = before;
+	change(&after, with);
+	rc = before.persistence != after.persistence ? change_gated(c, change, with, err)
+						     : cache_change(c, change, with, err);
 	if (rc == 0 && c->keys != NULL && c->keys->memory != NULL) {
 		memcached_set_memory(c->keys->memory, after.maxmemory);
 	}

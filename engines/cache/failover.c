@@ -116,6 +116,15 @@ static void tell_loss(struct cache_cluster *c, const char *from, const struct lo
 		loss->acknowledged, from, c->def.primary);
 }
 
+/* How much was acknowledged, nobody knows any more. */
+static void tell_unknown(struct cache_cluster *c, const char *from)
+{
+	cache_event(c,
+		"What %s had not received is lost: how many writes that were is not known, "
+		"since the files of %s cannot be read.",
+		c->def.primary, from);
+}
+
 /* ---- the step; nobody is inside ---- */
 
 enum manner {
@@ -174,7 +183,9 @@ static int open_new(struct cache_cluster *c, struct loss *loss, struct err *err)
 static int move(struct cache_cluster *c, const char *node, enum manner manner, struct err *err)
 {
 	char from[CACHE_NODE_MAX + 1];
-	struct loss loss = {.acknowledged = redis_db_offset(c->keys->db)};
+	/* One that failed while it was opened never said what it acknowledged. */
+	struct redis_db *db = c->keys != NULL ? c->keys->db : NULL;
+	struct loss loss = {.acknowledged = db != NULL ? redis_db_offset(db) : 0};
 
 	memcpy(from, c->def.primary, sizeof(from));
 	int rc = take_over(c, node, manner, err);
@@ -184,8 +195,10 @@ static int move(struct cache_cluster *c, const char *node, enum manner manner, s
 	cache_event(c, "Failover from primary node %s to replica node %s completed", from, node);
 	memcpy(c->recovering, from, sizeof(c->recovering));
 	rc = open_new(c, &loss, err);
-	if (rc == 0) {
+	if (rc == 0 && db != NULL) {
 		tell_loss(c, from, &loss);
+	} else if (rc == 0) {
+		tell_unknown(c, from);
 	}
 	return rc;
 }
@@ -370,15 +383,12 @@ bool cache_recovers(struct cache_cluster *c, uint64_t store_id)
 
 /* ---- a primary that cannot be opened ---- */
 
-/* Under opening. How much was acknowledged, nobody knows any more. */
+/* Under opening. */
 static void tell_salvaged(struct cache_cluster *c, const char *from)
 {
 	cache_event(c, "Failover from primary node %s to replica node %s completed", from,
 		c->def.primary);
-	cache_event(c,
-		"What %s had not received is lost: how many writes that were is not known, "
-		"since the files of %s cannot be read.",
-		c->def.primary, from);
+	tell_unknown(c, from);
 }
 
 static int salvage_to(

@@ -1,5 +1,7 @@
 /* ElastiCache as a service: clusters, replicas, snapshots, what outlives the daemon, and kill -9 in
  * the middle of each step. */
+#include "engines/engine_impl.h"
+#include "engines/store/disk.h"
 #include "tests/unit/cache_fixture.h"
 
 #include <sys/stat.h>
@@ -279,6 +281,53 @@ START_TEST(files_without_a_row_are_removed)
 }
 END_TEST
 
+static int no_replica(const char *from, const char *to)
+{
+	if (strstr(to, "/shop-002") != NULL) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return disk_system.rename(from, to);
+}
+
+START_TEST(one_whose_replicas_cannot_be_made_is_not_there)
+{
+	struct disk_ops full = disk_system;
+	struct cache_service *service = ((const struct cache *)engine->ctx)->service;
+	full.rename = no_replica;
+	service->disk = &full;
+	ck_assert_int_lt(command(ROOT, "create shop replicas=1"), 0);
+	service->disk = NULL;
+	expect_list(ROOT, "");
+	OK(command(ROOT, "create shop replicas=1"));
+	put("shop", "a", "1");
+	expect_on_replica("shop", "shop-002", "a", "1");
+	engine_again();
+	expect_list(ROOT, "shop ");
+	expect_text("shop", "a", "1");
+}
+END_TEST
+
+START_TEST(what_is_written_beside_a_failover_is_looked_after)
+{
+	struct cache_cluster *c;
+	OK(engine_mkdir(engine, PATH("shop"), &err));
+	put("shop", "a", "1");
+	struct cache_service *s = ((const struct cache *)engine->ctx)->service;
+	OK(cache_find(s, slice_of("shop"), &c, &err));
+	OK(cache_close_gate(c, &err));
+	cache_wrote(c);
+	cache_keeper_kick(s);
+	usleep(300000); /* the keeper goes past, most likely */
+	cache_open_gate(c);
+	for (unsigned n = 0; n < WAIT_ROUNDS && atomic_load(&c->written); n++) {
+		usleep(10000);
+	}
+	ck_assert(!atomic_load(&c->written));
+	cache_put(c);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("cache clusters");
@@ -298,6 +347,8 @@ static Suite *suite(void)
 	tcase_add_test(c, a_read_only_mount_serves_and_changes_nothing);
 	tcase_add_test(c, a_lost_catalog_is_not_made_anew);
 	tcase_add_test(c, files_without_a_row_are_removed);
+	tcase_add_test(c, one_whose_replicas_cannot_be_made_is_not_there);
+	tcase_add_test(c, what_is_written_beside_a_failover_is_looked_after);
 	suite_add_tcase(s, c);
 	return s;
 }
