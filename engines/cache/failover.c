@@ -271,6 +271,7 @@ static int by_command(
 	if (rc < 0) {
 		return rc;
 	}
+	cache_settle_first(c);
 	rc = choose(c, target, node, err);
 	if (rc == 0 && manner == ABANDON) {
 		cache_event(c, "Test Failover API called for node group " NODE_GROUP);

@@ -113,6 +113,15 @@ int cache_settle(struct cache_cluster *c, struct err *err)
 	return rc;
 }
 
+void cache_settle_first(struct cache_cluster *c)
+{
+	struct err why = {0};
+
+	if (cache_settle(c, &why) < 0) {
+		log_debug("cache: cluster %s: %s", c->def.name, why.msg);
+	}
+}
+
 /* ---- making ---- */
 
 void cache_next_name(
@@ -261,6 +270,7 @@ int cache_replica_set_delay(
 	if (rc < 0) {
 		return rc;
 	}
+	cache_settle_first(c);
 	rc = cache_replica_find(c, slice_of(name), &node, err);
 	node.delay_ms = delay_ms;
 	rc = rc < 0 ? rc : cache_catalog_put_node(c->service, c->def.id, &node, err);
@@ -313,6 +323,7 @@ int cache_detach(struct cache_cluster *c, const char *name, struct slice as, str
 	if (rc < 0) {
 		return rc;
 	}
+	cache_settle_first(c);
 	rc = detach_entered(c, name, &like, err);
 	cache_step_end(c);
 	if (rc == 0) {

@@ -454,6 +454,9 @@ void cache_next_name(
 unsigned cache_emptier_zone(const struct cache_nodes *nodes);
 /* Makes the replicas those that the catalog has. In an entered cluster, under changing. */
 int cache_settle(struct cache_cluster *c, struct err *err);
+/* The same, for a step that is about a replica: the daemon may have just started after a crash, and
+ * the keeper not have come to it. What fails shows in the step. */
+void cache_settle_first(struct cache_cluster *c);
 /* A replica becomes a cluster of its own. */
 int cache_detach(struct cache_cluster *c, const char *name, struct slice as, struct err *err);
 

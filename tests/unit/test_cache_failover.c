@@ -1,5 +1,6 @@
 /* Another primary: by command, after its files failed, and with kill -9 in the middle. What is lost
  * is what is said to be. */
+#include "engines/engine_impl.h"
 #include "tests/unit/cache_fixture.h"
 
 #include <inttypes.h>
@@ -16,6 +17,28 @@ static void create(const char *more)
 }
 
 /* ---- by command ---- */
+
+/* As when it starts after a crash: the keeper has not come to it yet. */
+START_TEST(a_replica_that_is_not_made_yet_can_be_asked_for)
+{
+	struct cache_cluster *c;
+	create("replicas=1");
+	put("shop", "a", "1");
+	struct cache_service *s = ((const struct cache *)engine->ctx)->service;
+	OK(cache_find(s, slice_of("shop"), &c, &err));
+	OK(cache_enter(c, &err));
+	OK(instance_replica_remove(c->store, "shop-002", &err));
+	cache_leave(c);
+	OK(command(SHOP, "replica-delay shop-002 0"));
+	OK(cache_enter(c, &err));
+	OK(instance_replica_remove(c->store, "shop-002", &err));
+	cache_leave(c);
+	cache_put(c);
+	OK(command(SHOP, "failover shop-002"));
+	expect_primary("shop", "shop-002");
+	expect_text("shop", "a", "1");
+}
+END_TEST
 
 START_TEST(a_planned_failover_loses_nothing)
 {
@@ -478,6 +501,7 @@ static Suite *suite(void)
 	TCase *c = tcase_create("all");
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 100);
+	tcase_add_test(c, a_replica_that_is_not_made_yet_can_be_asked_for);
 	tcase_add_test(c, a_planned_failover_loses_nothing);
 	tcase_add_test(c, the_replica_with_the_least_lag_is_chosen);
 	tcase_add_test(c, at_a_replica_it_is_that_one);
