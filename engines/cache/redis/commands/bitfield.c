@@ -59,12 +59,19 @@ static int parse_overflow(struct slice arg, enum overflow *out, struct err *err)
 /* How many arguments follow the word; -1: it is none. */
 static int word_of(struct slice arg, char *what)
 {
-	*what = redis_arg_is(arg, "get")	? 'g'
-		: redis_arg_is(arg, "set")	? 's'
-		: redis_arg_is(arg, "incrby")	? 'i'
-		: redis_arg_is(arg, "overflow") ? 'o'
-						: '\0';
-	return *what == '\0' ? -1 : *what == 'o' ? 1 : *what == 'g' ? 2 : 3;
+	static const struct {
+		const char *word;
+		char what;
+		int follow;
+	} words[] = {{"get", 'g', 2}, {"set", 's', 3}, {"incrby", 'i', 3}, {"overflow", 'o', 1}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (redis_arg_is(arg, words[i].word)) {
+			*what = words[i].what;
+			return words[i].follow;
+		}
+	}
+	return -1;
 }
 
 static int parse_op(struct redis_call *c, unsigned i, struct field_op *op, struct err *err)
@@ -115,7 +122,7 @@ static int64_t get(struct slice s, const struct field_op *op)
 	for (unsigned i = 0; i < op->bits; i++) {
 		value = value << 1 | redis_bit(s, op->at + i);
 	}
-	if (op->is_signed && op->bits < 64 && (value >> (op->bits - 1) & 1) != 0) {
+	if (op->is_signed && op->bits > 0 && op->bits < 64 && (value >> (op->bits - 1) & 1) != 0) {
 		value |= ~UINT64_C(0) << op->bits;
 	}
 	return (int64_t)value;
