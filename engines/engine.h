@@ -323,8 +323,8 @@ struct engine_ops {
 	 * makes them durable together at less cost than one by one. What fails fails
 	 * alone. At most ENGINE_PUTS_MAX. Default: write(), one after the other. */
 	void (*write_many)(void *ctx, struct engine_put *const *puts, unsigned n);
-	/* What touch(1) and utimensat(2) do to a file: it is given this time. For services in
-	 * which that means something. Default: 0, and nothing happens. */
+	/* What touch(1) and utimensat(2) do to a file or directory: it is given this time. For
+	 * services in which that means something. Default: 0, and nothing happens. */
 	int (*set_time)(void *ctx, const struct epath *path, int64_t mtime_ns, struct err *err);
 	/* The attributes that the level of the file's directory names. read appends the text;
 	 * ENODATA: it has none now. write EINVAL; remove ENODATA. Default: ENOTSUP. */

@@ -227,7 +227,10 @@ static int set_item_time(struct mount *m, struct node *n, const struct stat *att
 	loop_yield();
 	int rc = handle_settle(m, n, err);
 	rc = rc == 0 ? node_path(&m->nodes, n, &where, err) : rc;
-	rc = rc == 0 ? engine_set_time(where.engine, &where.path, ns, err) : rc;
+	if (rc < 0 || where.path.depth == 0) {
+		return rc;
+	}
+	rc = engine_set_time(where.engine, &where.path, ns, err);
 	m->nodes.changes++;
 	if (rc == 0) {
 		tell_if_gone(m, n, &where);
@@ -251,7 +254,8 @@ static int set_attributes(fuse_req_t req, struct node *n, const struct stat *att
 	if (rc == 0 && n->type == NODE_SIDE && (to_set & ~FUSE_SET_ATTR_SIZE) != 0) {
 		rc = set_side(m, n, attr, to_set, err);
 	}
-	if (rc == 0 && n->type == NODE_KEY && n->kind == ENGINE_FILE && sets_time(to_set)) {
+	/* Of a directory, too: a hash is one, and expires like any key. */
+	if (rc == 0 && n->type == NODE_KEY && sets_time(to_set)) {
 		rc = set_item_time(m, n, attr, err);
 	}
 	/* Of an item owner, mode and (but for services in which they mean something) times

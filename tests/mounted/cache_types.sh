@@ -156,6 +156,15 @@ test_time_to_live_as_files() {
 	check_eq 'touch -d' '(integer) 4070908800' "$(redis 'expiretime a')"
 	touch a
 	check_eq 'touch' '(integer) 4070908800' "$(redis 'expiretime a')"
+	touch -d '2099-01-01 00:00:00 UTC' h.hash
+	check_eq 'touch -d of a directory' '(integer) 4070908800' "$(redis 'expiretime h')"
+	touch -d '2001-01-01 00:00:00 UTC' h.hash
+	touch h.hash
+	check_eq 'a time in the past' '(integer) 4070908800' "$(redis 'expiretime h')"
+	mkdir later.hash
+	touch -d '2099-01-01 00:00:00 UTC' later.hash . ..
+	check_eq 'no key yet' '(integer) -2' "$(redis 'expiretime later')"
+	rmdir later.hash
 	printf y >>a
 	check_eq 'an append keeps it' '(integer) 4070908800' "$(redis 'expiretime a')"
 	printf z >a

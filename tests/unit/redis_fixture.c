@@ -237,8 +237,8 @@ static int check_fn(struct redis_txn *t, void *arg, struct err *err)
 		"SELECT count(*) FROM long WHERE owner<>0 AND owner NOT IN (SELECT id FROM key)",
 		"SELECT count(*) FROM long WHERE owner=0 AND name NOT IN (SELECT name FROM key)",
 		"SELECT count(*) FROM key WHERE n=0 AND type NOT IN (0,5)",
-		"SELECT count(*) FROM key WHERE type=0 AND (n<>length(value) OR"
-		" bytes<>length(value)+length(name))",
+		"SELECT count(*) FROM key WHERE type=0 AND n<>length(value)",
+		"SELECT count(*) FROM key WHERE type=0 AND bytes<>length(value)+length(name)",
 		"SELECT count(*) FROM key WHERE id>(SELECT last_id FROM state)",
 		"SELECT count(*)-count(DISTINCT id) FROM key",
 	};

@@ -105,8 +105,9 @@ static void after_command(struct redis_txn *t, void *arg)
 static int dump_fn(struct redis_txn *t, void *arg, struct err *err)
 {
 	static const char *const tables[] = {
-		"SELECT group_concat(quote(row)||quote(name)||id||type||quote(expires)||version||"
-		"mtime||n||' '||bytes||' '||a||' '||b||' '||c||quote(value)) FROM key",
+		"SELECT group_concat(quote(row)||quote(name)||id||type||quote(expires)) FROM key",
+		"SELECT group_concat(version||' '||mtime||' '||n||' '||bytes) FROM key",
+		"SELECT group_concat(a||' '||b||' '||c||quote(value)) FROM key",
 		"SELECT group_concat(key||quote(field)||quote(value)||version) FROM hash",
 		"SELECT group_concat(key||' '||pos||quote(value)||version) FROM list",
 		"SELECT group_concat(key||quote(member)||version) FROM member",

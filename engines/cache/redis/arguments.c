@@ -92,7 +92,7 @@ void redis_print_long_double(long double value, struct buf *out)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	buf_printf(&text, "%.17Lf", value);
-	if (memchr(text.p, '.', text.n) != NULL) {
+	if (text.n > 0 && memchr(text.p, '.', text.n) != NULL) {
 		while (text.p[text.n - 1] == '0') {
 			text.n--;
 		}

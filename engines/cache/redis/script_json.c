@@ -114,11 +114,11 @@ static void encode(lua_State *L, unsigned depth, struct buf *out)
 	}
 	case LUA_TNIL: buf_puts(out, "null"); break;
 	case LUA_TLIGHTUSERDATA:
-		if (lua_touserdata(L, -1) == NULL) {
-			buf_puts(out, "null");
-			break;
+		if (lua_touserdata(L, -1) != NULL) {
+			luaL_error(L, "Cannot serialise %s: type not supported", "userdata");
 		}
-		/* fallthrough */
+		buf_puts(out, "null");
+		break;
 	default: luaL_error(L, "Cannot serialise %s: type not supported", luaL_typename(L, -1));
 	}
 }
