@@ -113,16 +113,19 @@ static int commit_counters(struct store_txn *t, struct err *err)
 /* Everyone in the group, and whoever waits for INTERVAL's pending writes. */
 static void tell_group(struct store_txn *t, const struct err *why)
 {
+	static const struct err none;
 	struct store *s = t->s;
+	/* With INTERVAL those that were kept are acknowledged already. */
+	bool lost = why->code != 0 && t->n_kept > 0;
 	t->open = false;
 	t->last_group = t->n_writes;
 	t->n_writes = t->n_kept = 0;
 	queue_answer_all(s, &t->group, why);
 	if (s->sync == STORE_SYNC_INTERVAL) {
-		if (why->code != 0) {
+		if (lost) {
 			log_error("acknowledged writes were lost: %s", why->msg);
 		}
-		queue_settle(s, why);
+		queue_settle(s, lost ? why : &none);
 	}
 }
 

@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static long left = -1; /* allocations until one fails; negative: none does */
+/* Allocations until one fails; negative: none does. Other threads allocate, too. */
+static _Atomic long left = -1;
 
 static _Atomic int holders; /* while there are some none does */
 
 static bool fails(void)
 {
-	return holders == 0 && left >= 0 && left-- == 0;
+	if (holders != 0 || left < 0) {
+		return false;
+	}
+	return left-- == 0;
 }
 
 void *__real_malloc(size_t n);

@@ -441,6 +441,22 @@ START_TEST(test_a_plain_write_that_fails_late_is_undone)
 }
 END_TEST
 
+/* Nothing is lost with it, so nobody is told of a loss. */
+START_TEST(test_interval_plain_write_that_fails_late_alone)
+{
+	struct err err = {0};
+	fixture_open(&f);
+	for (int i = 0; i < 3; i++) {
+		ck_ok(fixture_put(f.s, "k", i, 0, NEW_ERR));
+		ck_ok(store_sync(f.s, NEW_ERR));
+		ck_assert_int_eq(plain_text(put_then_refuse, "x", &err), -EBUSY);
+		err_clear(&err);
+		ck_ok(store_sync(f.s, NEW_ERR));
+		ck_assert_int_eq(fixture_get(f.s, "k", NEW_ERR), i);
+	}
+}
+END_TEST
+
 /* Whoever is lost with it is told. */
 START_TEST(test_interval_plain_write_that_fails_late)
 {
@@ -1032,6 +1048,7 @@ static Suite *suite(void)
 	tcase_add_test(interval, test_interval_close_commits);
 	tcase_add_test(interval, test_a_plain_write_that_fails_early_leaves_the_others);
 	tcase_add_test(interval, test_interval_plain_write_that_fails_late);
+	tcase_add_test(interval, test_interval_plain_write_that_fails_late_alone);
 	tcase_add_test(interval, test_interval_notes_are_saved_with_their_transaction);
 	tcase_add_test(interval, test_interval_current_until_its_key_is_written);
 	suite_add_tcase(suite, interval);

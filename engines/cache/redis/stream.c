@@ -209,7 +209,7 @@ static int remove_range(struct redis_txn *t, struct redis_key *key, struct redis
 int redis_stream_remove(
 	struct redis_txn *t, struct redis_key *key, struct redis_id id, struct err *err)
 {
-	struct redis_id greatest;
+	struct redis_id greatest = {0};
 	int64_t n = 0;
 	int rc = remove_range(t, key, id, id, &n, err);
 
@@ -261,7 +261,7 @@ static int count_before(struct redis_txn *t, const struct redis_key *key, struct
 int redis_stream_trim(struct redis_txn *t, struct redis_key *key, const struct redis_trim *trim,
 	int64_t *removed, struct err *err)
 {
-	struct redis_id last;
+	struct redis_id last = {0};
 	int64_t n = (int64_t)key->n - trim->maxlen;
 	int rc = 0;
 
