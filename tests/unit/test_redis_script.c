@@ -290,8 +290,7 @@ END_TEST
 static const char *const refused[] = {"setmetatable({}, {__gc = function() end})",
 	"table.insert(setmetatable({}, {__len = function() return 1 end}), 1, 1)",
 	"table.move({}, 1, 1e15, 2)",
-	"table.sort(setmetatable({}, {__len = function() return 1 << 30 end, __index = type, "
-	"__newindex = type}))",
+	"table.sort(setmetatable({}, {__len = function() return 1e9 end, __index = type}))",
 	"local t = {1, 2, 3, 4} for i = 3, 60 do t[1 << i] = 1 end t[9] = 1 table.remove(t, 1)",
 	"return string.dump(error)", "return load('\\27Lua')()",
 	"return cjson.encode({[10000] = 1})", "local a = {} a.a = a return cjson.encode(a)"};

@@ -297,11 +297,9 @@ static bool match_item(struct matching *m, const char **s, const char **p)
 		return ends(s, begin_capture(m, *s, *p + 1 + here, here ? HERE : OPEN));
 	case ')': return ends(s, end_capture(m, *s, *p + 1));
 	case '%': return match_escape(m, s, p);
-	case '$':
-		if (*p + 1 == m->pattern_end) {
-			return ends(s, *s == m->end ? *s : NULL);
-		}
-		/* fallthrough */
+	case '$': /* means the end at the end only */
+		return *p + 1 == m->pattern_end ? ends(s, *s == m->end ? *s : NULL)
+						: match_class(m, s, p);
 	default: return match_class(m, s, p);
 	}
 }
