@@ -79,7 +79,7 @@ int redis_tree_check_key(void *ctx, const struct epath *path, struct err *err)
 	if (c.depth == 2) {
 		return type->check != NULL ? type->check(c.place.element, err) : 0;
 	}
-	int rc = redis_read(c.tree->server->db, other_fn, &c, err);
+	int rc = redis_read_key(c.tree->server->db, c.place.name, other_fn, &c, err);
 	return rc == 0 && redis_held_find(&c.tree->held, c.place.name, &held) && held.listed &&
 			       held.type != c.place.type
 		       ? redis_place_other(&c.place, held.type, err)
