@@ -611,7 +611,7 @@ static int run_flush_writes(void *ctx, struct engine_call *call, struct err *err
 const struct engine_command cache_sqlite_commands[] = {
 	{"attach", "NAME rds=INSTANCE/TABLE pattern=PATTERN [ttl=SECONDS] [..]",
 		"stand in front of a table, under .tables/NAME; cache-aside, write-through, "
-		"write-behind",
+		"write-behind, write-around",
 		AT_CLUSTER, 2, 12, run_attach},
 	{"automatic-failover", "on|off", "let a replica take over when the primary fails",
 		AT_CLUSTER, 1, 1, run_automatic_failover},
