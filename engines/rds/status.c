@@ -1,33 +1,10 @@
 /* `.status`: what is there and how it is, in the service's words. */
 #include <stdio.h>
 
+#include "engines/common/status.h"
 #include "engines/rds/lifecycle.h"
 
 #define SECOND_NS 1e9
-
-static int no_memory(struct err *err)
-{
-	return err_set(err, ENOMEM, "out of memory");
-}
-
-/* Steals the values packed in `more`. */
-static int add(json_t *out, json_t *more, struct err *err)
-{
-	int rc = more != NULL ? json_object_update_new(out, more) : -1;
-
-	return rc == 0 ? 0 : no_memory(err);
-}
-
-static int add_time(json_t *out, const char *name, int64_t time_ns, struct err *err)
-{
-	char text[RFC3339_MAX];
-
-	if (time_ns == 0) {
-		return 0;
-	}
-	rfc3339_print(time_ns, text);
-	return add(out, json_pack("{s:s}", name, text), err);
-}
 
 /* ---- the service ---- */
 
@@ -47,7 +24,8 @@ static int list_instances(struct rds_service *s, json_t *list, struct err *err)
 
 	while (rc == 0 && (i = rds_next(s, slice_of(last))) != NULL) {
 		rds_name(i, last);
-		rc = add(list, json_pack("{s:s}", last, rds_state_names[rds_state_now(i)]), err);
+		rc = status_add(
+			list, json_pack("{s:s}", last, rds_state_names[rds_state_now(i)]), err);
 		rds_put(i);
 	}
 	return rc;
@@ -58,13 +36,13 @@ static int status_service(struct rds_service *s, json_t *out, struct err *err)
 	json_t *instances = json_object();
 	unsigned counts[2] = {0};
 
-	int rc = instances != NULL ? list_instances(s, instances, err) : no_memory(err);
+	int rc = instances != NULL ? list_instances(s, instances, err) : status_no_memory(err);
 	rc = rc < 0 ? rc : rds_catalog_snapshots(s, 0, slice_of(""), count_snapshot, counts, err);
 	if (rc < 0) {
 		json_decref(instances);
 		return rc;
 	}
-	return add(out,
+	return status_add(out,
 		json_pack("{s:o, s:i, s:i, s:{s:s, s:s}}", "DBInstances", instances,
 			"ManualSnapshots", (int)counts[0], "AutomatedSnapshots", (int)counts[1],
 			"AvailabilityZones", "a", s->zone_dir[0], "b", s->zone_dir[1]),
@@ -110,15 +88,18 @@ static int add_replicas(struct rds_instance *i, json_t *out, struct err *err)
 	json_t *array = json_array();
 	size_t n = 0;
 
-	int rc = array != NULL ? instance_replicas(i->store, &list, &n, err) : no_memory(err);
+	int rc =
+		array != NULL ? instance_replicas(i->store, &list, &n, err) : status_no_memory(err);
 	for (size_t k = 0; rc == 0 && k < n; k++) {
-		rc = json_array_append_new(array, replica_json(&list[k])) == 0 ? 0 : no_memory(err);
+		rc = json_array_append_new(array, replica_json(&list[k])) == 0
+			     ? 0
+			     : status_no_memory(err);
 	}
 	if (rc < 0) {
 		json_decref(array);
 		return rc;
 	}
-	return add(out, json_pack("{s:o}", "ReadReplicas", array), err);
+	return status_add(out, json_pack("{s:o}", "ReadReplicas", array), err);
 }
 
 /* ---- an instance ---- */
@@ -127,23 +108,23 @@ static int add_pending(const struct rds_def *def, json_t *out, struct err *err)
 {
 	json_auto_t *values = json_object();
 	json_auto_t *actions = json_array();
-	int rc = values != NULL && actions != NULL ? 0 : no_memory(err);
+	int rc = values != NULL && actions != NULL ? 0 : status_no_memory(err);
 
 	if (rc == 0 && def->pending_multi_az != RDS_NOT_PENDING) {
-		rc = add(values, json_pack("{s:b}", "MultiAZ", def->pending_multi_az), err);
+		rc = status_add(values, json_pack("{s:b}", "MultiAZ", def->pending_multi_az), err);
 	}
 	if (rc == 0 && def->pending_retention != RDS_NOT_PENDING) {
-		rc = add(values,
+		rc = status_add(values,
 			json_pack("{s:i}", "BackupRetentionPeriod", def->pending_retention), err);
 	}
 	if (rc == 0 && def->engine_version[0] != '\0' &&
 		strcmp(def->engine_version, sqlite3_libversion()) != 0) {
 		rc = json_array_append_new(actions, json_string("db-upgrade")) == 0
 			     ? 0
-			     : no_memory(err);
+			     : status_no_memory(err);
 	}
 	return rc < 0 ? rc
-		      : add(out,
+		      : status_add(out,
 				json_pack("{s:O, s:O}", "PendingModifiedValues", values,
 					"PendingMaintenanceActions", actions),
 				err);
@@ -156,18 +137,19 @@ static int add_def(struct rds_instance *i, const char *state, json_t *out, struc
 
 	rds_def_now(i, &def);
 	buf_printf(&endpoint, "/rds/%s", def.name);
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s}}", "DBInstanceIdentifier", def.name,
 			"DBInstanceStatus", state, "Role", "primary", "Engine", "sqlite",
 			"EngineVersion", sqlite3_libversion(), "Endpoint", "Address",
 			buf_cstr(&endpoint)),
 		err);
 	if (rc == 0 && i->file != NULL) {
-		return add(out, json_pack("{s:s}", "AttachedFile", i->file), err);
+		return status_add(out, json_pack("{s:s}", "AttachedFile", i->file), err);
 	}
-	rc = rc < 0 ? rc : add_time(out, "InstanceCreateTime", def.created_ns, err);
+	rc = rc < 0 ? rc : status_add_time(out, "InstanceCreateTime", def.created_ns, err);
 	rc = rc < 0 ? rc
-		    : add(out, json_pack("{s:b}", "DeletionProtection", def.deletion_protection),
+		    : status_add(out,
+			      json_pack("{s:b}", "DeletionProtection", def.deletion_protection),
 			      err);
 	return rc < 0 ? rc : add_pending(&def, out, err);
 }
@@ -176,12 +158,12 @@ static int add_zones(const struct instance_status *s, json_t *out, struct err *e
 {
 	unsigned zone = s->settings.primary;
 
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:b, s:s}", "MultiAZ", s->settings.multi_az, "AvailabilityZone",
 			zone_name(zone)),
 		err);
 	if (rc == 0 && s->settings.multi_az) {
-		rc = add(out,
+		rc = status_add(out,
 			json_pack("{s:s, s:s}", "SecondaryAvailabilityZone", zone_name(1 - zone),
 				"StandbyStatus",
 				s->degraded	   ? "commits go on without it"
@@ -190,7 +172,7 @@ static int add_zones(const struct instance_status *s, json_t *out, struct err *e
 			err);
 	}
 	if (rc == 0 && s->n_failovers > 0) {
-		rc = add(out,
+		rc = status_add(out,
 			json_pack("{s:i, s:f}", "Failovers", (int)s->n_failovers,
 				"LastFailoverSeconds", (double)s->last_failover_ns / SECOND_NS),
 			err);
@@ -205,11 +187,11 @@ static int add_backups(
 	int64_t latest = 0;
 
 	instance_restorable(i->store, &earliest, &latest);
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:i}", "BackupRetentionPeriod", (int)s->settings.retention_days), err);
-	rc = rc < 0 ? rc : add_time(out, "EarliestRestorableTime", earliest, err);
-	rc = rc < 0 ? rc : add_time(out, "LatestRestorableTime", latest, err);
-	return rc < 0 ? rc : add_time(out, "LastBackup", s->last_backup_ns, err);
+	rc = rc < 0 ? rc : status_add_time(out, "EarliestRestorableTime", earliest, err);
+	rc = rc < 0 ? rc : status_add_time(out, "LatestRestorableTime", latest, err);
+	return rc < 0 ? rc : status_add_time(out, "LastBackup", s->last_backup_ns, err);
 }
 
 static int add_store(struct rds_instance *i, json_t *out, struct err *err)
@@ -219,13 +201,13 @@ static int add_store(struct rds_instance *i, json_t *out, struct err *err)
 	instance_status(i->store, &s);
 	int rc = add_zones(&s, out, err);
 	rc = rc < 0 ? rc
-		    : add(out,
+		    : status_add(out,
 			      json_pack("{s:I, s:I, s:I}", "StorageBytes", (json_int_t)s.bytes,
 				      "LogBytes", (json_int_t)s.log_bytes, "Commits",
 				      (json_int_t)s.sequence),
 			      err);
 	if (rc == 0 && s.failure.code != 0) {
-		rc = add(out,
+		rc = status_add(out,
 			json_pack("{s:s, s:s}", "DBInstanceStatus", rds_state_names[RDS_FAILED],
 				"StatusMessage", s.failure.msg),
 			err);
@@ -247,11 +229,11 @@ static int status_instance(struct rds_instance *i, json_t *out, struct err *err)
 	}
 	int rc = add_def(i, rds_state_names[state], out, err);
 	if (rc == 0 && !entered) {
-		rc = add(out, json_pack("{s:s}", "StatusMessage", why.msg), err);
+		rc = status_add(out, json_pack("{s:s}", "StatusMessage", why.msg), err);
 	}
 	if (rc == 0 && entered) {
 		rc = i->store != NULL ? add_store(i, out, err)
-				      : add(out,
+				      : status_add(out,
 						json_pack("{s:I}", "StorageBytes",
 							(json_int_t)rds_source_bytes(rows)),
 						err);
@@ -274,9 +256,9 @@ static int status_replica(const struct rds_view *v, json_t *out, struct err *err
 		return rc;
 	}
 	rds_name(v->instance, source);
-	rc = add(out, replica_json(&r), err);
+	rc = status_add(out, replica_json(&r), err);
 	return rc < 0 ? rc
-		      : add(out,
+		      : status_add(out,
 				json_pack("{s:s, s:s, s:s}", "DBInstanceStatus", "available",
 					"Role", "replica", "ReadReplicaSourceDBInstanceIdentifier",
 					source),
@@ -285,7 +267,7 @@ static int status_replica(const struct rds_view *v, json_t *out, struct err *err
 
 static int status_copy(const struct rds_view *v, json_t *out, struct err *err)
 {
-	return add(out,
+	return status_add(out,
 		json_pack("{s:s, s:s, s:I}", "DBInstanceIdentifier", v->name, "Role",
 			v->kind == ENGINE_VIEW_TIME ? "point in time" : "snapshot", "StorageBytes",
 			(json_int_t)rds_source_bytes(v->source)),
@@ -317,7 +299,7 @@ static int count_fn(struct rds_conn *c, void *arg, struct err *err)
 	}
 	rc = store_step(stmt, err);
 	if (rc == 1) {
-		rc = add(p->out,
+		rc = status_add(p->out,
 			json_pack("{s:s, s:s, s:I, s:i}", "name", t->name, "kind",
 				t->view ? "view" : "table", "rows",
 				(json_int_t)sqlite3_column_int64(stmt, 0), "columns",

@@ -1,34 +1,11 @@
 /* `.status`: what is there and how it is, in the service's words. */
+#include "engines/common/status.h"
 #include "engines/docdb/service/cluster.h"
 #include "engines/docdb/storage/documents.h"
 #include "engines/docdb/values/ejson.h"
 #include "engines/docdb/storage/index.h"
 
 #define SECOND_NS 1e9
-
-static int no_memory(struct err *err)
-{
-	return err_set(err, ENOMEM, "out of memory");
-}
-
-/* Steals the values packed in `more`. */
-static int add(json_t *out, json_t *more, struct err *err)
-{
-	int rc = more != NULL ? json_object_update_new(out, more) : -1;
-
-	return rc == 0 ? 0 : no_memory(err);
-}
-
-static int add_time(json_t *out, const char *name, int64_t time_ns, struct err *err)
-{
-	char text[RFC3339_MAX];
-
-	if (time_ns == 0) {
-		return 0;
-	}
-	rfc3339_print(time_ns, text);
-	return add(out, json_pack("{s:s}", name, text), err);
-}
 
 static const char *zone_name(unsigned zone)
 {
@@ -56,7 +33,7 @@ static const struct replica_status *status_of(const struct replicas *all, const 
 static int add_lag(
 	json_t *o, const struct docdb_member *m, const struct replica_status *s, struct err *err)
 {
-	int rc = add(o,
+	int rc = status_add(o,
 		json_pack("{s:s, s:I, s:I, s:f, s:f, s:I}", "Status",
 			s->failure.code != 0 ? "error"
 			: s->running	     ? "available"
@@ -68,17 +45,7 @@ static int add_lag(
 
 	return rc < 0 || s->failure.code == 0
 		       ? rc
-		       : add(o, json_pack("{s:s}", "Message", s->failure.msg), err);
-}
-
-/* Steals `o`. */
-static int append(json_t *array, json_t *o, int rc, struct err *err)
-{
-	if (rc < 0) {
-		json_decref(o);
-		return rc;
-	}
-	return json_array_append_new(array, o) == 0 ? 0 : no_memory(err);
+		       : status_add(o, json_pack("{s:s}", "Message", s->failure.msg), err);
 }
 
 static int add_member(json_t *array, const struct docdb_def *def, const struct docdb_member *m,
@@ -91,12 +58,14 @@ static int add_member(json_t *array, const struct docdb_def *def, const struct d
 		zone_name(m->zone));
 
 	if (o == NULL) {
-		return no_memory(err);
+		return status_no_memory(err);
 	}
-	int rc = s != NULL ? add_lag(o, m, s, err)
-			   : add(o, json_pack("{s:s}", "Status", writer ? "available" : "creating"),
-				     err);
-	return append(array, o, rc, err);
+	int rc = s != NULL
+			 ? add_lag(o, m, s, err)
+			 : status_add(o,
+				   json_pack("{s:s}", "Status", writer ? "available" : "creating"),
+				   err);
+	return status_append(array, o, rc, err);
 }
 
 static int add_members(
@@ -108,7 +77,7 @@ static int add_members(
 
 	docdb_def_now(c, &def);
 	int rc = array != NULL ? docdb_catalog_members(c->service, def.id, &members, err)
-			       : no_memory(err);
+			       : status_no_memory(err);
 	for (unsigned k = 0; rc == 0 && k < members.n; k++) {
 		rc = add_member(array, &def, &members.m[k], replicas, err);
 	}
@@ -116,7 +85,7 @@ static int add_members(
 		json_decref(array);
 		return rc;
 	}
-	return add(out, json_pack("{s:o}", "DBClusterMembers", array), err);
+	return status_add(out, json_pack("{s:o}", "DBClusterMembers", array), err);
 }
 
 /* ---- a cluster ---- */
@@ -133,13 +102,13 @@ static int add_def(struct docdb_cluster *c, const char *state, json_t *out, stru
 		buf_printf(&endpoint, "/.clusters/%s", def.name);
 	}
 	buf_printf(&reader, "%s/.replicas", buf_cstr(&endpoint));
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "DBClusterIdentifier", def.name,
 			"Status", state, "Engine", "docdb", "Endpoint", buf_cstr(&endpoint),
 			"ReaderEndpoint", buf_cstr(&reader), "Primary", def.writer,
 			"DeletionProtection", def.deletion_protection),
 		err);
-	return rc < 0 ? rc : add_time(out, "ClusterCreateTime", def.created_ns, err);
+	return rc < 0 ? rc : status_add_time(out, "ClusterCreateTime", def.created_ns, err);
 }
 
 static int add_storage(
@@ -153,20 +122,20 @@ static int add_storage(
 
 	docdb_grow(c);
 	docdb_def_now(c, &def);
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:I, s:I, s:{s:s, s:s}, s:I}", "StorageUsed", (json_int_t)s->bytes,
 			"StorageAllocated", (json_int_t)def.allocated, "StorageZones",
 			zone_name(zone), "primary", zone_name(1 - zone), other, "Commits",
 			(json_int_t)s->sequence),
 		err);
 	if (rc == 0 && s->n_failovers > 0) {
-		rc = add(out,
+		rc = status_add(out,
 			json_pack("{s:i, s:f}", "Failovers", (int)s->n_failovers,
 				"LastFailoverSeconds", (double)s->last_failover_ns / SECOND_NS),
 			err);
 	}
 	if (rc == 0 && s->failure.code != 0) {
-		rc = add(out,
+		rc = status_add(out,
 			json_pack("{s:s, s:s}", "Status", docdb_state_names[DOCDB_FAILED],
 				"StatusMessage", s->failure.msg),
 			err);
@@ -181,11 +150,11 @@ static int add_backups(
 	int64_t latest = 0;
 
 	instance_restorable(c->store, &earliest, &latest);
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:i}", "BackupRetentionPeriod", (int)s->settings.retention_days), err);
-	rc = rc < 0 ? rc : add_time(out, "EarliestRestorableTime", earliest, err);
-	rc = rc < 0 ? rc : add_time(out, "LatestRestorableTime", latest, err);
-	return rc < 0 ? rc : add_time(out, "LastBackup", s->last_backup_ns, err);
+	rc = rc < 0 ? rc : status_add_time(out, "EarliestRestorableTime", earliest, err);
+	rc = rc < 0 ? rc : status_add_time(out, "LatestRestorableTime", latest, err);
+	return rc < 0 ? rc : status_add_time(out, "LastBackup", s->last_backup_ns, err);
 }
 
 struct counts {
@@ -219,7 +188,7 @@ static int add_counts(struct docdb_source *source, json_t *out, struct err *err)
 
 	int rc = docdb_read(source, count_fn, &n, err);
 	return rc < 0 ? rc
-		      : add(out,
+		      : status_add(out,
 				json_pack("{s:I, s:I, s:I}", "Collections", n.collections,
 					"Documents", n.documents, "DocumentBytes", n.bytes),
 				err);
@@ -256,7 +225,7 @@ static int status_cluster(struct docdb_cluster *c, json_t *out, struct err *err)
 		docdb_leave(c);
 		return rc;
 	}
-	rc = rc < 0 ? rc : add(out, json_pack("{s:s}", "StatusMessage", why.msg), err);
+	rc = rc < 0 ? rc : status_add(out, json_pack("{s:s}", "StatusMessage", why.msg), err);
 	return rc < 0 ? rc : add_members(c, &none, out, err);
 }
 
@@ -270,7 +239,7 @@ static int list_clusters(struct docdb_service *s, json_t *list, struct err *err)
 
 	while (rc == 0 && (c = docdb_next(s, slice_of(last))) != NULL) {
 		memcpy(last, c->def.name, sizeof(last));
-		rc = add(
+		rc = status_add(
 			list, json_pack("{s:s}", last, docdb_state_names[docdb_state_now(c)]), err);
 		docdb_put(c);
 	}
@@ -281,12 +250,12 @@ static int add_service(struct docdb_service *s, json_t *out, struct err *err)
 {
 	json_t *clusters = json_object();
 
-	int rc = clusters != NULL ? list_clusters(s, clusters, err) : no_memory(err);
+	int rc = clusters != NULL ? list_clusters(s, clusters, err) : status_no_memory(err);
 	if (rc < 0) {
 		json_decref(clusters);
 		return rc;
 	}
-	return add(out,
+	return status_add(out,
 		json_pack("{s:o, s:{s:s, s:s}}", "DBClusters", clusters, "AvailabilityZones", "a",
 			s->zone_dir[0], "b", s->zone_dir[1]),
 		err);
@@ -298,11 +267,11 @@ static int status_copy(struct docdb *d, json_t *out, struct err *err)
 {
 	const struct docdb_view *v = d->view;
 
-	int rc = add(out,
+	int rc = status_add(out,
 		json_pack("{s:s, s:s}", "DBClusterIdentifier", v->name, "Role",
 			v->kind == ENGINE_VIEW_TIME ? "point in time" : "snapshot"),
 		err);
-	rc = rc < 0 ? rc : add_time(out, "Time", v->time_ns, err);
+	rc = rc < 0 ? rc : status_add_time(out, "Time", v->time_ns, err);
 	return rc < 0 ? rc : add_counts(v->source, out, err);
 }
 
@@ -315,7 +284,7 @@ static int find_replica(struct docdb_cluster *c, const char *name, json_t *out, 
 	rc = rc < 0 ? rc : instance_replicas(c->store, &all.list, &all.n, err);
 	const struct replica_status *s = rc == 0 ? status_of(&all, name) : NULL;
 	if (s != NULL) {
-		rc = add(out,
+		rc = status_add(out,
 			json_pack("{s:s, s:s, s:s, s:i, s:s}", "DBInstanceIdentifier", name,
 				"DBClusterIdentifier", c->def.name, "Role", "replica",
 				"PromotionTier", (int)m.tier, "AvailabilityZone",
@@ -378,7 +347,7 @@ static int add_index(
 	ejson_print(buf_slice(&x->key), EJSON_RELAXED, false, &key);
 	json_t *o = json_pack("{s:s%, s:s, s:I, s:b}", "name", x->name.p, x->name.n, "key",
 		buf_cstr(&key), "entries", entries, "unique", x->unique);
-	return append(array, o, o != NULL ? 0 : no_memory(err), err);
+	return status_append(array, o, o != NULL ? 0 : status_no_memory(err), err);
 }
 
 static int add_indexes(struct docdb_conn *c, const struct docdb_collection *collection, json_t *out,
@@ -388,7 +357,7 @@ static int add_indexes(struct docdb_conn *c, const struct docdb_collection *coll
 	json_t *array = json_pack("[{s:s, s:s, s:I, s:b}]", "name", "_id_", "key", "{\"_id\":1}",
 		"entries", (json_int_t)collection->documents, "unique", true);
 
-	int rc = array != NULL ? docdb_indexes_load(c, &all, err) : no_memory(err);
+	int rc = array != NULL ? docdb_indexes_load(c, &all, err) : status_no_memory(err);
 	for (size_t i = 0; rc == 0 && all != NULL && i < all->n; i++) {
 		if (all->at[i]->collection == collection->id) {
 			rc = add_index(c, all->at[i], array, err);
@@ -398,7 +367,7 @@ static int add_indexes(struct docdb_conn *c, const struct docdb_collection *coll
 		json_decref(array);
 		return rc;
 	}
-	return add(out, json_pack("{s:o}", "indexes", array), err);
+	return status_add(out, json_pack("{s:o}", "indexes", array), err);
 }
 
 static int describe_fn(struct docdb_conn *c, void *arg, struct err *err)
@@ -410,7 +379,7 @@ static int describe_fn(struct docdb_conn *c, void *arg, struct err *err)
 	if (rc < 0) {
 		return rc;
 	}
-	rc = add(p->out,
+	rc = status_add(p->out,
 		json_pack("{s:s, s:I, s:I, s:I, s:b}", "name", found.name, "documents",
 			(json_int_t)found.documents, "size", (json_int_t)found.bytes, "averageSize",
 			(json_int_t)(found.documents > 0 ? found.bytes / found.documents : 0),
@@ -435,7 +404,7 @@ int docdb_sqlite_status(void *ctx, const struct epath *path, json_t *out, struct
 		return status_replica(d, out, err);
 	}
 	if (docdb_is_unused(d)) {
-		return add(out,
+		return status_add(out,
 			json_pack("{s:s, s:s}", "DBClusterIdentifier", DOCDB_DEFAULT, "Status",
 				"made at first use"),
 			err);
