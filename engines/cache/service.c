@@ -132,19 +132,10 @@ void cache_file_path(const struct cache_service *s, char kind, uint64_t id, stru
 
 void cache_file_remove(const struct cache_service *s, char kind, uint64_t id)
 {
-	static const char *const siblings[] = {"", "-wal", "-shm", "-journal", ".part"};
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	size_t n;
 
 	cache_file_path(s, kind, id, &path);
-	n = path.n;
-	for (size_t k = 0; k < sizeof(siblings) / sizeof(siblings[0]); k++) {
-		path.n = n;
-		buf_puts(&path, siblings[k]);
-		if (unlink(buf_cstr(&path)) < 0 && errno != ENOENT) {
-			log_warn("cache: cannot remove %s: %s", buf_cstr(&path), strerror(errno));
-		}
-	}
+	datadir_remove_database(buf_cstr(&path), "cache");
 }
 
 void cache_temp_path(const struct cache_service *s, struct buf *out)

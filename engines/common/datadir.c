@@ -10,6 +10,7 @@
 
 #include "engines/common/buf.h"
 #include "engines/common/cleanup.h"
+#include "engines/common/log.h"
 
 /* ---- files named by a number ---- */
 
@@ -45,6 +46,21 @@ int datadir_each(const char *dir, datadir_parse *parse, datadir_fn *fn, void *ar
 	}
 	closedir(d);
 	return rc;
+}
+
+void datadir_remove_database(const char *path, const char *service)
+{
+	static const char *const beside[] = {"", "-wal", "-shm", "-journal", ".part"};
+
+	for (size_t k = 0; k < sizeof(beside) / sizeof(beside[0]); k++) {
+		CLEANUP(buf_free) struct buf name = BUF_INIT;
+		buf_printf(&name, "%s%s", path, beside[k]);
+		const char *file =
+			path[0] != '\0' ? buf_cstr(&name) : ""; /* "": no memory for it */
+		if (unlink(file) < 0 && errno != ENOENT) {
+			log_warn("%s: cannot remove %s: %s", service, file, strerror(errno));
+		}
+	}
 }
 
 /* ---- the catalog ---- */

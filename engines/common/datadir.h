@@ -25,6 +25,10 @@ int datadir_each(const char *dir, datadir_parse *parse, datadir_fn *fn, void *ar
  * anew, empty, and every file removed as left over. `what`: "tables", which it names. */
 int datadir_check_catalog(const char *dir, datadir_parse *parse, const char *what, struct err *err);
 
+/* Removes a closed database with what may stand beside it. What cannot be removed the log tells,
+ * in the name of `service`: it is found again as left over. */
+void datadir_remove_database(const char *path, const char *service);
+
 /* Makes tmp/, or empties it. */
 int datadir_make_tmp(int dir_fd, const char *dir, struct err *err);
 

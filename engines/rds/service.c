@@ -70,19 +70,10 @@ void rds_file_path(const struct rds_service *s, char kind, uint64_t id, struct b
 
 void rds_file_remove(const struct rds_service *s, char kind, uint64_t id)
 {
-	static const char *const siblings[] = {"", "-wal", "-shm", "-journal", ".part"};
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
-	size_t n;
 
 	rds_file_path(s, kind, id, &path);
-	n = path.n;
-	for (size_t k = 0; k < sizeof(siblings) / sizeof(siblings[0]); k++) {
-		path.n = n;
-		buf_puts(&path, siblings[k]);
-		if (unlink(buf_cstr(&path)) < 0 && errno != ENOENT) {
-			log_warn("rds: cannot remove %s: %s", buf_cstr(&path), strerror(errno));
-		}
-	}
+	datadir_remove_database(buf_cstr(&path), "rds");
 }
 
 /* "i12", "s3.db", "p4.db-wal": ours; false for anything else. */
