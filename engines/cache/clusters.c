@@ -377,10 +377,14 @@ static int open_tables(struct cache_cluster *c, struct err *err)
 	return rc;
 }
 
+/* Of two who came while it was shut, the second one finds it open: what those inside read is not
+ * set again beside them. */
 int cache_open_now(struct cache_cluster *c, struct err *err)
 {
+	if (cache_is_open(c)) {
+		return 0;
+	}
 	int rc = open_keys(c, err);
-
 	if (rc == 0 && c->tables == NULL) {
 		rc = open_tables(c, err);
 		fill_rooms(c);
