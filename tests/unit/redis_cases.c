@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engines/common/clock.h"
+
 #define WORDS_MAX 32
 
 /* ---- words ---- */
@@ -78,6 +80,7 @@ struct run {
 	struct buf *out;
 	const struct redis_command *command;
 	const struct redis_hooks *hooks; /* may be NULL */
+	int64_t now_ms;			 /* 0: by the clock */
 };
 
 static int run_fn(struct redis_txn *t, void *arg, struct err *err)
@@ -86,6 +89,7 @@ static int run_fn(struct redis_txn *t, void *arg, struct err *err)
 	struct redis_call c = {.t = t, .argc = r->w->n, .argv = r->w->word, .out = r->out};
 
 	buf_clear(r->out);
+	t->now_ms = r->now_ms != 0 ? r->now_ms : t->now_ms;
 	if (r->hooks != NULL) {
 		r->hooks->before(t, r->hooks->arg);
 	}
@@ -127,11 +131,11 @@ int redis_try_quietly(
 	return rc;
 }
 
-static struct buf *answer(struct redis_fixture *f, const char *line)
+static struct buf *answer(struct redis_fixture *f, const char *line, int64_t now_ms)
 {
 	static struct buf out;
 	struct words w;
-	struct run r = {.w = &w, .out = &out};
+	struct run r = {.w = &w, .out = &out, .now_ms = now_ms};
 	struct err refused = {0};
 
 	split(line, &w);
@@ -150,16 +154,21 @@ static struct buf *answer(struct redis_fixture *f, const char *line)
 
 const char *redis_answer_resp(struct redis_fixture *f, const char *line)
 {
-	return buf_cstr(answer(f, line));
+	return buf_cstr(answer(f, line, 0));
 }
 
-const char *redis_answer(struct redis_fixture *f, const char *line)
+static const char *answer_at(struct redis_fixture *f, const char *line, int64_t now_ms)
 {
 	static struct buf shown;
 
 	buf_clear(&shown);
-	redis_reply_show(buf_slice(answer(f, line)), &shown);
+	redis_reply_show(buf_slice(answer(f, line, now_ms)), &shown);
 	return buf_cstr(&shown);
+}
+
+const char *redis_answer(struct redis_fixture *f, const char *line)
+{
+	return answer_at(f, line, 0);
 }
 
 /* ---- files ---- */
@@ -187,8 +196,10 @@ static void trim_empty_lines(struct buf *b)
 	b->n = n;
 }
 
+/* All at the same moment: a TTL is what it was recorded to be, however long the machine takes. */
 void redis_cases(struct redis_fixture *f, const char *file, bool (*skip)(const char *line))
 {
+	int64_t now_ms = clock_wall_ns() / 1000000;
 	struct buf text = BUF_INIT;
 	struct buf want = BUF_INIT;
 	struct buf got = BUF_INIT;
@@ -207,7 +218,7 @@ void redis_cases(struct redis_fixture *f, const char *file, bool (*skip)(const c
 		}
 		p = expected(p, &want);
 		buf_clear(&got);
-		buf_puts(&got, redis_answer(f, line + 2));
+		buf_puts(&got, answer_at(f, line + 2, now_ms));
 		trim_empty_lines(&got);
 		if (skip == NULL || !skip(line + 2)) {
 			ck_assert_msg(slice_equal(buf_slice(&got), buf_slice(&want)),

@@ -305,7 +305,9 @@ END_TEST
 
 START_TEST(test_what_is_no_longer_used_is_collected_first)
 {
-	ck_assert_str_eq(eval("for i = 1, 3 do local s = string.rep('x', 25e6) end return 1"),
+	t.server->script_ms = 600000;
+	ck_assert_str_eq(eval("local k = string.rep('x', 1000) "
+			      "for i = 1, 3 do local s = string.rep(k, 25000) end return 1"),
 		"(integer) 1\n");
 }
 END_TEST
