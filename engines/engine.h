@@ -73,8 +73,18 @@ enum engine_feature {
 	ENGINE_TAKES_EMPTY = 1 << 11,  /* the empty text is a child file's content like any other:
 					* a file that is emptied, or made and closed, becomes
 					* that. Everywhere in a service without drafts */
-	ENGINE_IS_FIXED = 1 << 8,      /* nothing here can be written (EROFS at once), though
-					* commands can run: a replica */
+	ENGINE_HAS_STREAMS =
+		1 << 12, /* child files are texts that pass through without being held: one
+			  * is read with export_open() of its own path, the format being
+			  * the suffix of the form without the dot, and has the size that
+			  * stat() says; written, with import_open() of its path, "replace"
+			  * where it was truncated first, else "append" what was added */
+	ENGINE_HAS_LOADS =
+		1 << 13, /* a file that is made here under any name is no child, but loaded:
+			  * import_open() of the directory, mode "append", the format being
+			  * the file's whole name. It is gone when it is closed */
+	ENGINE_IS_FIXED = 1 << 8, /* nothing here can be written (EROFS at once), though
+				   * commands can run: a replica */
 };
 
 /* `.query/`: a file NAME + text_suffix holds a query; results are read from NAME +
