@@ -47,7 +47,7 @@ static void fill(struct mount *m, struct node *n, mode_t mode, uint64_t size, in
 	};
 	set_size(&out->st, size);
 	out->frozen = false;
-	out->uncached = n->uncached;
+	out->uncached = n->uncached || n->stream;
 	set_times(&out->st, mtime_ns);
 }
 

@@ -5,6 +5,7 @@
 
 #include "engines/common/cleanup.h"
 #include "fs/transfer.h"
+#include "fs/tree_impl.h"
 
 const struct reserved reserved_beside = {
 	.name = "NAME.FORMAT",
@@ -14,6 +15,14 @@ const struct reserved reserved_beside = {
 	.costly = true,
 	.open = handle_open_beside,
 	.size = handle_size_export,
+};
+
+const struct reserved reserved_load = {
+	.name = "NAME",
+	.place = PLACE_NONE,
+	.inside = PLACE_NONE,
+	.mode = 0222,
+	.open = handle_open_load,
 };
 
 int beside_key(const struct node_path *dir, const struct engine_level *level, const char *name,
@@ -69,13 +78,36 @@ static int place_beside(struct transfer_place *p, const char *name, struct err *
 	return rc;
 }
 
+/* A child file that passes through: its format is the suffix of its form. */
+static int place_stream(
+	struct mount *m, struct node *n, struct transfer_place *out, struct err *err)
+{
+	struct engine_level level;
+	int rc = node_path(&m->nodes, n, &out->where, err);
+	if (rc == 0) {
+		struct epath dir = epath_parent(&out->where.path);
+		rc = engine_level(out->where.engine, &dir, &level, err);
+	}
+	if (rc == 0) {
+		out->path = out->where.path;
+		out->format = level.forms[n->form].suffix + 1;
+	}
+	return rc;
+}
+
 int transfer_place(struct mount *m, struct node *n, struct transfer_place *out, struct err *err)
 {
 	const struct reserved *row = node_row(n);
 	*out = (struct transfer_place){0};
+	if (n->stream) {
+		return place_stream(m, n, out, err);
+	}
 	int rc = node_path(&m->nodes, node_anchor(n), &out->where, err);
 	if (rc == 0 && row == &reserved_beside) {
 		rc = place_beside(out, node_name(n), err);
+	} else if (rc == 0 && row == &reserved_load) {
+		out->path = out->where.path;
+		out->format = node_name(n);
 	} else if (rc == 0) {
 		out->path = out->where.path;
 		out->format = node_name(n) + (node_name(n)[0] == '.');
@@ -94,9 +126,39 @@ void transfer_place_free(struct transfer_place *p)
 static int open_place(struct mount *m, struct node *dir, const char *name,
 	struct transfer_place *out, struct err *err)
 {
+	CLEANUP(tree_found_free) struct tree_found f = {0};
+	struct engine_level level;
 	*out = (struct transfer_place){0};
 	int rc = node_path(&m->nodes, dir, &out->where, err);
-	return rc == 0 ? place_beside(out, name, err) : rc;
+	rc = rc == 0 ? engine_level(out->where.engine, &out->where.path, &level, err) : rc;
+	if (rc < 0 || (level.features & (ENGINE_HAS_STREAMS | ENGINE_HAS_LOADS)) == 0) {
+		return rc < 0 ? rc : place_beside(out, name, err);
+	}
+	if (level.features & ENGINE_HAS_LOADS) {
+		out->path = out->where.path;
+		out->format = name;
+		return 0;
+	}
+	rc = tree_key_of_name(&out->where, &level, name, &f, err);
+	buf_append_slice(&out->key, buf_slice(&f.key));
+	out->path = epath_child(&out->where.path, buf_slice(&out->key));
+	out->format = level.forms[f.spec.form].suffix + 1;
+	return rc == 0 ? buf_check(&out->key, err) : rc;
+}
+
+/* How a whole text is loaded there. */
+static int whole_mode(const struct transfer_place *p, const char **mode, struct err *err)
+{
+	struct engine_level level;
+	struct engine_info info;
+	int rc = engine_level(p->where.engine, &p->where.path, &level, err);
+	if (rc < 0) {
+		return rc;
+	}
+	bool create = engine_stat(p->where.engine, &p->path, 0, &info, err) == -ENOENT;
+	err_clear(err);
+	*mode = (level.features & ENGINE_HAS_LOADS) != 0 ? "append" : create ? "create" : "replace";
+	return 0;
 }
 
 static int load(const struct transfer_place *p, const char *mode, struct slice text,
@@ -122,14 +184,12 @@ int beside_put(
 	CLEANUP(buf_free) struct buf report = BUF_INIT;
 	CLEANUP(buf_free) struct buf what = BUF_INIT;
 	CLEANUP(buf_free) struct buf dir_text = BUF_INIT;
-	struct engine_info info;
+	const char *mode = NULL;
 	int rc = open_place(m, dir, name, &p, err);
+	rc = rc == 0 ? whole_mode(&p, &mode, err) : rc;
 	if (rc < 0) {
 		return rc;
 	}
-	bool create = engine_stat(p.where.engine, &p.path, 0, &info, err) == -ENOENT;
-	err_clear(err);
-	const char *mode = create ? "create" : "replace";
 	rc = load(&p, mode, text, &report, err);
 	node_text(&m->nodes, dir, &dir_text);
 	buf_printf(&what, "import %s %s", mode, name);

@@ -116,6 +116,12 @@ static int classify_key(struct mount *m, struct node *dir, const struct node_pat
 	return engine_check_key(where->engine, &child, err);
 }
 
+static bool is_child(
+	const struct node_path *where, const struct engine_level *level, const char *name)
+{
+	return is_of_item(where, level, name, 0, 0);
+}
+
 static int classify_file(struct mount *m, struct node *dir, const struct node_path *where,
 	const struct engine_level *level, const char *name, unsigned want, enum tree_name *what,
 	struct tree_found *f, struct err *err)
@@ -137,6 +143,12 @@ static int classify_file(struct mount *m, struct node *dir, const struct node_pa
 				level->noun, level->child_noun);
 		}
 		*what = TREE_SCRATCH;
+		return 0;
+	}
+	if ((level->features & ENGINE_HAS_LOADS) != 0 && !is_child(where, level, name)) {
+		*what = TREE_BESIDE;
+		f->spec = (struct node_spec){
+			.type = NODE_RESERVED, .kind = ENGINE_FILE, .row = &reserved_load};
 		return 0;
 	}
 	CLEANUP(buf_free) struct buf raw = BUF_INIT;

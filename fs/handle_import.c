@@ -1,5 +1,6 @@
 /* Open files that are loaded as they are written: `.import/<mode>/<format>`,
- * NAME.<format> beside a directory, and scripts. The last close commits, or fsync. A script
+ * NAME.<format> beside a directory, children that pass through, files that are loaded
+ * (ENGINE_HAS_LOADS), and scripts. The last close commits, or fsync. A script
  * that answers (engine_ops.import_reply), opened to read and write, is a session: a read runs
  * what was written and gives the replies. */
 #include <errno.h>
@@ -32,9 +33,31 @@ static bool is_beside(const struct handle *h)
 	return node_row(h->node) == &reserved_beside;
 }
 
+static bool is_stream(const struct handle *h)
+{
+	return h->node->stream;
+}
+
+static bool is_load(const struct handle *h)
+{
+	return node_row(h->node) == &reserved_load;
+}
+
 static bool is_script(const struct handle *h)
 {
-	return !is_beside(h) && node_row(h->node)->place == PLACE_DATA;
+	return !is_stream(h) && node_row(h->node)->place == PLACE_DATA;
+}
+
+/* Where a name that is written stands for what is there, too. */
+static bool is_replaced(const struct handle *h)
+{
+	return is_beside(h) || is_stream(h);
+}
+
+/* The directory whose events tell of it. */
+static struct node *dir_of(const struct handle *h)
+{
+	return is_stream(h) ? h->node->parent : node_anchor(h->node);
 }
 
 /* Into im->mode. */
@@ -43,8 +66,8 @@ static int choose_mode(
 {
 	struct import *im = h->state;
 	struct engine_info info;
-	const char *mode = is_script(h) ? "run" : NULL;
-	if (is_beside(h)) {
+	const char *mode = is_script(h) ? "run" : is_load(h) ? "append" : NULL;
+	if (is_replaced(h)) {
 		int rc = engine_stat(p->where.engine, &p->path, 0, &info, err);
 		if (rc < 0 && rc != -ENOENT) {
 			return rc;
@@ -73,7 +96,7 @@ static void print_what(struct handle *h, struct buf *out)
  * also that one's own. */
 static void print_dir(struct handle *h, bool child, struct buf *out)
 {
-	node_text(&h->m->nodes, node_anchor(h->node), out);
+	node_text(&h->m->nodes, dir_of(h), out);
 	if (child) {
 		const char *name = node_name(h->node);
 		buf_printf(out, "/%.*s", (int)(strrchr(name, '.') - name), name);
@@ -261,7 +284,7 @@ static int import_flush(struct handle *h, pid_t pid, struct err *err)
 	h->m->nodes.changes++;
 	import_record(h, rc, err, &report);
 	/* A directory that was made shows in the one above. */
-	notify_list_now(h->m->notify, node_anchor(h->node));
+	notify_list_now(h->m->notify, dir_of(h));
 	notify_drain(h->m->notify);
 	return rc;
 }
@@ -335,7 +358,7 @@ static void import_finish(struct handle *h)
 	}
 	if (im->sink != NULL && import_flush(h, 0, &err) < 0) {
 		report_error(h->m, h->uid, "import", h->node, NULL, &err);
-	} else if (is_beside(h) && im->truncated && !im->loaded && im->failed == 0) {
+	} else if (is_replaced(h) && im->truncated && !im->loaded && im->failed == 0) {
 		err_set(&err, EINVAL,
 			"closed without any content: nothing was made, and what is there is as it "
 			"was");
@@ -398,6 +421,12 @@ int handle_open_import(struct mount *m, struct node *n, int flags, const struct 
 		return err_set(err, EACCES, "%s is only written: cp FILE here; .export is read",
 			node_name(n));
 	}
+	return open_written(m, n, flags, who, out, mode, err);
+}
+
+int handle_open_load(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err)
+{
 	return open_written(m, n, flags, who, out, mode, err);
 }
 

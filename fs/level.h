@@ -25,6 +25,12 @@ static inline bool level_is_feed(const struct engine_level *level, enum engine_k
 	return kind == ENGINE_FILE && (level->features & ENGINE_HAS_FEEDS) != 0;
 }
 
+/* Whether such a child passes through without being held. */
+static inline bool level_is_stream(const struct engine_level *level, enum engine_kind kind)
+{
+	return kind == ENGINE_FILE && (level->features & ENGINE_HAS_STREAMS) != 0;
+}
+
 /* What names of children are made by. */
 static inline const struct name_rules *level_rules(
 	const struct engine_level *level, enum engine_kind kind)

@@ -70,7 +70,9 @@ struct node {
 	_Atomic uint8_t kind; /* enum engine_kind */
 	_Atomic uint8_t form;
 	_Atomic uint8_t listed_form; /* of the directory it is in */
-	uint32_t key_len;	     /* of NODE_KEY below a service */
+	_Atomic bool stream; /* of a file: it passes through without being held (transfer.h);
+				changed likewise */
+	uint32_t key_len;    /* of NODE_KEY below a service */
 	/* Since it was last told otherwise, the kernel was given attributes to keep or,
 	 * of a directory, a listing: only then it needs to be told of a change. Set
 	 * before nodes.changes is compared or an engine is asked; who changes something
@@ -124,6 +126,7 @@ struct node_spec {
 	bool uncached;	  /* inherited, too: what it shows changes without a notice */
 	bool members;	  /* its key is an item's; uncached */
 	bool feed;	  /* uncached */
+	bool stream;	  /* uncached */
 };
 
 int nodes_init(struct nodes *t, struct err *err);

@@ -246,6 +246,7 @@ static struct node *wanted_node(struct filler *f, const struct wanted *w)
 		.listed_form = form,
 		.uncached = w->info.moves,
 		.feed = level_is_feed(&f->level, w->info.kind),
+		.stream = level_is_stream(&f->level, w->info.kind),
 		.key = key};
 	return node_get_held(
 		&f->m->nodes, f->l->node, dirpage_name(&f->reply, w->at), w->hash, &spec);

@@ -16,14 +16,22 @@ static struct handle *handle_of(const struct fuse_file_info *fi)
 	return (struct handle *)(uintptr_t)fi->fh;
 }
 
+static int open_key(struct mount *m, struct node *node, int flags, bool create,
+	const struct fuse_ctx *who, struct handle **out, struct handle_mode *mode, struct err *err)
+{
+	if (node->feed) {
+		return handle_open_feed(m, node, flags, who, out, mode, err);
+	}
+	return node->stream ? handle_open_beside(m, node, flags, who, out, mode, err)
+			    : handle_open_item(m, node, flags, create, who, out, mode, err);
+}
+
 int handle_open(struct mount *m, struct node *node, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
 	enum node_type type = node->type; /* clang 14 takes no atomic in switch */
 	switch (type) {
-	case NODE_KEY:
-		return node->feed ? handle_open_feed(m, node, flags, who, out, mode, err)
-				  : handle_open_item(m, node, flags, false, who, out, mode, err);
+	case NODE_KEY: return open_key(m, node, flags, false, who, out, mode, err);
 	case NODE_SIDE: {
 		struct side_how how = {.flags = flags, .uid = who->uid};
 		bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
@@ -126,9 +134,9 @@ static int create_item(struct mount *m, struct node *dir, const char *name,
 			flags = (flags & ~O_EXCL) | O_TRUNC;
 			displaced_take(m, dir, name, info.version);
 		}
-		rc = (flags & O_EXCL) && (!create || (*node)->more->n_pending > 0) ? -EEXIST
-		     : (*node)->feed ? handle_open_feed(m, *node, flags, who, h, hm, err)
-				     : handle_open_item(m, *node, flags, create, who, h, hm, err);
+		rc = (flags & O_EXCL) && (!create || (*node)->more->n_pending > 0)
+			     ? -EEXIST
+			     : open_key(m, *node, flags, create, who, h, hm, err);
 	}
 	if (rc < 0) {
 		node_forget(&m->nodes, *node, 1);

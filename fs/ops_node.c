@@ -15,8 +15,10 @@
 static bool is_being_made(struct mount *m, struct node *n)
 {
 	LOCKED(&m->nodes.lock);
-	return n->type == NODE_KEY ? n->more->n_pending > 0
-				   : node_row(n) == &reserved_beside && n->more->handles != NULL;
+	return n->type == NODE_KEY
+		       ? n->more->n_pending > 0
+		       : (node_row(n) == &reserved_beside || node_row(n) == &reserved_load) &&
+				 n->more->handles != NULL;
 }
 
 /* A name that a file being made has: the one that makes it may look it up. */

@@ -209,7 +209,7 @@ static int scratch_to_scratch(struct renaming *r, struct err *err)
 
 static int put_item(struct renaming *r, struct end *e, struct slice text, struct err *err)
 {
-	if (e->what == TREE_BESIDE) {
+	if (e->what == TREE_BESIDE || e->f.spec.stream) {
 		return beside_put(r->m, e->dir, e->name, text, err);
 	}
 	if (e->what == TREE_NAMED) {
@@ -230,7 +230,7 @@ static int put_item(struct renaming *r, struct end *e, struct slice text, struct
 static int get_item(struct renaming *r, const struct end *e, struct buf *out, struct err *err)
 {
 	struct engine_info info;
-	if (e->what == TREE_BESIDE) {
+	if (e->what == TREE_BESIDE || e->f.spec.stream) {
 		return beside_get(r->m, e->dir, e->name, r->m->opts->max_file_size, out, err);
 	}
 	if (e->what == TREE_NAMED) {
@@ -387,6 +387,12 @@ static int move_nodes(struct renaming *r)
 	if (is_whole(&r->from)) {
 		/* Its handles know it by its name; the kernel keeps none of it. */
 		node_unlink(&m->nodes, r->node);
+		return 0;
+	}
+	if (r->to.f.spec.row == &reserved_load) {
+		/* It was loaded, and nothing bears that name. */
+		node_unlink(&m->nodes, r->node);
+		notify_name(m->notify, r->to.dir, r->to.name);
 		return 0;
 	}
 	m->nodes.changes++; /* also where no item changed: a backup's inode is no item's now */

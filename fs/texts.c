@@ -74,6 +74,14 @@ static void help_forms(const struct engine_level *level, struct buf *out)
 			"file.\n",
 			level->child_noun);
 	}
+	if (level->features & ENGINE_HAS_STREAMS) {
+		buf_puts(out, "It passes through as it is read and written, from front to back: > "
+			      "replaces\nwhat is there, >> adds.\n");
+	}
+	if (level->features & ENGINE_HAS_LOADS) {
+		buf_puts(out, "A file that is copied here under any other name is loaded, and gone "
+			      "when that is\ndone: cp FILE here\n");
+	}
 	buf_puts(out, "In a name '/', control bytes, '%' and a leading dot are written as %XX.\n");
 }
 

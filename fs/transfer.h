@@ -4,6 +4,10 @@
  *   .export/<format>          read: all of the directory
  *   NAME.<format>             beside the directory NAME: both of these; written where
  *                             there is no NAME it makes one
+ *   a child file          of a level whose children pass through (ENGINE_HAS_STREAMS):
+ *                             both of these
+ *   any new name              of a level that loads (ENGINE_HAS_LOADS): written; it is gone
+ *                             when it is closed
  *   .sql, or what the level calls its script: written it runs
  *   .query/NAME.<form>        read: the result of the query NAME (query.h)
  *
@@ -27,6 +31,7 @@ void transfer_place_free(struct transfer_place *p);
 
 /* The rows of names that no table can hold. */
 extern const struct reserved reserved_beside;
+extern const struct reserved reserved_load;
 extern const struct reserved reserved_result;
 
 /* beside.c */
@@ -37,7 +42,8 @@ int beside_key(const struct node_path *dir, const struct engine_level *level, co
 /* The same when the directory is there: f is filled. */
 int beside_find(const struct node_path *dir, const struct engine_level *level, const char *name,
 	struct tree_found *f, struct err *err);
-/* A whole text onto the file, and all of it out (at most `max` bytes, EFBIG), as
+/* A whole text onto the file (a child that passes through, one that is loaded, too), and all of
+ * it out (at most `max` bytes, EFBIG), as
  * renaming a scratch file onto it and it to a scratch name do. */
 int beside_put(
 	struct mount *m, struct node *dir, const char *name, struct slice text, struct err *err);
@@ -47,6 +53,9 @@ int beside_get(struct mount *m, struct node *dir, const char *name, uint64_t max
 /* handle_import.c: the one of NAME.<format>, of a script; for the table of rows see
  * reserved.h. `create`: O_CREAT of a name that is not there. */
 int handle_open_beside(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
+	struct handle **out, struct handle_mode *mode, struct err *err);
+/* The same of a file that is loaded. */
+int handle_open_load(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err);
 /* What an import did, into .events of `dir` and the results that .control shows. */
 void import_tell(struct mount *m, const char *dir, const char *what, int rc, const struct err *err,

@@ -135,6 +135,7 @@ int tree_key_of_name(const struct node_path *where, const struct engine_level *l
 		.form = form,
 		.listed_form = level->tagged ? form : level->listed_form,
 		.feed = level_is_feed(level, level_kind(level, form)),
+		.stream = level_is_stream(level, level_kind(level, form)),
 		.key = buf_slice(&f->key)};
 	return buf_check(&f->key, err);
 }
