@@ -102,6 +102,7 @@ void sql_site_close(struct sql_site *s);
 
 #define SQL_CREATE    1 /* it must not be there (EEXIST), and is made; else ENOENT when it is not */
 #define SQL_READ_ONLY 2
+#define SQL_SCRATCH   4 /* nobody wants it after a crash: nothing waits for the disk */
 /* Durable: every commit on it survives power loss when it returns. */
 int sql_attach(struct sql_site *s, const char *name, const char *path, int flags, struct err *err);
 /* No session uses it. All of it is in the one file then: the log beside it is gone. ENOENT. */

@@ -1,0 +1,212 @@
+/* One step by itself: each node on a thread, the rows of all into one table. */
+#include "engines/redshift/plan/execute_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engines/common/cleanup.h"
+#include "engines/common/thread.h"
+
+/* More would wait for one another: the rows all go into one file. */
+#define THREADS_MAX 8U
+
+struct spread {
+	struct rs_run *run;
+	const struct rs_step *step;
+	const struct sql_type *types;
+	unsigned n_columns, n_nodes;
+	_Atomic unsigned next;
+	pthread_mutex_t lock; /* of what follows */
+	struct sql_append *append;
+	struct err err;
+	int rc;
+};
+
+int rs_node_name(const struct rs_nodes *n, unsigned node, struct buf *out, struct err *err)
+{
+	CLEANUP(buf_free) struct buf quoted = BUF_INIT;
+
+	rs_nodes_file(n, node, &quoted);
+	for (size_t i = 1; i + 1 < quoted.n; i++) {
+		/* Quotes inside are doubled. */
+		if (quoted.p[i] == '"') {
+			i++;
+		}
+		buf_putc(out, quoted.p[i]);
+	}
+	buf_cstr(out);
+	return buf_check(out, err);
+}
+
+/* ---- the table ---- */
+
+static const struct rs_relation *result_of(const struct rs_step *s)
+{
+	return s->kind == RS_STEP_LEADER ? s->relation : &s->result;
+}
+
+static struct sql_type *types_of(const struct rs_relation *r)
+{
+	struct sql_type *types = calloc(r->n_columns + 1, sizeof *types);
+
+	for (unsigned i = 0; types != NULL && i < r->n_columns; i++) {
+		types[i] = r->columns[i].type;
+		if (types[i].kind == SQL_UNKNOWN) {
+			types[i] = (struct sql_type){SQL_VARCHAR, 0, 0};
+		}
+	}
+	return types;
+}
+
+static int make_table(
+	struct rs_run *r, const struct rs_step *s, const struct sql_type *types, struct err *err)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	const struct rs_relation *result = result_of(s);
+
+	buf_printf(&text, "CREATE TABLE %s.\"%s\" (", r->quoted, s->name);
+	for (unsigned i = 0; i < result->n_columns; i++) {
+		buf_puts(&text, i == 0 ? "" : ", ");
+		sql_quote(slice_of(result->columns[i].name), &text);
+		buf_putc(&text, ' ');
+		sql_column_type(r->plan->dialect, types[i], &text);
+	}
+	buf_putc(&text, ')');
+	const char *ddl = buf_cstr(&text);
+	int rc = buf_check(&text, err);
+	return rc != 0 ? rc : sql_run(r->leader, ddl, NULL, err);
+}
+
+/* ---- a node ---- */
+
+static bool over(struct spread *s)
+{
+	LOCKED(&s->lock);
+	return s->rc != 0;
+}
+
+static void fail(struct spread *s, int rc, const struct err *err)
+{
+	LOCKED(&s->lock);
+	if (s->rc == 0) {
+		s->rc = rc;
+		s->err = *err;
+	}
+}
+
+static int pour_query(struct spread *s, struct sql_query *q, struct err *err)
+{
+	const struct sql_value *row;
+	int rc = 0;
+
+	while (rc == 0 && (rc = rs_watch_check(s->run->watch, err)) == 0 &&
+		(rc = sql_step(q, &row, err)) == 1) {
+		LOCKED(&s->lock);
+		rc = s->rc != 0 ? err_set(err, -s->rc, "another node failed")
+				: sql_append_row(s->append, row, err);
+	}
+	return rc;
+}
+
+static int run_node(struct spread *s, unsigned node, struct err *err)
+{
+	const struct rs_plan *plan = s->run->plan;
+	struct sql_site *site = rs_nodes_site(plan->sight->nodes);
+	struct rs_text t = {.plan = plan, .file = s->run->quoted, .node = node};
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	CLEANUP(buf_free) struct buf name = BUF_INIT;
+	struct sql_session *session = NULL;
+	struct sql_query *q = NULL;
+
+	int rc = rs_text_step(&t, s->step, &text, err);
+	rc = rc != 0 ? rc : rs_node_name(plan->sight->nodes, node, &name, err);
+	if (rc != 0) {
+		return rc;
+	}
+	const char *names[] = {buf_cstr(&name), s->run->file};
+	rc = rs_watch_session(
+		s->run->watch, site, names, s->step->number > 1 ? 2 : 1, &session, err);
+	if (rc == 0) {
+		rc = sql_prepare(session, buf_cstr(&text), s->types, s->n_columns, &q, err);
+	}
+	rc = rc != 0 ? rc : pour_query(s, q, err);
+	sql_finish(q);
+	rs_watch_close(s->run->watch, session);
+	return rc;
+}
+
+static void *work(void *arg)
+{
+	struct spread *s = arg;
+	unsigned node;
+
+	while (!over(s) && (node = s->next++) < s->n_nodes) {
+		struct err err = {0};
+		int rc = run_node(s, node, &err);
+		if (rc != 0) {
+			fail(s, rc, &err);
+		}
+	}
+	return NULL;
+}
+
+static void run_nodes(struct spread *s)
+{
+	pthread_t threads[THREADS_MAX];
+	unsigned n = 0;
+
+	while (n + 1 < s->n_nodes && n < THREADS_MAX && thread_start(&threads[n], work, s) == 0) {
+		n++;
+	}
+	/* Also all of it, where no thread could be had. */
+	work(s);
+	while (n > 0) {
+		pthread_join(threads[--n], NULL);
+	}
+}
+
+/* ---- a relation of the leader ---- */
+
+static int emit(void *arg, const struct sql_value *row, struct err *err)
+{
+	struct spread *s = arg;
+	int rc = rs_watch_check(s->run->watch, err);
+	return rc != 0 ? rc : sql_append_row(s->append, row, err);
+}
+
+static int fill(struct spread *s, struct err *err)
+{
+	if (s->step->kind == RS_STEP_LEADER) {
+		const struct rs_relation *r = s->step->relation;
+		return r->pour(r, s->step->needed, emit, s, err);
+	}
+	run_nodes(s);
+	return s->rc == 0 ? 0 : err_set(err, s->err.code, "%s", s->err.msg);
+}
+
+int rs_run_step(struct rs_run *r, const struct rs_step *step, struct err *err)
+{
+	CLEANUP(cleanup_free) struct sql_type *types = types_of(result_of(step));
+	struct spread s = {.run = r,
+		.step = step,
+		.types = types,
+		.n_columns = result_of(step)->n_columns,
+		.n_nodes = step->one_node ? 1 : rs_nodes_count(r->plan->sight->nodes),
+		.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	if (types == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = make_table(r, step, types, err);
+	if (rc == 0) {
+		rc = sql_append_new(
+			r->leader, r->file, step->name, types, s.n_columns, &s.append, err);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	rc = fill(&s, err);
+	int end = sql_append_end(s.append, rc == 0, err);
+	pthread_mutex_destroy(&s.lock);
+	return rc != 0 ? rc : end;
+}
