@@ -1,28 +1,32 @@
 /* The compute nodes: where rows are.
  *
  * A set of nodes is made of N files, one a node, in one zone (DIR/g<G>-n<K><suffix>), and N
- *mirrors, the same rows in the other zone. G is the generation, a new one with each resize. Node K
- *has the slices K*S … K*S+S-1, where S is the number of slices of a node. The files hold a table
- *for each table of the catalogue, "t<storage>", with the columns
+ * mirrors, the same rows in the other zone. G is the generation, a new one with each resize. Node K
+ * has the slices K*S to K*S+S-1, where S is the number of slices of a node. The files hold a table
+ * for each table of the catalogue, "t<storage>", with the columns
  *
- *	_id   the row's number in its table, never given again
- *	_h    where it belongs: slice _h % (N*S). KEY: the hash of the distribution key; EVEN: _id;
- *ALL: 0 _ins  the transaction that brought it _del  the transaction that took it away, RS_LIVE
- *while nobody did c<column id>…
+ *	_id	the row's number in its table, never given again
+ *	_h	where it belongs: slice _h % (N*S). KEY: the hash of the distribution key;
+ *		EVEN: _id; ALL: 0
+ *	_ins	the transaction that brought it
+ *	_del	the transaction that took it away, RS_LIVE while nobody did
+ *	c<id>	for each column of the catalogue, in its order
  *
  * A row is there for who sees transaction X when _ins <= X < _del. Whoever writes has a number of
- *its own, X = last + 1, one at a time (run/txn.h); what it writes is committed on nodes and mirrors
- *as it goes, durably, and counts as soon as the leader commits X. So a transaction is committed on
- *all nodes or on none, readers see one state, and what a crash leaves is undone at the next open:
- *rows with _ins > last go, marks _del > last are wiped out. ALL: each node has all rows, and reads
- *take one node's.
+ * its own, X = last + 1, one at a time (run/txn.h); what it writes is committed on nodes and
+ * mirrors as it goes, durably, and counts as soon as the leader commits X. So a transaction is
+ * committed on all nodes or on none, readers see one state, and what a crash leaves is undone at
+ * the next open: rows with _ins > last go, marks _del > last are wiped out. ALL: each node has all
+ * rows, and reads take one node's.
  *
  * Rows of one load stand in the order of the sort key, per slice; VACUUM writes all anew, in order,
- * without the dead, as a new storage number.
+ * without the dead, as a new storage number. So does what takes columns away: to a new storage
+ * number, of the columns that stay.
  *
  * A file that is gone, cut or damaged is made anew of its mirror (or the other way round) while
- *calls wait: nodes_heal(). Calls that find it out (EIO) do so by themselves and run again, so
- *callers see no error while one of both is whole.
+ * calls wait: rs_nodes_heal(). Calls that find it out (EIO) do so by themselves and run again, so
+ * callers see no error while one of both is whole; but a large load that is under way when that
+ * happens fails with EIO, and can be repeated.
  *
  * The files of a site are attached as "g<G>n<K>" and "g<G>m<K>". */
 #ifndef DBMOUNT_REDSHIFT_NODES_H
@@ -79,13 +83,20 @@ void rs_nodes_file(const struct rs_nodes *n, unsigned node, struct buf *out);
  * one node. */
 void rs_nodes_scan(const struct rs_nodes *n, const struct rs_table *t, uint64_t xid, unsigned node,
 	const bool *columns, bool hidden, struct buf *out);
+/* The same of the rows that node K got visible between two transactions: there as of `xid`, not yet
+ * as of `since`; with `went` those that were there as of `since` and no more as of `xid`. Of one
+ * storage: what VACUUM wrote anew has no past. */
+void rs_nodes_scan_changes(const struct rs_nodes *n, const struct rs_table *t, uint64_t since,
+	uint64_t xid, bool went, unsigned node, const bool *columns, bool hidden, struct buf *out);
 /* Runs fn, which reads through sessions on the site and can be run again from the start: no healing
  * and no closing is under way meanwhile; when fn says EIO the damaged file is looked for and
  * healed, and fn runs again. */
 typedef int rs_nodes_fn(struct rs_nodes *n, void *arg, struct err *err);
 int rs_nodes_read(struct rs_nodes *n, rs_nodes_fn *fn, void *arg, struct err *err);
 /* The same for what goes on over many calls (a stream): between enter and leave files stay; what
- * fails with EIO in between has to be begun anew after leave and rs_nodes_heal(). */
+ * fails with EIO in between has to be begun anew after leave and rs_nodes_heal(). Who is inside may
+ * enter again, and call rs_insert_row() and rs_delete_row(), but nothing that ends such, heals, or
+ * is below at "writing": that may have to heal, which waits until everybody has left. */
 void rs_nodes_enter(struct rs_nodes *n);
 void rs_nodes_leave(struct rs_nodes *n);
 
