@@ -28,6 +28,9 @@ struct rs_catalog *rs_leader_catalog(struct rs_leader *l);
  * takes its reference in any case. EROFS, ENOSPC. One at a time: whoever holds the right to write.
  */
 int rs_leader_commit(struct rs_leader *l, struct rs_catalog *next, struct err *err);
+/* After a commit that failed such that it may stand on the disk: reads what is stored, which is
+ * current then. Nothing to do else. EIO: still not known. By whoever holds the right to write. */
+int rs_leader_settle(struct rs_leader *l, struct err *err);
 /* A consistent copy as a closed file. */
 int rs_leader_copy(struct rs_leader *l, const char *path, struct err *err);
 
