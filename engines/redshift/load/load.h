@@ -38,8 +38,9 @@ void rs_loading_count(const struct rs_loading *l, struct rs_load_result *out);
  * .zst. EINVAL: names what is known. */
 int rs_load_options(struct slice name, struct rs_copy *out, struct err *err);
 struct rs_table_load;
+/* `replace`: what is loaded takes the place of all rows, in the same transaction. */
 int rs_table_load_new(struct rs_cluster *c, struct slice table_key, struct slice file_name,
-	struct rs_table_load **out, struct err *err);
+	bool replace, struct rs_table_load **out, struct err *err);
 int rs_table_load_feed(struct rs_table_load *l, struct slice bytes, struct err *err);
 /* Ends it, as committed or not; report as rs_copy's. CSV whose first record names columns of the
  * table is loaded by these names. A load with rejected rows fails as a whole, and errors.json says
