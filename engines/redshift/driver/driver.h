@@ -102,17 +102,20 @@ void sql_site_close(struct sql_site *s);
 
 #define SQL_CREATE    1 /* it must not be there (EEXIST), and is made; else ENOENT when it is not */
 #define SQL_READ_ONLY 2
-#define SQL_SCRATCH   4 /* nobody wants it after a crash: nothing waits for the disk */
+/* A file that nobody wants after a crash: nothing waits for the disk, and what is left of it is
+ * removed by its owner. */
+#define SQL_SCRATCH 4
 /* Durable: every commit on it survives power loss when it returns. */
 int sql_attach(struct sql_site *s, const char *name, const char *path, int flags, struct err *err);
-/* No session uses it. All of it is in the one file then: the log beside it is gone. ENOENT. */
+/* No session uses it. All of it is in the one file then: the log beside it is gone. ENOENT; any
+ * other error says that this was not possible: it is detached all the same. */
 int sql_detach(struct sql_site *s, const char *name, struct err *err);
 /* Reads all of it, against its checksums. EIO says what is wrong. */
 int sql_verify(struct sql_site *s, const char *name, struct err *err);
 
 /* `names`: the files it may use, the first the one that it writes to (with a driver that composes
  * all may be read); at most 8. Each session has besides a "temp" of its own: tables named
- * "temp"."g1" that nobody else sees and that end with it. */
+ * "temp"."g1" that nobody else sees and that end with it (CREATE TEMP TABLE "temp"."g1"). */
 int sql_session_new(struct sql_site *s, const char *const *names, unsigned n,
 	struct sql_session **out, struct err *err);
 void sql_session_close(struct sql_session *s); /* NULL is fine */

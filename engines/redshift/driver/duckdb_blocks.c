@@ -1,0 +1,103 @@
+#include "engines/redshift/driver/duckdb_blocks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engines/common/cleanup.h"
+#include "engines/store/disk.h"
+
+#define HEADER_SIZE 4096
+#define N_HEADERS   3
+/* Somebody writes it, perhaps: so often it is read, in so many milliseconds. */
+#define TRIES	 5
+#define PAUSE_NS 2000000
+
+/* The library's own sum, of whole words. */
+static uint64_t sum_of(const unsigned char *p, size_t n)
+{
+	uint64_t sum = 5381;
+	for (size_t i = 0; i + sizeof(uint64_t) <= n; i += sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, p + i, sizeof(word));
+		sum ^= word * UINT64_C(0xbf58476d1ce4e5b9);
+	}
+	return sum;
+}
+
+static bool sound(const unsigned char *p, size_t n)
+{
+	uint64_t stored;
+	memcpy(&stored, p, sizeof(stored));
+	return sum_of(p + sizeof(stored), n - sizeof(stored)) == stored;
+}
+
+/* Room that was made and not used yet. */
+static bool blank(const unsigned char *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+struct scan {
+	const char *path;
+	int fd;
+	unsigned char *room;
+};
+
+static int read_part(
+	const struct scan *s, uint64_t at, size_t n, bool may_be_blank, struct err *err)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		ssize_t got = disk_system.read(s->fd, s->room, n, at);
+		if (got < 0) {
+			return disk_error((int)got, s->path, "read", err);
+		}
+		if ((size_t)got == n &&
+			(sound(s->room, n) || (may_be_blank && blank(s->room, n)))) {
+			return 0;
+		}
+		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+	}
+	return err_set(err, EIO, "%s: damaged at byte %llu: it is not what was written", s->path,
+		(unsigned long long)at);
+}
+
+static int scan_all(const struct scan *s, uint64_t size, struct err *err)
+{
+	uint64_t at = 0;
+	int rc = 0;
+	for (unsigned i = 0; rc == 0 && i < N_HEADERS; i++, at += HEADER_SIZE) {
+		rc = read_part(s, at, HEADER_SIZE, false, err);
+	}
+	/* What is behind the last whole block is being made. */
+	for (; rc == 0 && at + DUCK_BLOCK_SIZE <= size; at += DUCK_BLOCK_SIZE) {
+		rc = read_part(s, at, DUCK_BLOCK_SIZE, true, err);
+	}
+	return rc;
+}
+
+int duck_blocks_verify(const char *path, struct err *err)
+{
+	int fd = disk_system.open(path, O_RDONLY);
+	if (fd < 0) {
+		return fd == -ENOENT ? err_set(err, EIO, "%s is gone", path)
+				     : disk_error(fd, path, "open", err);
+	}
+	CLEANUP(cleanup_free) unsigned char *room = malloc(DUCK_BLOCK_SIZE);
+	struct scan s = {path, fd, room};
+	int64_t size = disk_size(fd);
+	int rc = 0;
+	if (room == NULL) {
+		rc = err_set(err, ENOMEM, "out of memory");
+	} else if (size < 0) {
+		rc = disk_error((int)size, path, "size", err);
+	} else {
+		rc = scan_all(&s, (uint64_t)size, err);
+	}
+	disk_system.close(fd);
+	return rc;
+}
