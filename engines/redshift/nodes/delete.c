@@ -126,7 +126,7 @@ static int stage_ids(const struct rs_delete *d, struct sql_session *s, struct er
 {
 	const struct sql_type type = {.kind = SQL_BIGINT};
 	struct sql_append *a;
-	int rc = sql_run(s, "CREATE TABLE \"temp\".\"gone\"(\"id\" BIGINT)", NULL, err);
+	int rc = sql_run(s, "CREATE TEMPORARY TABLE \"gone\"(\"id\" BIGINT)", NULL, err);
 	rc = rc != 0 ? rc : sql_append_new(s, "temp", "gone", &type, 1, &a, err);
 	if (rc != 0) {
 		return rc;

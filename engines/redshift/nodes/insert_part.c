@@ -38,7 +38,7 @@ static const struct rs_table *table_of(const struct rs_part *p)
 static int begin_stage(struct rs_part *p, struct sql_session *s, struct err *err)
 {
 	CLEANUP(buf_free) struct buf sql = BUF_INIT;
-	buf_puts(&sql, "CREATE TABLE " STAGE "(");
+	buf_puts(&sql, "CREATE TEMPORARY TABLE \"stage\"(");
 	for (unsigned k = 0; k < p->insert->width; k++) {
 		static const char *const hidden[] = {"_id", "_h", "_ins", "_del"};
 		if (k < RS_HIDDEN) {
