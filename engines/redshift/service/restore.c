@@ -190,7 +190,7 @@ static int copy_table(struct rs_txn *t, struct redshift_place *from, const struc
 	const struct sql_value *row;
 	uint64_t n = 0;
 
-	int rc = redshift_scan_new(from, like, SIZE_MAX, &scan, err);
+	int rc = redshift_scan_new(from, like, REDSHIFT_ALL_SLICES, &scan, err);
 	rc = rc < 0 ? rc : rs_insert_new(t->look.nodes, to, t->xid, &insert, err);
 	while (rc == 0 && (rc = redshift_scan_step(scan, &row, err)) == 1) {
 		rc = rs_insert_row(insert, row, err);

@@ -180,7 +180,7 @@ struct redshift_cluster {
 	char failure[512]; /* why it could not be opened; "" */
 
 	struct rs_cluster *rs; /* under opening; those inside may use it */
-	uint64_t looked_xid;   /* the keeper's */
+	int64_t heal_at;       /* the keeper's: do not try before */
 	int64_t snapshot_at;   /* the keeper's: try no automated snapshot before */
 };
 TAILQ_HEAD(redshift_cluster_list, redshift_cluster);
@@ -424,10 +424,17 @@ void redshift_keeper_kick(struct redshift_service *s);
 /* ---- sizes.c: how many bytes the forms of a table are ---- */
 
 enum redshift_form { REDSHIFT_CSV, REDSHIFT_JSONL, REDSHIFT_PARQUET, REDSHIFT_FORMS };
-/* A text of a table's rows in one form. */
-void redshift_put_header(const struct rs_table *t, enum redshift_form form, struct buf *out);
-void redshift_put_row(const struct rs_table *t, enum redshift_form form,
-	const struct sql_value *row, struct buf *out);
+/* How rows are written as text (text.c). The table outlives it. */
+struct redshift_text {
+	const struct rs_table *table;
+	enum redshift_form form;
+	struct buf *names; /* of the columns, as JSON members begin */
+};
+int redshift_text_init(struct redshift_text *t, const struct rs_table *table,
+	enum redshift_form form, struct err *err);
+void redshift_text_finish(struct redshift_text *t);
+void redshift_put_header(const struct redshift_text *t, struct buf *out);
+void redshift_put_row(const struct redshift_text *t, const struct sql_value *row, struct buf *out);
 
 /* `service`, `cluster_id`: where they are kept (0: not kept, a snapshot's). NULL: no memory. */
 struct redshift_sizes *redshift_sizes_new(struct redshift_service *service, uint64_t cluster_id);
@@ -438,6 +445,12 @@ int redshift_size(struct redshift_place *p, const struct rs_table *t, enum redsh
 /* The same of a slice, as CSV. */
 int redshift_slice_size(struct redshift_place *p, const struct rs_table *t, unsigned slice,
 	uint64_t *out, struct err *err);
+/* A number that moves with the text of a table: what changes its rows, and what moves them. */
+uint64_t redshift_version(const struct redshift_place *p, const struct rs_table *t);
+/* Of what is no table of ours: kept under a number for as long as the version is this. */
+bool redshift_known_size(
+	struct redshift_sizes *s, uint64_t number, uint64_t version, uint64_t *out);
+void redshift_keep_size(struct redshift_sizes *s, uint64_t number, uint64_t version, uint64_t size);
 /* A whole table as Parquet, made when first asked for, as an open file; ENOTSUP of a driver that
  * cannot. */
 int redshift_parquet(struct redshift_place *p, const struct rs_table *t, int *fd, uint64_t *size,
@@ -445,12 +458,16 @@ int redshift_parquet(struct redshift_place *p, const struct rs_table *t, int *fd
 
 /* ---- scan.c: all rows of a table, in the order of its text ---- */
 
+#define REDSHIFT_ALL_SLICES UINT_MAX
+
 struct redshift_scan;
-/* Of one slice, or of all: SIZE_MAX. */
-int redshift_scan_new(struct redshift_place *p, const struct rs_table *t, size_t slice,
+/* Of one slice, or of all. The place outlives it. */
+int redshift_scan_new(struct redshift_place *p, const struct rs_table *t, unsigned slice,
 	struct redshift_scan **out, struct err *err);
-/* 1 a row, 0 the end. */
+/* 1 a row, valid until the next call, 0 the end. A damaged node is healed meanwhile. */
 int redshift_scan_step(struct redshift_scan *s, const struct sql_value **row, struct err *err);
+/* Holds nothing of the nodes until the next step, which goes on where it was. */
+void redshift_scan_pause(struct redshift_scan *s);
 void redshift_scan_free(struct redshift_scan *s); /* NULL is fine */
 
 /* ---- streams.c: members of engine_ops; what is read ---- */
@@ -468,9 +485,44 @@ struct redshift_stream {
 	int (*read)(struct redshift_stream *s, struct buf *out, struct err *err);
 	void (*close)(struct redshift_stream *s);
 };
-/* A result, as it was spilled. Takes it over. */
+/* A result, as it was spilled. Both take over what they are given; NULL: no memory. */
 struct redshift_stream *redshift_stream_of_spill(struct spill *spill, uint64_t *size);
 struct redshift_stream *redshift_stream_of_file(int fd);
+
+/* rows.c: a table, or a slice of it, as text. */
+struct redshift_part {
+	enum redshift_form form;
+	unsigned slice; /* or REDSHIFT_ALL_SLICES */
+};
+int redshift_rows_open(struct redshift *x, const struct epath *path,
+	const struct redshift_part *part, struct redshift_stream **out, uint64_t *size,
+	struct err *err);
+/* EINVAL. */
+int redshift_form_of(const char *format, enum redshift_form *out, struct err *err);
+/* "0", "17"; ENOENT anything else. */
+int redshift_slice_of(struct slice key, unsigned *out, struct err *err);
+
+/* ---- query.c ---- */
+
+enum redshift_result { REDSHIFT_AS_CSV, REDSHIFT_AS_JSON, REDSHIFT_AS_TXT, REDSHIFT_AS_PLAN };
+/* Runs a SELECT; the whole result goes into a spill, which is the caller's. */
+int redshift_run_query(struct redshift_place *p, struct slice text, enum redshift_result as,
+	struct spill **out, struct err *err);
+
+/* ---- lake.c: the room .lake ---- */
+
+int redshift_map(
+	struct redshift_cluster *c, const char *name, const char *directory, struct err *err);
+int redshift_unmap(struct redshift_cluster *c, const char *name, struct err *err);
+void redshift_lake_level(const struct epath *path, struct engine_level *out);
+int redshift_lake_stat(
+	struct redshift *x, const struct epath *path, struct engine_info *out, struct err *err);
+int redshift_lake_list(struct redshift *x, const struct epath *path, struct slice after,
+	unsigned form, engine_emit *emit, void *arg, struct err *err);
+int redshift_lake_schema(
+	struct redshift *x, const struct epath *path, struct buf *out, struct err *err);
+int redshift_lake_export(struct redshift *x, const struct epath *path, const char *format,
+	void **stream, uint64_t *size, struct err *err);
 
 /* ---- import.c: what is written ---- */
 
