@@ -5,7 +5,11 @@
  * the rest of this service works on; PostgreSQL's names of nodes are their names here. What it does
  * not know is parsed by us, over tokens: COPY, UNLOAD, the attributes of CREATE TABLE, external
  * tables, VACUUM and the like; and Redshift's own words within a SELECT (TOP n, MINUS, QUALIFY,
- * APPROXIMATE, `select … into`) are taken out of the text first and put back into the tree. */
+ * APPROXIMATE, `select … into`) are taken out of the text first and put back into the tree: TOP as
+ * "limitCount", MINUS as EXCEPT, CONVERT(type, x) as a TypeCast, the condition of QUALIFY as
+ * "rs_qualify" of its SelectStmt; "rs_approximate", "rs_ignore_nulls" of a FuncCall are true.
+ *
+ * A backslash in '…' is an escape, as it is in Redshift; but not in the options of COPY. */
 #ifndef DBMOUNT_REDSHIFT_STATEMENT_H
 #define DBMOUNT_REDSHIFT_STATEMENT_H
 
@@ -164,7 +168,7 @@ struct rs_copy {
 
 struct rs_unload {
 	char *select; /* its text */
-	json_t *tree; /* parsed */
+	json_t *tree; /* parsed; positions count in `select` */
 	char *to;
 	enum rs_format format;
 	char delimiter;
@@ -183,8 +187,10 @@ struct rs_statement {
 	enum rs_statement_kind kind;
 	unsigned long line; /* of its first word, from 1 */
 	struct slice text;  /* in the script, without the semicolon */
-	json_t *tree; /* the node ("SelectStmt": {…}'s value); NULL: of the kinds that have none */
-	char *body;   /* of a view */
+	/* The node ("SelectStmt": {…}'s value); NULL: of the kinds that have none. "location"
+	 * counts bytes of `text` (of an UNLOAD: of its `select`). */
+	json_t *tree;
+	char *body; /* of a view */
 	struct rs_create create;
 	struct rs_alter alter;
 	struct rs_copy copy;
@@ -203,6 +209,8 @@ struct rs_statement {
  * it, this does not, by name. The caller ends with rs_statement_free(). `script` outlives it. */
 int rs_statement_next(struct slice script, size_t *at, struct rs_statement **out, struct err *err);
 void rs_statement_free(struct rs_statement *s); /* NULL is fine */
+/* Appends its text, with '***' for each secret: what may be shown and kept. */
+void rs_statement_public(const struct rs_statement *s, struct buf *out);
 
 /* Whether the script is whole at its end: no quote, comment or parenthesis is open. */
 bool rs_script_complete(struct slice script);
