@@ -203,11 +203,12 @@ static void record(
 	struct redshift_place *p, struct slice text, const struct result *r, int64_t begin, int rc)
 {
 	CLEANUP(buf_free) struct buf copy = BUF_INIT;
+	char label[] = "select";
 	struct rs_query_record q = {.start_ns = begin,
 		.end_ns = clock_wall_ns(),
 		.aborted = rc < 0,
 		.rows = r->n,
-		.label = "select"};
+		.label = label};
 	struct err ignored = {0};
 
 	if (p->cluster == NULL || p->cluster->service->read_only ||
