@@ -2,8 +2,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +57,13 @@ static int attach(const char *name, int flags)
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	path_of(name, &path);
 	return sql_attach(site, name, buf_cstr(&path), flags, &err);
+}
+
+static bool access_of(const char *name)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	path_of(name, &path);
+	return access(buf_cstr(&path), F_OK) == 0;
 }
 
 static void open_site(const struct sql_driver *driver)
@@ -280,6 +290,148 @@ START_TEST(a_damaged_file_is_an_error_and_others_go_on)
 	open_session("n1");
 	run("CREATE TABLE \"n1\".\"t\" (a INTEGER)");
 	end();
+}
+END_TEST
+
+/* DuckDB refuses everything after some errors, until it is opened anew. */
+START_TEST(a_broken_library_is_opened_anew)
+{
+	begin(_i);
+	const char *name = "n0";
+	struct sql_session *other = NULL;
+	if (site->driver->dialect == SQL_DUCKDB) {
+		OK(attach("n1", SQL_CREATE));
+		run("CREATE TABLE \"n0\".\"t\" (a INTEGER); INSERT INTO \"n0\".\"t\" VALUES (7)");
+		OK(sql_session_new(site, &name, 1, &other, &err));
+		run("SET GLOBAL debug_checkpoint_abort = 'before_header'");
+		FAILS(sql_checkpoint(session, "n0", &err), EIO);
+		FAILS(sql_run(session, "INSERT INTO \"n0\".\"t\" VALUES (8)", NULL, &err), EIO);
+		FAILS(sql_run(other, "INSERT INTO \"n0\".\"t\" VALUES (8)", NULL, &err), EIO);
+		sql_session_close(session);
+		FAILS(sql_session_new(site, &name, 1, &session, &err), EIO);
+		FAILS(attach("n2", SQL_CREATE), EIO);
+		FAILS(sql_detach(site, "n1", &err), EIO);
+		sql_session_close(other);
+		open_session("n0");
+		expect_number("SELECT sum(a) FROM \"n0\".\"t\"", 7);
+		run("INSERT INTO \"n0\".\"t\" VALUES (8)");
+		OK(attach("n1", 0));
+		OK(sql_verify(site, "n0", &err));
+	}
+	end();
+}
+END_TEST
+
+/* What is rolled back leaves blocks that nobody uses. */
+static void churn(void)
+{
+	static const struct sql_type types[] = {{.kind = SQL_BIGINT}, {.kind = SQL_VARCHAR}};
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	for (int round = 0;; round++) {
+		struct sql_append *a = NULL;
+		OK(sql_append_new(session, "n0", "t", types, 2, &a, &err));
+		for (int i = 0; i < 300000; i++) {
+			struct sql_value row[2] = {{.integer = random()}};
+			buf_clear(&text);
+			buf_printf(&text, "%ld-%ld", random(), random());
+			row[1].text = buf_slice(&text);
+			OK(sql_append_row(a, row, &err));
+		}
+		OK(sql_append_end(a, round % 3 != 0, &err));
+		run("DELETE FROM \"n0\".\"t\" WHERE a % 3 = 0");
+		if (round % 2 == 0) {
+			OK(sql_checkpoint(session, "n0", &err));
+		}
+	}
+}
+
+static void churn_until_killed(int fd, const void *arg)
+{
+	const int *i = arg;
+	open_site(driver_of(*i));
+	OK(attach("n0", access_of("n0") ? 0 : SQL_CREATE));
+	open_session("n0");
+	run("CREATE TABLE IF NOT EXISTS \"n0\".\"t\" (a BIGINT, b VARCHAR)");
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	churn();
+}
+
+START_TEST(a_crash_is_no_damage)
+{
+	make_site(dir);
+	for (int round = 0; round < 3; round++) {
+		struct child c = child_start(churn_until_killed, &_i);
+		char told = 0;
+		ck_assert_int_eq(read(c.told, &told, 1), 1);
+		usleep(300000 + (unsigned)random() % 700000);
+		kill(c.pid, SIGKILL);
+		child_reap(&c);
+		err_clear(&err);
+		open_site(driver_of(_i));
+		OK(attach("n0", 0));
+		OK(sql_verify(site, "n0", &err));
+		open_session("n0");
+		expect_number("SELECT count(*) - count(b) FROM \"n0\".\"t\"", 0);
+		sql_session_close(session);
+		OK(sql_detach(site, "n0", &err));
+		sql_site_close(site);
+	}
+	remove_site(dir);
+}
+END_TEST
+
+/* ---- a full disk ---- */
+
+/* A small file system of its own, which only root can have. */
+static bool small_disk(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", dir, "tmpfs", 0, "size=3m") == 0;
+}
+
+static int append_until_full(void)
+{
+	static const struct sql_type types[] = {{.kind = SQL_BIGINT}, {.kind = SQL_VARCHAR}};
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	struct sql_append *a = NULL;
+	int rc = sql_append_new(session, "n0", "t", types, 2, &a, &err);
+	for (int i = 0; rc == 0 && i < 1000000; i++) {
+		struct sql_value row[2] = {{.integer = random()}};
+		buf_clear(&text);
+		buf_printf(&text, "%ld-%ld-%ld", random(), random(), random());
+		row[1].text = buf_slice(&text);
+		rc = sql_append_row(a, row, &err);
+	}
+	int end_rc = sql_append_end(a, rc == 0, rc == 0 ? &err : NULL);
+	return rc != 0 ? rc : end_rc;
+}
+
+START_TEST(a_full_disk_is_told_and_keeps_what_was_there)
+{
+	err_clear(&err);
+	make_site(dir);
+	if (!small_disk()) {
+		remove_site(dir);
+		return;
+	}
+	open_site(driver_of(_i));
+	OK(attach("n0", SQL_CREATE));
+	open_session("n0");
+	run("CREATE TABLE \"n0\".\"t\" (a BIGINT, b VARCHAR)");
+	run("INSERT INTO \"n0\".\"t\" VALUES (1, 'one')");
+	int rc = append_until_full();
+	ck_assert_msg(rc == -ENOSPC, "%d %s", rc, err.msg);
+	err_clear(&err);
+	sql_session_close(session);
+	open_session("n0");
+	expect_number("SELECT count(*) FROM \"n0\".\"t\"", 1);
+	run("INSERT INTO \"n0\".\"t\" VALUES (2, 'two')");
+	expect_number("SELECT count(*) FROM \"n0\".\"t\"", 2);
+	sql_session_close(session);
+	sql_site_close(site);
+	umount2(dir, MNT_DETACH);
+	remove_site(dir);
 }
 END_TEST
 
@@ -740,6 +892,9 @@ int main(void)
 	tcase_add_loop_test(tc, what_was_committed_is_there_after_a_crash, 0, n);
 	tcase_add_loop_test(tc, damage_is_found, 0, n);
 	tcase_add_loop_test(tc, a_damaged_file_is_an_error_and_others_go_on, 0, n);
+	tcase_add_loop_test(tc, a_broken_library_is_opened_anew, 0, n);
+	tcase_add_loop_test(tc, a_crash_is_no_damage, 0, n);
+	tcase_add_loop_test(tc, a_full_disk_is_told_and_keeps_what_was_there, 0, n);
 	tcase_add_loop_test(tc, statements_tell_what_they_changed, 0, n);
 	tcase_add_loop_test(tc, transactions_are_all_or_nothing, 0, n);
 	tcase_add_loop_test(tc, a_reader_sees_what_was_committed_before, 0, n);

@@ -12,7 +12,7 @@
 #include "engines/store/disk.h"
 
 #define HEADER_SIZE 4096
-#define N_HEADERS   3
+#define HEADERS	    (3 * HEADER_SIZE)
 /* Somebody writes it, perhaps: so often it is read, in so many milliseconds. */
 #define TRIES	 5
 #define PAUSE_NS 2000000
@@ -48,8 +48,8 @@ struct scan {
 	unsigned char *room;
 };
 
-static int read_part(
-	const struct scan *s, uint64_t at, size_t n, bool may_be_blank, struct err *err)
+/* 1 it is what was written, 0 it is not. */
+static int look_at(const struct scan *s, uint64_t at, size_t n, bool may_be_blank, struct err *err)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
 		ssize_t got = disk_system.read(s->fd, s->room, n, at);
@@ -58,29 +58,43 @@ static int read_part(
 		}
 		if ((size_t)got == n &&
 			(sound(s->room, n) || (may_be_blank && blank(s->room, n)))) {
-			return 0;
+			return 1;
 		}
 		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 	}
-	return err_set(err, EIO, "%s: damaged at byte %llu: it is not what was written", s->path,
-		(unsigned long long)at);
+	return 0;
 }
 
-static int scan_all(const struct scan *s, uint64_t size, struct err *err)
+static int scan_headers(const struct scan *s, struct err *err)
 {
-	uint64_t at = 0;
-	int rc = 0;
-	for (unsigned i = 0; rc == 0 && i < N_HEADERS; i++, at += HEADER_SIZE) {
-		rc = read_part(s, at, HEADER_SIZE, false, err);
+	for (uint64_t at = 0; at < HEADERS; at += HEADER_SIZE) {
+		int rc = look_at(s, at, HEADER_SIZE, false, err);
+		if (rc <= 0) {
+			return rc < 0 ? rc
+				      : err_set(err, EIO, "%s: the header at byte %llu is damaged",
+						s->path, (unsigned long long)at);
+		}
 	}
-	/* What is behind the last whole block is being made. */
-	for (; rc == 0 && at + DUCK_BLOCK_SIZE <= size; at += DUCK_BLOCK_SIZE) {
-		rc = read_part(s, at, DUCK_BLOCK_SIZE, true, err);
-	}
-	return rc;
+	return 0;
 }
 
-int duck_blocks_verify(const char *path, struct err *err)
+/* What is behind the last whole block is being made. */
+static int scan_blocks(const struct scan *s, uint64_t size, struct buf *bad, struct err *err)
+{
+	uint64_t block = 0;
+	for (uint64_t at = HEADERS; at + DUCK_BLOCK_SIZE <= size; at += DUCK_BLOCK_SIZE, block++) {
+		int rc = look_at(s, at, DUCK_BLOCK_SIZE, true, err);
+		if (rc < 0) {
+			return rc;
+		}
+		if (rc == 0) {
+			buf_append(bad, &block, sizeof(block));
+		}
+	}
+	return buf_check(bad, err);
+}
+
+int duck_blocks_scan(const char *path, struct buf *bad, struct err *err)
 {
 	int fd = disk_system.open(path, O_RDONLY);
 	if (fd < 0) {
@@ -96,7 +110,10 @@ int duck_blocks_verify(const char *path, struct err *err)
 	} else if (size < 0) {
 		rc = disk_error((int)size, path, "size", err);
 	} else {
-		rc = scan_all(&s, (uint64_t)size, err);
+		rc = scan_headers(&s, err);
+	}
+	if (rc == 0) {
+		rc = scan_blocks(&s, (uint64_t)size, bad, err);
 	}
 	disk_system.close(fd);
 	return rc;

@@ -4,12 +4,13 @@
 #ifndef DBMOUNT_REDSHIFT_DUCKDB_BLOCKS_H
 #define DBMOUNT_REDSHIFT_DUCKDB_BLOCKS_H
 
-#include "engines/common/err.h"
+#include "engines/common/buf.h"
 
 #define DUCK_BLOCK_SIZE 262144
 
-/* Reads all of it. EIO: what is wrong, or the file is gone. A block that changes meanwhile is read
- * again. */
-int duck_blocks_verify(const char *path, struct err *err);
+/* Reads all of it. Appends the numbers of the blocks that are not what was written, as uint64_t:
+ * among them may be such that nobody uses, which a crash left half written. EIO: the file is gone,
+ * or a header is damaged. What changes meanwhile is read again. */
+int duck_blocks_scan(const char *path, struct buf *bad, struct err *err);
 
 #endif

@@ -168,21 +168,3 @@ int duck_detach(struct sql_site *s, const char *name, struct err *err)
 	duck_file_free(f);
 	return rc;
 }
-
-/* ---- is it whole? ---- */
-
-int duck_verify(struct sql_site *s, const char *name, struct err *err)
-{
-	struct duck_site *site = (struct duck_site *)s;
-	CLEANUP(cleanup_free) char *path = NULL;
-	LOCKED(&site->lock);
-	struct duck_file *f = duck_file_find(site, name);
-	if (f == NULL) {
-		return err_set(err, ENOENT, "%s is not attached", name);
-	}
-	if (!f->attached) {
-		return err_set(err, EIO, "%s is damaged", f->path);
-	}
-	path = strdup(f->path);
-	return path != NULL ? duck_blocks_verify(path, err) : err_set(err, ENOMEM, "out of memory");
-}

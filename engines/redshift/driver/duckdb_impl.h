@@ -54,11 +54,13 @@ int duck_run(struct duck_site *site, duckdb_connection conn, const char *text, s
 /* duckdb_file.c */
 int duck_attach(struct sql_site *s, const char *name, const char *path, int flags, struct err *err);
 int duck_detach(struct sql_site *s, const char *name, struct err *err);
-int duck_verify(struct sql_site *s, const char *name, struct err *err);
 /* All files of the site onto a new instance. A damaged one is left out; under the lock. */
 void duck_attach_all(struct duck_site *site);
 void duck_file_free(struct duck_file *f);
 struct duck_file *duck_file_find(struct duck_site *site, const char *name);
+
+/* duckdb_verify.c */
+int duck_verify(struct sql_site *s, const char *name, struct err *err);
 
 /* duckdb.c; under the lock: a new instance when the old one is broken and not in use. EIO. */
 int duck_revive(struct duck_site *site, struct err *err);
