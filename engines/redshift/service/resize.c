@@ -144,6 +144,26 @@ static struct rs_nodes_config nodes_config(
 	};
 }
 
+/* One that failed may have happened nevertheless: what is stored then counts. -EAGAIN: it is not
+ * known, and neither generation may be removed. */
+static int commit(
+	struct rs_leader *l, struct rs_catalog *next, uint64_t generation, struct err *err)
+{
+	struct err why = {0};
+	int rc = rs_leader_commit(l, next, err);
+
+	if (rc == 0) {
+		return 0;
+	}
+	if (rs_leader_settle(l, &why) < 0) {
+		return -EAGAIN;
+	}
+	struct rs_catalog *now = rs_leader_catalog(l);
+	rc = now->generation == generation ? 0 : rc;
+	rs_catalog_unref(now);
+	return rc;
+}
+
 /* The rows are there: the leader says so, and whoever comes now sees them there. */
 static int flip(struct rs_cluster *rs, const struct rs_look *look, struct rs_nodes *made,
 	uint64_t generation, const struct redshift_shape *to, struct err *err)
@@ -156,7 +176,7 @@ static int flip(struct rs_cluster *rs, const struct rs_look *look, struct rs_nod
 	next->generation = generation;
 	next->nodes = to->nodes;
 	next->slices = to->slices;
-	int rc = rs_leader_commit(rs->leader, next, err);
+	int rc = commit(rs->leader, next, generation, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -197,10 +217,12 @@ static int move_all(struct redshift_cluster *c, const struct redshift_shape *to,
 	rc = rc < 0 ? rc : flip(rs, &look, made, generation, to, err);
 	rs_look_end(&look);
 	if (rc < 0 && made != NULL) {
-		rs_nodes_drop(made);
+		if (rc != -EAGAIN) {
+			rs_nodes_drop(made);
+		}
 		rs_nodes_unref(made);
 	}
-	return rc;
+	return rc == -EAGAIN ? -err->code : rc;
 }
 
 static int check_new_shape(struct redshift_cluster *c, struct redshift_shape *to, struct err *err)

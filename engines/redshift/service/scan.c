@@ -12,6 +12,9 @@ struct redshift_scan {
 	struct sql_site *site;
 	const struct rs_table *table;
 	uint64_t xid;
+	bool changes; /* only the rows that came, or went, after `since` */
+	bool went;
+	uint64_t since;
 	unsigned slice;	   /* or REDSHIFT_ALL_SLICES */
 	unsigned per_node; /* slices of a node */
 	struct sql_type *types;
@@ -62,6 +65,19 @@ int redshift_scan_new(struct redshift_place *p, const struct rs_table *t, unsign
 	return 0;
 }
 
+int redshift_scan_changes(struct redshift_place *p, const struct rs_table *t, uint64_t since,
+	bool went, struct redshift_scan **out, struct err *err)
+{
+	int rc = redshift_scan_new(p, t, REDSHIFT_ALL_SLICES, out, err);
+
+	if (rc == 0) {
+		(*out)->changes = true;
+		(*out)->since = since;
+		(*out)->went = went;
+	}
+	return rc;
+}
+
 void redshift_scan_pause(struct redshift_scan *s)
 {
 	sql_finish(s->query);
@@ -102,7 +118,12 @@ static void put_statement(const struct redshift_scan *s, struct buf *sql)
 		put_columns(s->table, sql);
 		buf_puts(sql, " FROM (");
 	}
-	rs_nodes_scan(s->nodes, s->table, s->xid, s->node, NULL, part, sql);
+	if (s->changes) {
+		rs_nodes_scan_changes(
+			s->nodes, s->table, s->since, s->xid, s->went, s->node, NULL, part, sql);
+	} else {
+		rs_nodes_scan(s->nodes, s->table, s->xid, s->node, NULL, part, sql);
+	}
 	if (part) {
 		buf_printf(sql, ") AS \"part\" WHERE \"_h\" %% %u = %u", rs_nodes_slices(s->nodes),
 			s->slice);

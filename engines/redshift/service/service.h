@@ -464,6 +464,9 @@ struct redshift_scan;
 /* Of one slice, or of all. The place outlives it. */
 int redshift_scan_new(struct redshift_place *p, const struct rs_table *t, unsigned slice,
 	struct redshift_scan **out, struct err *err);
+/* Only the rows that came (or went) after transaction `since`, in the same storage. */
+int redshift_scan_changes(struct redshift_place *p, const struct rs_table *t, uint64_t since,
+	bool went, struct redshift_scan **out, struct err *err);
 /* 1 a row, valid until the next call, 0 the end. A damaged node is healed meanwhile. */
 int redshift_scan_step(struct redshift_scan *s, const struct sql_value **row, struct err *err);
 /* Holds nothing of the nodes until the next step, which goes on where it was. */

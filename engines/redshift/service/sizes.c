@@ -21,6 +21,10 @@ struct entry {
 	unsigned slice;
 	uint64_t version;
 	uint64_t bytes;
+	/* The rows' place, and what the columns were: while both are the same, what came and went
+	 * after can be told. A resize writes all rows anew. */
+	uint64_t storage;
+	uint64_t columns;
 	int fd; /* of a file; -1 */
 };
 
@@ -135,6 +139,8 @@ static void keep(struct redshift_sizes *s, const struct entry *made)
 	e->slice = made->slice;
 	e->version = made->version;
 	e->bytes = made->bytes;
+	e->storage = made->storage;
+	e->columns = made->columns;
 	e->fd = made->fd;
 }
 
@@ -157,14 +163,16 @@ void redshift_keep_size(struct redshift_sizes *s, uint64_t number, uint64_t vers
 
 /* ---- counting ---- */
 
-static int count_rows(struct redshift_scan *scan, const struct redshift_text *text, uint64_t *out,
-	struct err *err)
+static int count_rows(struct redshift_scan *scan, const struct redshift_text *text, bool header,
+	uint64_t *out, struct err *err)
 {
 	CLEANUP(buf_free) struct buf line = BUF_INIT;
 	const struct sql_value *row;
 	int rc;
 
-	redshift_put_header(text, &line);
+	if (header) {
+		redshift_put_header(text, &line);
+	}
 	*out = 0;
 	while ((rc = redshift_scan_step(scan, &row, err)) == 1) {
 		redshift_put_row(text, row, &line);
@@ -181,21 +189,85 @@ static int count_rows(struct redshift_scan *scan, const struct redshift_text *te
 	return rc < 0 ? rc : buf_check(&line, err);
 }
 
-static int count(struct redshift_place *p, const struct rs_table *t, unsigned form, unsigned slice,
-	uint64_t *out, struct err *err)
+static int count_scan(struct redshift_scan *scan, const struct rs_table *t, unsigned form,
+	bool header, uint64_t *out, struct err *err)
 {
-	struct redshift_scan *scan = NULL;
 	struct redshift_text text;
 
 	int rc = redshift_text_init(&text, t, (enum redshift_form)form, err);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = redshift_scan_new(p, t, slice, &scan, err);
-	rc = rc < 0 ? rc : count_rows(scan, &text, out, err);
-	redshift_scan_free(scan);
+	rc = count_rows(scan, &text, header, out, err);
 	redshift_text_finish(&text);
 	return rc;
+}
+
+static int count(struct redshift_place *p, const struct rs_table *t, unsigned form, unsigned slice,
+	uint64_t *out, struct err *err)
+{
+	struct redshift_scan *scan = NULL;
+
+	int rc = redshift_scan_new(p, t, slice, &scan, err);
+	rc = rc < 0 ? rc : count_scan(scan, t, form, true, out, err);
+	redshift_scan_free(scan);
+	return rc;
+}
+
+/* ---- counting what changed ---- */
+
+static int count_changes(struct redshift_place *p, const struct rs_table *t,
+	const struct entry *before, bool went, uint64_t *out, struct err *err)
+{
+	struct redshift_scan *scan = NULL;
+
+	int rc = redshift_scan_changes(p, t, before->version, went, &scan, err);
+	rc = rc < 0 ? rc : count_scan(scan, t, before->form, false, out, err);
+	redshift_scan_free(scan);
+	return rc;
+}
+
+/* What the text of a row depends on. */
+static uint64_t columns_of(const struct rs_table *t)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (unsigned k = 0; k < t->n_columns; k++) {
+		const struct rs_column *c = &t->columns[k];
+		uint64_t parts[] = {c->id, c->type.kind, c->type.size, c->type.scale};
+		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+			h = (h ^ parts[i]) * UINT64_C(1099511628211);
+		}
+		for (const char *n = c->name; *n != '\0'; n++) {
+			h = (h ^ (unsigned char)*n) * UINT64_C(1099511628211);
+		}
+	}
+	return h;
+}
+
+/* From an older state of the same rows: 1, or 0 when there is none. */
+static int count_from(
+	struct redshift_place *p, const struct rs_table *t, struct entry *e, struct err *err)
+{
+	struct entry before = {.version = UINT64_MAX};
+	uint64_t came = 0;
+	uint64_t gone = 0;
+
+	{
+		LOCKED(&p->sizes->lock);
+		const struct entry *old = find(p->sizes, e->table, e->form, e->slice);
+		if (old != NULL) {
+			before = *old;
+		}
+	}
+	if (e->slice != REDSHIFT_ALL_SLICES || before.version >= e->version ||
+		before.storage != e->storage || before.columns != e->columns) {
+		return 0;
+	}
+	int rc = count_changes(p, t, &before, false, &came, err);
+	rc = rc < 0 ? rc : count_changes(p, t, &before, true, &gone, err);
+	e->bytes = before.bytes + came - gone;
+	return rc < 0 ? rc : 1;
 }
 
 /* What an earlier daemon counted. */
@@ -236,6 +308,8 @@ static int size_of(struct redshift_place *p, const struct rs_table *t, unsigned 
 		.form = form,
 		.slice = slice,
 		.version = version_of(p, t, form, slice),
+		.storage = t->storage << 24 | p->look.catalog->generation,
+		.columns = columns_of(t),
 		.fd = -1};
 
 	if (known(p->sizes, &e, out, NULL)) {
@@ -245,15 +319,16 @@ static int size_of(struct redshift_place *p, const struct rs_table *t, unsigned 
 	if (known(p->sizes, &e, out, NULL)) {
 		return 0;
 	}
-	if (!stored(p->sizes, &e, &e.bytes)) {
+	int rc = stored(p->sizes, &e, &e.bytes) ? 1 : count_from(p, t, &e, err);
+	if (rc == 0) {
 		int64_t begin = clock_monotonic_ns();
-		int rc = count(p, t, form, slice, &e.bytes, err);
-		if (rc < 0) {
-			return rc;
-		}
-		if (clock_monotonic_ns() - begin > STORE_NS) {
+		rc = count(p, t, form, slice, &e.bytes, err);
+		if (rc == 0 && clock_monotonic_ns() - begin > STORE_NS) {
 			store(p->sizes, &e);
 		}
+	}
+	if (rc < 0) {
+		return rc;
 	}
 	keep(p->sizes, &e);
 	*out = e.bytes;
