@@ -46,7 +46,18 @@ struct rs_cluster {
 	_Atomic uint64_t queries; /* running now */
 	bool residue; /* under writing: undo of a transaction failed, and is to be done first */
 	uint64_t residue_xid;
-	json_t *running; /* under lock: statements under way, for stv_recents and .status */
+	/* Storages that no longer count, until their last reader is gone. */
+	struct rs_dropped *dropped; /* under writing */
+	_Atomic unsigned n_dropped;
+	/* under lock: statements under way, for stv_recents and .status: [{"query":, "start_ns":,
+	 * "label":, "text":}] */
+	json_t *running;
+};
+
+/* Counts for who sees a transaction before `xid`. */
+struct rs_dropped {
+	uint64_t storage;
+	uint64_t xid;
 };
 
 /* cluster.c */
@@ -72,8 +83,10 @@ int rs_look_begin(struct rs_cluster *c, struct rs_look *out, struct err *err);
 void rs_look_end(struct rs_look *l);
 /* The oldest transaction that is looked at: what died after it has to stay. */
 uint64_t rs_cluster_oldest(struct rs_cluster *c);
-/* Fills the sight's resolver: catalogue, views, external tables, system views (resolve.c). */
+/* Fills the sight, and its resolver: catalogue, views, external tables, system views (resolve.c).
+ * What was resolved before ends. rs_look_begin() does it. */
 int rs_look_resolver(struct rs_look *l, struct err *err);
+void rs_look_forget(struct rs_look *l);
 
 /* ---- txn.c: changes ---- */
 
@@ -82,10 +95,11 @@ struct rs_txn {
 	struct rs_look look;	 /* sees its own changes: xid is its own */
 	struct rs_catalog *next; /* what it makes of the catalogue: to be changed freely */
 	uint64_t xid;
-	uint64_t *
-		dropped; /* storages that no longer count; dropped when their last reader is gone */
+	/* Storages that no longer count; dropped when their last reader is gone. */
+	uint64_t *dropped;
 	unsigned n_dropped;
-	bool wrote;
+	bool wrote;   /* to the nodes: to be undone when it is not committed */
+	bool changed; /* the catalogue */
 };
 /* Waits for the one that writes now. EROFS; EBUSY after a minute; EIO what an aborted one left
  * cannot be undone now. */
@@ -96,5 +110,9 @@ void rs_txn_abort(struct rs_txn *t);
 /* The look sees the changes that `next` has so far: after each statement. */
 int rs_txn_renew(struct rs_txn *t, struct err *err);
 int rs_txn_drop_storage(struct rs_txn *t, uint64_t storage, struct err *err);
+/* The rows or the definition of a table of `next` are changed by this transaction. */
+void rs_txn_touch(struct rs_txn *t, struct rs_table *table);
+/* Drops what nobody sees any more. By who may write. */
+void rs_cluster_sweep(struct rs_cluster *c);
 
 #endif
