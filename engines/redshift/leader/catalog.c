@@ -226,7 +226,7 @@ int rs_catalog_add_table(struct rs_catalog *c, struct rs_table *t, struct err *e
 	return 0;
 }
 
-void rs_catalog_drop_table(struct rs_catalog *c, struct rs_table *t)
+void rs_catalog_take_table(struct rs_catalog *c, struct rs_table *t)
 {
 	bool found;
 	unsigned at = table_place(c, t->schema, t->name, &found);
@@ -236,6 +236,11 @@ void rs_catalog_drop_table(struct rs_catalog *c, struct rs_table *t)
 	}
 	c->n_tables--;
 	memmove(&c->tables[at], &c->tables[at + 1], (c->n_tables - at) * sizeof(*c->tables));
+}
+
+void rs_catalog_drop_table(struct rs_catalog *c, struct rs_table *t)
+{
+	rs_catalog_take_table(c, t);
 	rs_table_free(t);
 }
 

@@ -128,9 +128,11 @@ const struct rs_column *rs_table_column(const struct rs_table *t, const char *na
 const struct rs_column *rs_table_column_id(const struct rs_table *t, uint64_t id);
 uint64_t rs_table_distkey_index(const struct rs_table *t); /* of the column; n_columns: none */
 
-/* Steals the table; it takes its place in the order. -EEXIST. */
+/* Steals the table, also when it fails; it takes its place in the order. -EEXIST. */
 int rs_catalog_add_table(struct rs_catalog *c, struct rs_table *t, struct err *err);
 void rs_catalog_drop_table(struct rs_catalog *c, struct rs_table *t);
+/* Out of the list, to be added under another name; the caller's. */
+void rs_catalog_take_table(struct rs_catalog *c, struct rs_table *t);
 void rs_table_free(struct rs_table *t);
 /* Of a CREATE TABLE: numbers are taken from the catalogue; checks what Redshift checks (names,
  * 1,600 columns, one DISTKEY, KEY without one, 400 sort keys, 8 interleaved, IDENTITY of an integer
@@ -140,6 +142,9 @@ int rs_table_of_create(struct rs_catalog *c, const struct rs_create *def, int64_
 /* The table as CREATE TABLE; free with rs_create_clear(). */
 int rs_create_of_table(const struct rs_table *t, struct rs_create *out, struct err *err);
 void rs_create_clear(struct rs_create *c);
+void rs_user_view_clear(struct rs_user_view *v);
+void rs_external_schema_clear(struct rs_external_schema *s);
+void rs_external_table_clear(struct rs_external_table *t);
 
 /* The name of the table's directory: NAME in public, else SCHEMA.NAME; and back. */
 void rs_table_key(const struct rs_table *t, struct buf *out);

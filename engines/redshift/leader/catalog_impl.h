@@ -15,10 +15,7 @@ void rs_free_list(char **list, unsigned n);
 void *rs_room(unsigned n, size_t size, bool *failed);
 struct rs_table *rs_table_copy(const struct rs_table *t);
 int rs_create_copy(const struct rs_create *from, struct rs_create *to, struct err *err);
-void rs_user_view_clear(struct rs_user_view *v);
 void rs_lake_clear(struct rs_lake *l);
-void rs_external_schema_clear(struct rs_external_schema *s);
-void rs_external_table_clear(struct rs_external_table *t);
 
 /* catalog_json.c: members that more than one kind has. */
 

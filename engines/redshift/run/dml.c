@@ -13,27 +13,39 @@ static int no_memory(struct err *err)
 
 /* ---- a SELECT, row by row ---- */
 
+static int step_all(struct rs_rows *rows, rs_each_fn *fn, void *arg, struct err *err)
+{
+	const struct sql_value *row;
+	int rc;
+
+	while ((rc = rs_rows_step(rows, &row, err)) > 0) {
+		rc = fn(arg, rows, row, err);
+		if (rc < 0) {
+			break;
+		}
+	}
+	rs_rows_end(rows);
+	return rc;
+}
+
+int rs_each_text(struct rs_txn *t, struct slice select, rs_each_fn *fn, void *arg, struct err *err)
+{
+	struct rs_rows rows;
+	int rc = rs_rows_begin(&t->look.sight, select, &rows, err);
+
+	return rc < 0 ? rc : step_all(&rows, fn, arg, err);
+}
+
 int rs_each_row(struct rs_txn *t, json_t *tree, struct slice text, rs_each_fn *fn, void *arg,
 	struct err *err)
 {
-	const struct sql_value *row;
 	struct rs_rows rows;
 
 	if (tree == NULL) {
 		return no_memory(err);
 	}
 	int rc = rs_rows_begin_tree(&t->look.sight, tree, text, &rows, err);
-	if (rc < 0) {
-		return rc;
-	}
-	while ((rc = rs_rows_step(&rows, &row, err)) > 0) {
-		rc = fn(arg, &rows, row, err);
-		if (rc < 0) {
-			break;
-		}
-	}
-	rs_rows_end(&rows);
-	return rc;
+	return rc < 0 ? rc : step_all(&rows, fn, arg, err);
 }
 
 /* ---- what changes ---- */

@@ -15,6 +15,9 @@ int rs_run_ddl(struct rs_txn *t, struct rs_statement *s, struct buf *report, str
 int rs_run_dml(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err);
 int rs_run_external(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err);
 
+/* All rows go, at once: a new storage number (ddl.c). */
+int rs_truncate(struct rs_txn *t, struct rs_table *table, struct err *err);
+
 /* VACUUM and ANALYZE of tables (none told: of all), each in transactions of its own (vacuum.c). */
 int rs_vacuum(
 	struct rs_cluster *c, const struct rs_statement *s, struct buf *report, struct err *err);

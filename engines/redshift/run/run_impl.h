@@ -21,6 +21,13 @@ int rs_rewrite(
 int rs_default_value(struct rs_txn *t, const struct rs_column *c, struct sql_value *out,
 	struct buf *room, struct err *err);
 
+/* ---- ddl.c, alter.c ---- */
+
+int rs_add_table(
+	struct rs_txn *t, const struct rs_create *def, struct rs_table **out, struct err *err);
+int rs_run_alter(
+	struct rs_txn *t, const struct rs_statement *s, struct buf *report, struct err *err);
+
 /* ---- names.c ---- */
 
 /* The table of `next`; ENOENT, and EINVAL when it is a view or outside. */
@@ -80,6 +87,8 @@ typedef int rs_each_fn(
 /* Steals the tree. */
 int rs_each_row(struct rs_txn *t, json_t *tree, struct slice text, rs_each_fn *fn, void *arg,
 	struct err *err);
+/* The same of a SELECT's text. */
+int rs_each_text(struct rs_txn *t, struct slice select, rs_each_fn *fn, void *arg, struct err *err);
 /* SET of an UPDATE: for each column of the table its new value, a target. */
 int rs_new_values(struct rs_txn *t, const struct rs_table *table, const char *alias,
 	const json_t *set, json_t **targets, struct err *err);
@@ -89,5 +98,11 @@ int rs_named_columns(const struct rs_table *table, const json_t *cols, unsigned 
 /* rs_run_dml(), and how many rows it was about. */
 int rs_run_counted(struct rs_txn *t, struct rs_statement *s, struct buf *report, uint64_t *rows,
 	struct err *err);
+
+/* ---- record.c: what stands in rs_cluster.running ---- */
+
+void rs_running_begin(
+	struct rs_cluster *c, const struct rs_statement *s, uint64_t query, int64_t start_ns);
+void rs_running_end(struct rs_cluster *c, uint64_t query);
 
 #endif
