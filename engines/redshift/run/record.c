@@ -1,7 +1,4 @@
 /* What runs, and what ran: lines of stv_recents and stl_query, without credentials. */
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/common/clock.h"
@@ -37,69 +34,6 @@ static const char *const labels[] = {
 	[RS_SET] = "set",
 };
 
-/* ---- credentials ---- */
-
-/* Words whose quoted text is a secret. */
-static size_t secret_word(const char *p, size_t n)
-{
-	static const char *const words[] = {"credentials", "access_key_id", "secret_access_key",
-		"session_token", "iam_role", "master_symmetric_key"};
-
-	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		size_t size = strlen(words[i]);
-		if (n >= size && strncasecmp(p, words[i], size) == 0) {
-			return size;
-		}
-	}
-	return 0;
-}
-
-/* Behind the quoted text that begins at `at`. */
-static size_t quoted_end(struct slice s, size_t at)
-{
-	for (at++; at < s.n; at++) {
-		if (s.p[at] == '\'' && at + 1 < s.n && s.p[at + 1] == '\'') {
-			at++;
-		} else if (s.p[at] == '\'') {
-			return at + 1;
-		}
-	}
-	return s.n;
-}
-
-static void mask(struct slice s, struct buf *out)
-{
-	bool secret = false;
-
-	for (size_t i = 0; i < s.n;) {
-		size_t word = secret_word(s.p + i, s.n - i);
-		if (s.p[i] == '\'') {
-			size_t end = quoted_end(s, i);
-			if (secret) {
-				buf_puts(out, "'***'");
-			} else {
-				buf_append(out, s.p + i, end - i);
-			}
-			secret = false;
-			i = end;
-			continue;
-		}
-		secret = secret || word > 0;
-		word = word == 0 ? 1 : word;
-		buf_append(out, s.p + i, word);
-		i += word;
-	}
-}
-
-static void shown_text(const struct rs_statement *s, struct buf *out)
-{
-	if (s->kind == RS_COPY || s->kind == RS_UNLOAD || s->kind == RS_CREATE_EXTERNAL_SCHEMA) {
-		mask(s->text, out);
-	} else {
-		buf_append_slice(out, s->text);
-	}
-}
-
 /* ---- records ---- */
 
 void rs_record(struct rs_cluster *c, const struct rs_statement *s, uint64_t query, uint64_t xid,
@@ -114,7 +48,7 @@ void rs_record(struct rs_cluster *c, const struct rs_statement *s, uint64_t quer
 		.rows = rows,
 		.label = (char *)labels[s->kind]};
 
-	shown_text(s, &text);
+	rs_statement_public(s, &text);
 	r.text = (char *)buf_cstr(&text);
 	rs_leader_add_query(c->leader, &r);
 }
@@ -126,7 +60,7 @@ void rs_running_begin(
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 
-	shown_text(s, &text);
+	rs_statement_public(s, &text);
 	json_t *o = json_pack("{s:I,s:I,s:s,s:s}", "query", (json_int_t)query, "start_ns",
 		(json_int_t)start_ns, "label", labels[s->kind], "text", buf_cstr(&text));
 	LOCKED(&c->lock);
