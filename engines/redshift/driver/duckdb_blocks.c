@@ -78,6 +78,51 @@ static int scan_headers(const struct scan *s, struct err *err)
 	return 0;
 }
 
+/* Of a header: its number, and how many blocks there are. */
+#define ITERATION_AT 8
+#define BLOCKS_AT    32
+
+/* The newer of the two that change says it. */
+static int blocks_told(const struct scan *s, uint64_t *blocks, struct err *err)
+{
+	uint64_t newest = 0;
+	*blocks = 0;
+	for (uint64_t at = HEADER_SIZE; at < HEADERS; at += HEADER_SIZE) {
+		uint64_t iteration, n;
+		int rc = look_at(s, at, HEADER_SIZE, false, err);
+		if (rc <= 0) {
+			return rc < 0 ? rc : err_set(err, EIO, "%s: a header is damaged", s->path);
+		}
+		memcpy(&iteration, s->room + ITERATION_AT, sizeof(iteration));
+		memcpy(&n, s->room + BLOCKS_AT, sizeof(n));
+		if (iteration >= newest) {
+			newest = iteration;
+			*blocks = n;
+		}
+	}
+	return 0;
+}
+
+/* Whether all of it is there: blocks are written before the header that counts them, and cut off
+ * after it. */
+static int check_size(const struct scan *s, struct err *err)
+{
+	uint64_t blocks = 0;
+	for (unsigned i = 0; i < TRIES; i++) {
+		int rc = blocks_told(s, &blocks, err);
+		if (rc != 0) {
+			return rc;
+		}
+		int64_t size = disk_size(s->fd);
+		if (size >= HEADERS && ((uint64_t)size - HEADERS) / DUCK_BLOCK_SIZE >= blocks) {
+			return 0;
+		}
+		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+	}
+	return err_set(err, EIO, "%s: cut off: it has not all of its %llu blocks", s->path,
+		(unsigned long long)blocks);
+}
+
 /* What is behind the last whole block is being made. */
 static int scan_blocks(const struct scan *s, uint64_t size, struct buf *bad, struct err *err)
 {
@@ -111,6 +156,9 @@ int duck_blocks_scan(const char *path, struct buf *bad, struct err *err)
 		rc = disk_error((int)size, path, "size", err);
 	} else {
 		rc = scan_headers(&s, err);
+	}
+	if (rc == 0) {
+		rc = check_size(&s, err);
 	}
 	if (rc == 0) {
 		rc = scan_blocks(&s, (uint64_t)size, bad, err);

@@ -131,7 +131,8 @@ static const char *whats_wrong(
 	if (rc_file == 0 && verify) {
 		rc_file = sql_verify(n->config.site, f->name, &why);
 	}
-	if (rc_file == -EIO || rc_file == -ENOENT) {
+	/* ENOTSUP: nothing that a driver makes is without checksums. */
+	if (rc_file == -EIO || rc_file == -ENOENT || rc_file == -ENOTSUP) {
 		log_warn("redshift: %s: %s", f->path, why.msg);
 		return "damaged";
 	}
