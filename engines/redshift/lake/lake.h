@@ -17,7 +17,7 @@ int rs_lake_schemas(const struct rs_catalog *c, rs_lake_name_fn *fn, void *arg, 
 int rs_lake_tables(const struct rs_catalog *c, const char *schema, rs_lake_name_fn *fn, void *arg,
 	struct err *err);
 /* The relation, for queries; its files are looked at now. ENOENT. */
-int rs_lake_find(const struct rs_catalog *c, const struct sql_driver *driver, const char *schema,
+int rs_lake_find(const struct rs_catalog *c, struct sql_site *site, const char *schema,
 	const char *name, struct rs_relation **out, struct err *err);
 void rs_lake_release(struct rs_relation *r); /* NULL is fine */
 /* Its definition as CREATE EXTERNAL TABLE. */
@@ -25,5 +25,18 @@ int rs_lake_schema_text(const struct rs_relation *r, struct buf *out, struct err
 /* When the newest of its files changed; how many there are, and their bytes. */
 int rs_lake_facts(const struct rs_relation *r, int64_t *mtime_ns, uint64_t *files, uint64_t *bytes,
 	struct err *err);
+
+/* ---- definitions, in a catalogue that is being changed: define.c. ENOENT, EEXIST, EINVAL. ---- */
+
+int rs_external_add_schema(struct rs_catalog *next, const struct rs_statement *s, struct err *err);
+int rs_external_add_table(
+	struct rs_catalog *next, const struct rs_statement *s, int64_t now_ns, struct err *err);
+int rs_external_alter(struct rs_catalog *next, const struct rs_alter *a, struct err *err);
+/* -ENOENT without a message: there is none. */
+int rs_external_drop_table(struct rs_catalog *next, const char *schema, const char *name);
+/* ENOTEMPTY: it has tables, and `cascade` was not said. */
+int rs_external_drop_schema(
+	struct rs_catalog *next, const char *name, bool cascade, struct err *err);
+bool rs_external_is_schema(const struct rs_catalog *c, const char *name);
 
 #endif
