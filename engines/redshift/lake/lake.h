@@ -32,11 +32,6 @@ int rs_external_add_schema(struct rs_catalog *next, const struct rs_statement *s
 int rs_external_add_table(
 	struct rs_catalog *next, const struct rs_statement *s, int64_t now_ns, struct err *err);
 int rs_external_alter(struct rs_catalog *next, const struct rs_alter *a, struct err *err);
-/* -ENOENT without a message: there is none. */
-int rs_external_drop_table(struct rs_catalog *next, const char *schema, const char *name);
-/* ENOTEMPTY: it has tables, and `cascade` was not said. */
-int rs_external_drop_schema(
-	struct rs_catalog *next, const char *name, bool cascade, struct err *err);
 bool rs_external_is_schema(const struct rs_catalog *c, const char *name);
 
 #endif

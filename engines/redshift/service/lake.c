@@ -206,8 +206,8 @@ static int find_table(const struct redshift_place *p, const struct epath *path,
 	int rc = name_of(path->key[1], &schema, err);
 	rc = rc < 0 ? rc : name_of(path->key[2], &table, err);
 	return rc < 0 ? rc
-		      : rs_lake_find(
-				p->look.catalog, p->rs->config.driver, schema.p, table.p, out, err);
+		      : rs_lake_find(p->look.catalog, rs_nodes_site(p->look.nodes), schema.p,
+				table.p, out, err);
 }
 
 static uint64_t hash(uint64_t h, const void *bytes, size_t n)
