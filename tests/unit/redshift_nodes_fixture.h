@@ -55,7 +55,7 @@ void nf_new_storage(struct nodes_fixture *f, struct rs_table *out);
 const struct sql_value *nf_values(uint64_t key);
 /* `n` rows of keys from `key` on, as transaction `xid`; not in the array. */
 int nf_load(struct nodes_fixture *f, uint64_t xid, uint64_t key, unsigned n, struct err *err);
-/* And in the array. */
+/* And in the array; while nothing is open in the array only. */
 void nf_insert(struct nodes_fixture *f, uint64_t xid, uint64_t key, unsigned n);
 /* Every row that has key % of == at. */
 void nf_delete(struct nodes_fixture *f, uint64_t xid, unsigned of, unsigned at);
