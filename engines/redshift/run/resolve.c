@@ -1,11 +1,12 @@
 /* What the names of a FROM mean to one look: tables, then views, of the schema that was told, or of
- * public; relations live until the look ends or begins anew. */
+ * public, then what is outside; relations live until the look ends or begins anew. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/common/clock.h"
 #include "engines/common/suggest.h"
+#include "engines/redshift/lake/lake.h"
 #include "engines/redshift/run/cluster.h"
 
 struct resolved {
@@ -109,6 +110,20 @@ static int not_there(const struct rs_look *l, const char *schema, const char *na
 		near == NULL ? "" : near, near == NULL ? "" : "\"?");
 }
 
+static bool is_outside(const struct rs_look *l, const char *schema)
+{
+	return schema != NULL && schema[0] != '\0' && rs_external_is_schema(l->catalog, schema);
+}
+
+static int of_lake(struct rs_look *l, const char *schema, const char *name,
+	const struct rs_relation **out, struct err *err)
+{
+	struct rs_relation *r = NULL;
+	int rc = rs_lake_find(l->catalog, rs_nodes_site(l->nodes), schema, name, &r, err);
+
+	return rc < 0 ? rc : keep(l, r, rs_lake_release, out, err);
+}
+
 static int find(void *arg, const char *schema, const char *name, const struct rs_relation **out,
 	struct err *err)
 {
@@ -122,7 +137,8 @@ static int find(void *arg, const char *schema, const char *name, const struct rs
 	if (v != NULL) {
 		return of_view(l, v, out, err);
 	}
-	return not_there(l, schema, name, err);
+	return is_outside(l, schema) ? of_lake(l, schema, name, out, err)
+				     : not_there(l, schema, name, err);
 }
 
 int rs_look_resolver(struct rs_look *l, struct err *err)

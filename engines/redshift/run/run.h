@@ -9,8 +9,8 @@
  * failed is named with its line, and nothing of its transaction is kept. */
 int rs_run_script(struct rs_cluster *c, struct slice script, struct buf *report, struct err *err);
 
-/* One of these for each statement of a transaction (ddl.c, dml.c; load/load.h, load/unload.h). */
-int rs_run_statement(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err);
+/* One of these for each statement of a transaction (ddl.c, dml.c, external.c; load/load.h), after
+ * rs_txn_renew(). */
 int rs_run_ddl(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err);
 int rs_run_dml(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err);
 int rs_run_external(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err);

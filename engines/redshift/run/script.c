@@ -10,6 +10,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/clock.h"
+#include "engines/redshift/load/load.h"
 #include "engines/redshift/run/run_impl.h"
 
 struct script {
@@ -129,6 +130,10 @@ static int run_other(struct rs_txn *t, struct rs_statement *s, struct buf *repor
 {
 	switch (s->kind) {
 	case RS_ANALYZE: return rs_analyze(t, s, report, err);
+	case RS_UNLOAD: return rs_unload(t, s, report, err);
+	case RS_CREATE_EXTERNAL_SCHEMA:
+	case RS_CREATE_EXTERNAL_TABLE:
+	case RS_ALTER_EXTERNAL_TABLE: return rs_run_external(t, s, report, err);
 	case RS_COMMENT: buf_puts(report, "COMMENT: nothing to do here\n"); return 0;
 	case RS_SET:
 		buf_printf(report, "%s: nothing to do here\n", s->what == NULL ? "SET" : s->what);
@@ -150,14 +155,6 @@ static int run_counted(struct rs_txn *t, struct rs_statement *s, struct buf *rep
 	case RS_MERGE: return rs_run_counted(t, s, report, rows, err);
 	default: return run_other(t, s, report, err);
 	}
-}
-
-int rs_run_statement(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err)
-{
-	uint64_t rows;
-	int rc = rs_txn_renew(t, err);
-
-	return rc < 0 ? rc : run_counted(t, s, report, &rows, err);
 }
 
 /* ---- with its record ---- */
