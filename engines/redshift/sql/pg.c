@@ -6,6 +6,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/common/suggest.h"
 #include "engines/redshift/sql/parse.h"
+#include "engines/redshift/sql/tree.h"
 
 static const char *const clauses[] = {"SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER",
 	"LIMIT", "OFFSET", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "ON",
@@ -123,6 +124,7 @@ int rs_pg_parse(struct rs_parse *p, size_t from, size_t base, json_t **tree, con
 	if (rc < 0) {
 		return rc;
 	}
+	rs_tree_mend(made, words.text.p);
 	struct origin origin = {&words, from};
 	move_positions(made, to_script, &origin);
 	rc = rs_words_back(p, &words, made);
