@@ -143,7 +143,9 @@ int interval_parse(struct slice text, struct sql_interval *out, struct err *err)
 		}
 		skip_blanks(&s);
 	}
-	if (sums.months != (int32_t)sums.months || sums.days != (int32_t)sums.days) {
+	/* The least number has no opposite. */
+	if (sums.months != (int32_t)sums.months || sums.days != (int32_t)sums.days ||
+		sums.micros == INT64_MIN) {
 		return value_range(text, t, err);
 	}
 	*out = (struct sql_interval){(int32_t)sums.months, (int32_t)sums.days, sums.micros};

@@ -93,8 +93,7 @@ bool take_clock(struct slice *s, int64_t *micros)
 	uint64_t minutes = 0;
 	uint64_t seconds = 0;
 	int64_t fraction = 0;
-	/* So many hours are still a count of microseconds. */
-	if (take_digits(s, 9, &hours) == 0 || !take_char(s, ':') ||
+	if (take_digits(s, 10, &hours) == 0 || !take_char(s, ':') ||
 		take_digits(s, 2, &minutes) == 0) {
 		return false;
 	}
@@ -105,8 +104,9 @@ bool take_clock(struct slice *s, int64_t *micros)
 	if (minutes > 59 || seconds > 59) {
 		return false;
 	}
-	*micros = (int64_t)(hours * 3600 + minutes * 60 + seconds) * SQL_SECOND + fraction;
-	return true;
+	int64_t all = (int64_t)(hours * 3600 + minutes * 60 + seconds);
+	return !__builtin_mul_overflow(all, SQL_SECOND, micros) &&
+	       !__builtin_add_overflow(*micros, fraction, micros);
 }
 
 /* ---- booleans and numbers ---- */
