@@ -57,6 +57,7 @@ static int to_integer(sql_int128 i, struct sql_type to, struct sql_value *out, s
 static int real_to_integer(double r, struct sql_type to, struct sql_value *out, struct err *err)
 {
 	double whole = nearbyint(r);
+	/* cppcheck-suppress incorrectLogicOperator ; it does not read hexadecimal reals */
 	if (!(whole >= -0x1p63 && whole < 0x1p63)) {
 		return out_of_range(to, err);
 	}

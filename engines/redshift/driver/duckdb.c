@@ -103,8 +103,10 @@ static void site_free(struct duck_site *site)
 /* The library empties the directory that it puts such files into: each has one of its own. */
 static int own_directory(struct duck_site *site, const char *tmp, struct err *err)
 {
-	if (asprintf(&site->tmp, "%s/duckdb-XXXXXX", tmp) < 0) {
-		site->tmp = NULL;
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	buf_printf(&path, "%s/duckdb-XXXXXX", tmp);
+	site->tmp = strdup(buf_cstr(&path));
+	if (path.failed || site->tmp == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	return mkdtemp(site->tmp) != NULL ? 0 : err_errno(err, "%s", site->tmp);

@@ -11,7 +11,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/store/disk.h"
 
-#define HEADER_SIZE 4096
+#define HEADER_SIZE UINT64_C(4096)
 #define HEADERS	    (3 * HEADER_SIZE)
 /* Somebody writes it, perhaps: so often it is read, in so many milliseconds. */
 #define TRIES	 5
@@ -36,7 +36,6 @@ static bool sound(const unsigned char *p, size_t n)
 	return sum_of(p + sizeof(stored), n - sizeof(stored)) == stored;
 }
 
-/* Room that was made and not used yet. */
 static bool blank(const unsigned char *p, size_t n)
 {
 	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
@@ -49,16 +48,19 @@ struct scan {
 };
 
 /* 1 it is what was written, 0 it is not. */
-static int look_at(const struct scan *s, uint64_t at, size_t n, bool may_be_blank, struct err *err)
+static int look_at(const struct scan *s, uint64_t at, size_t n, struct err *err)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
 		ssize_t got = disk_system.read(s->fd, s->room, n, at);
 		if (got < 0) {
 			return disk_error((int)got, s->path, "read", err);
 		}
-		if ((size_t)got == n &&
-			(sound(s->room, n) || (may_be_blank && blank(s->room, n)))) {
+		if ((size_t)got == n && sound(s->room, n)) {
 			return 1;
+		}
+		/* Never written: that does not change while one waits. */
+		if ((size_t)got == n && blank(s->room, n)) {
+			return 0;
 		}
 		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 	}
@@ -68,7 +70,7 @@ static int look_at(const struct scan *s, uint64_t at, size_t n, bool may_be_blan
 static int scan_headers(const struct scan *s, struct err *err)
 {
 	for (uint64_t at = 0; at < HEADERS; at += HEADER_SIZE) {
-		int rc = look_at(s, at, HEADER_SIZE, false, err);
+		int rc = look_at(s, at, HEADER_SIZE, err);
 		if (rc <= 0) {
 			return rc < 0 ? rc
 				      : err_set(err, EIO, "%s: the header at byte %llu is damaged",
@@ -88,8 +90,9 @@ static int blocks_told(const struct scan *s, uint64_t *blocks, struct err *err)
 	uint64_t newest = 0;
 	*blocks = 0;
 	for (uint64_t at = HEADER_SIZE; at < HEADERS; at += HEADER_SIZE) {
-		uint64_t iteration, n;
-		int rc = look_at(s, at, HEADER_SIZE, false, err);
+		uint64_t iteration;
+		uint64_t n;
+		int rc = look_at(s, at, HEADER_SIZE, err);
 		if (rc <= 0) {
 			return rc < 0 ? rc : err_set(err, EIO, "%s: a header is damaged", s->path);
 		}
@@ -114,7 +117,8 @@ static int check_size(const struct scan *s, struct err *err)
 			return rc;
 		}
 		int64_t size = disk_size(s->fd);
-		if (size >= HEADERS && ((uint64_t)size - HEADERS) / DUCK_BLOCK_SIZE >= blocks) {
+		if (size >= (int64_t)HEADERS &&
+			((uint64_t)size - HEADERS) / DUCK_BLOCK_SIZE >= blocks) {
 			return 0;
 		}
 		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -128,7 +132,7 @@ static int scan_blocks(const struct scan *s, uint64_t size, struct buf *bad, str
 {
 	uint64_t block = 0;
 	for (uint64_t at = HEADERS; at + DUCK_BLOCK_SIZE <= size; at += DUCK_BLOCK_SIZE, block++) {
-		int rc = look_at(s, at, DUCK_BLOCK_SIZE, true, err);
+		int rc = look_at(s, at, DUCK_BLOCK_SIZE, err);
 		if (rc < 0) {
 			return rc;
 		}
@@ -139,6 +143,24 @@ static int scan_blocks(const struct scan *s, uint64_t size, struct buf *bad, str
 	return buf_check(bad, err);
 }
 
+static int scan_file(int fd, const char *path, struct buf *bad, struct err *err)
+{
+	CLEANUP(buf_free) struct buf room = BUF_INIT;
+	if (!buf_resize(&room, DUCK_BLOCK_SIZE)) {
+		return buf_check(&room, err);
+	}
+	struct scan s = {path, fd, (unsigned char *)room.p};
+	int64_t size = disk_size(fd);
+	if (size < 0) {
+		return disk_error((int)size, path, "size", err);
+	}
+	int rc = scan_headers(&s, err);
+	if (rc == 0) {
+		rc = check_size(&s, err);
+	}
+	return rc != 0 ? rc : scan_blocks(&s, (uint64_t)size, bad, err);
+}
+
 int duck_blocks_scan(const char *path, struct buf *bad, struct err *err)
 {
 	int fd = disk_system.open(path, O_RDONLY);
@@ -146,23 +168,7 @@ int duck_blocks_scan(const char *path, struct buf *bad, struct err *err)
 		return fd == -ENOENT ? err_set(err, EIO, "%s is gone", path)
 				     : disk_error(fd, path, "open", err);
 	}
-	CLEANUP(cleanup_free) unsigned char *room = malloc(DUCK_BLOCK_SIZE);
-	struct scan s = {path, fd, room};
-	int64_t size = disk_size(fd);
-	int rc = 0;
-	if (room == NULL) {
-		rc = err_set(err, ENOMEM, "out of memory");
-	} else if (size < 0) {
-		rc = disk_error((int)size, path, "size", err);
-	} else {
-		rc = scan_headers(&s, err);
-	}
-	if (rc == 0) {
-		rc = check_size(&s, err);
-	}
-	if (rc == 0) {
-		rc = scan_blocks(&s, (uint64_t)size, bad, err);
-	}
+	int rc = scan_file(fd, path, bad, err);
 	disk_system.close(fd);
 	return rc;
 }

@@ -9,7 +9,8 @@
 #define DUCK_BLOCK_SIZE 262144
 
 /* Reads all of it. Appends the numbers of the blocks that are not what was written, as uint64_t:
- * among them may be such that nobody uses, which a crash left half written. EIO: the file is gone,
+ * among them may be such that nobody uses, never written or half written
+ * in a crash. EIO: the file is gone,
  * or a header is damaged. What changes meanwhile is read again. */
 int duck_blocks_scan(const char *path, struct buf *bad, struct err *err);
 

@@ -14,6 +14,7 @@
 	}
 
 READER(bool, bool, boolean)
+/* NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): numbers, no characters */
 READER(int8, int8_t, integer)
 READER(int16, int16_t, integer)
 READER(int32, int32_t, integer)

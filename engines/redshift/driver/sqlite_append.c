@@ -65,6 +65,7 @@ int lite_append(struct sql_session *s, const char *name, const char *table,
 	a->n = n;
 	a->types = calloc(n + 1, sizeof(*a->types));
 	if (a->types == NULL || !buf_reserve(&a->room, (size_t)(n + 1) * LITE_ROOM)) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	memcpy(a->types, types, n * sizeof(*types));

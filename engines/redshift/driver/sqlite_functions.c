@@ -33,8 +33,8 @@ static int compare_fractions(struct slice a, struct slice b)
 {
 	size_t n = a.n > b.n ? a.n : b.n;
 	for (size_t i = 0; i < n; i++) {
-		char x = i < a.n ? a.p[i] : '0';
-		char y = i < b.n ? b.p[i] : '0';
+		int x = i < a.n ? a.p[i] : '0';
+		int y = i < b.n ? b.p[i] : '0';
 		if (x != y) {
 			return x < y ? -1 : 1;
 		}

@@ -135,7 +135,6 @@ int lite_bind(struct sql_query *query, unsigned index, struct sql_type t, const 
 {
 	struct lite_query *q = (struct lite_query *)query;
 	CLEANUP(buf_free) struct buf room = BUF_INIT;
-	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	if (!buf_reserve(&room, LITE_ROOM)) {
 		return buf_check(&room, err);
 	}

@@ -237,7 +237,7 @@ static void put_fixed(const char *digits, int n, int exponent, struct buf *out)
 static void print_long(double r, const struct real_form *f, struct buf *out)
 {
 	char text[NUMBER_MAX];
-	char digits[NUMBER_MAX];
+	char digits[NUMBER_MAX] = "0";
 	size_t n = 0;
 	shortest(r, f, text);
 	int exponent = take_apart(text, digits, &n);

@@ -30,6 +30,7 @@ static uint32_t hash_text(struct slice s)
 static uint32_t hash_real(double r)
 {
 	uint64_t bits;
+	/* cppcheck-suppress incorrectLogicOperator ; it does not read hexadecimal reals */
 	if (r >= -0x1p63 && r < 0x1p63 && r == trunc(r)) {
 		return mix((uint64_t)(int64_t)r);
 	}
@@ -108,7 +109,7 @@ static int compare_wide(sql_int128 a, sql_int128 b)
 /* A month counts 30 days here, as in PostgreSQL. */
 static sql_int128 micros_of(const struct sql_interval *i)
 {
-	return ((sql_int128)i->months * 30 + i->days) * SQL_DAY + i->micros;
+	return ((sql_int128)i->months * 30 + i->days) * (sql_int128)SQL_DAY + i->micros;
 }
 
 int sql_value_compare(const struct sql_value *a, const struct sql_value *b, struct sql_type t)

@@ -217,8 +217,8 @@ static bool split_decimal(struct slice s, struct decimal_text *out)
 
 static unsigned digit_at(const struct decimal_text *d, size_t i)
 {
-	char c = i < d->whole.n ? d->whole.p[i] : d->fraction.p[i - d->whole.n];
-	return (unsigned)(c - '0');
+	const char *p = i < d->whole.n ? d->whole.p + i : d->fraction.p + (i - d->whole.n);
+	return (unsigned)(*p - '0');
 }
 
 /* 10^n, n at most 38. */
