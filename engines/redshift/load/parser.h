@@ -40,10 +40,11 @@ struct rs_parser {
 	const struct rs_parser_ops *ops;
 };
 
-/* Of the format that `c` says: text, CSV, fixed width, JSON. `columns`: what JSON's members and
- * fixed widths are put in order by. EINVAL, ENOMEM. */
-int rs_parser_new(const struct rs_copy *c, const char *const *columns, unsigned n_columns,
-	rs_record_fn *fn, void *arg, struct rs_parser **out, struct err *err);
+/* Of the format that `c` says: text, CSV, fixed width, JSON. `columns`: what JSON's members are put
+ * in order by; they and `c` outlive the parser. `paths`: what a jsonpaths file holds; empty: there
+ * is none. EINVAL, ENOTSUP, ENOMEM. */
+int rs_parser_new(const struct rs_copy *c, struct slice paths, const char *const *columns,
+	unsigned n_columns, rs_record_fn *fn, void *arg, struct rs_parser **out, struct err *err);
 /* What fn returned; EINVAL what no record can be told from: an open quote at the end, a row that is
  * too long. */
 int rs_parser_feed(struct rs_parser *p, struct slice bytes, struct err *err);
@@ -53,5 +54,11 @@ void rs_parser_free(struct rs_parser *p); /* NULL is fine */
 /* separated.c: text and CSV. */
 int rs_separated_new(const struct rs_copy *c, rs_record_fn *fn, void *arg, struct rs_parser **out,
 	struct err *err);
+/* fixedwidth.c */
+int rs_fixed_new(const struct rs_copy *c, rs_record_fn *fn, void *arg, struct rs_parser **out,
+	struct err *err);
+/* json.c */
+int rs_json_new(const struct rs_copy *c, struct slice paths, const char *const *columns,
+	unsigned n_columns, rs_record_fn *fn, void *arg, struct rs_parser **out, struct err *err);
 
 #endif

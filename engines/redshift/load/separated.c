@@ -26,6 +26,7 @@ struct separated {
 	size_t scanned;	 /* of it, for its end */
 	bool in_quotes;	 /* there */
 	bool at_start;	 /* of a field, there */
+	size_t closed;	 /* where a quote was closed last: one that follows at once is doubled */
 	struct rs_field *field;
 	unsigned n, room;
 	struct buf plain; /* fields without their escapes */
@@ -45,9 +46,10 @@ static size_t end_of_csv(struct separated *s, struct slice text, size_t at)
 			}
 			at = (size_t)(q - text.p);
 			s->in_quotes = false;
+			s->closed = at + 1;
 		} else if (c == s->quote) {
 			/* Doubled ones close and open again, which comes to the same. */
-			s->in_quotes = s->at_start || (at > 0 && text.p[at - 1] == s->quote);
+			s->in_quotes = s->at_start || at == s->closed;
 			s->at_start = false;
 		} else if (c == '\n') {
 			return at;
@@ -259,6 +261,7 @@ static int give_all(struct separated *s, struct slice text, size_t *used, struct
 		}
 		s->in_quotes = false;
 		s->at_start = true;
+		s->closed = 0;
 		rc = give(s, slice_make(left.p, end), end + 1, err);
 		begin += end + 1;
 	}
