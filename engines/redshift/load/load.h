@@ -8,9 +8,9 @@
 
 /* ---- copy.c: the statement ---- */
 
-/* report: "COPY sales: 172456 rows loaded, 0 rejected, 3 files". */
+/* report: "COPY sales: 172456 rows loaded, 0 rejected, 3 files". *rows (may be NULL): the same. */
 int rs_copy(struct rs_txn *t, const struct rs_statement *s, uint64_t query, struct buf *report,
-	struct err *err);
+	uint64_t *rows, struct err *err);
 
 /* ---- loading.c: one load into one table, from files and texts ---- */
 
@@ -24,6 +24,14 @@ int rs_loading_new(struct rs_txn *t, const struct rs_copy *c, uint64_t query,
  * error's line. */
 int rs_loading_file(struct rs_loading *l, const char *name, struct err *err);
 int rs_loading_feed(struct rs_loading *l, struct slice bytes, struct err *err);
+/* Told how many bytes of a file were read. */
+struct rs_load_watch {
+	void (*fn)(void *arg, uint64_t bytes);
+	void *arg;
+};
+/* A file of this machine, all of it: begins and ends it. `watch` may be NULL. */
+int rs_loading_read(struct rs_loading *l, const char *name, const char *path,
+	struct rs_load_watch *watch, struct err *err);
 struct rs_load_result {
 	uint64_t rows, rejected, files;
 };
