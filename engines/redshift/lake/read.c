@@ -151,8 +151,8 @@ static int pour_file(struct pouring *p, struct err *err)
 		.ignore_blank_lines = true,
 		.json_paths = (char *)(uintptr_t) "auto ignorecase"};
 	int rc = begin_file(p, err);
-	rc = rc == 0 ? rs_parser_new(&how, (const char *const *)t->names, t->n_data, take_record, p,
-			       &p->parser, err)
+	rc = rc == 0 ? rs_parser_new(&how, slice_make("", 0), (const char *const *)t->names,
+			       t->n_data, take_record, p, &p->parser, err)
 		     : rc;
 	if (rc < 0) {
 		return rc;

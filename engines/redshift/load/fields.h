@@ -14,6 +14,10 @@ struct rs_mistake {
 	size_t position; /* in the field's text */
 };
 
+/* Fills *m; false. */
+bool rs_mistake(struct rs_mistake *m, int code, size_t position, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
 struct rs_fields;
 /* `types`: of the fields, in their order. EINVAL: a DATEFORMAT or TIMEFORMAT that is none. */
 int rs_fields_new(const struct rs_copy *c, const struct sql_type *types, unsigned n,

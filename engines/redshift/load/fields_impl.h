@@ -65,8 +65,4 @@ bool rs_field_decimal(struct sql_type t, struct slice text, bool round, struct s
 bool rs_field_real(
 	struct sql_type t, struct slice text, struct sql_value *out, struct rs_mistake *m);
 
-/* fields.c: fills *m; false. */
-bool rs_mistake(struct rs_mistake *m, int code, size_t position, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
 #endif

@@ -1,6 +1,5 @@
 /* What becomes of a record: a row of the table, or an error. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -65,8 +64,7 @@ static int reject(struct rs_loading *l, const struct rs_record *r, unsigned i, i
 		w.column = l->column[i].column;
 		w.field = i < r->n ? &r->field[i] : NULL;
 	}
-	w.mistake.code = code;
-	snprintf(w.mistake.reason, sizeof(w.mistake.reason), "%s", reason);
+	rs_mistake(&w.mistake, code, 0, "%s", reason);
 	return rs_load_reject(l, &w, err);
 }
 
@@ -207,7 +205,6 @@ int rs_load_values(struct rs_loading *l, const struct sql_value *row, const stru
 	}
 	struct load_wrong w = {
 		.record = &r, .column = refused < n ? columns[refused] : l->table->n_columns};
-	w.mistake.code = 1204;
-	snprintf(w.mistake.reason, sizeof(w.mistake.reason), "%s", why.msg);
+	rs_mistake(&w.mistake, 1204, 0, "%s", why.msg);
 	return rs_load_reject(l, &w, err);
 }

@@ -142,8 +142,8 @@ static int run_other(struct rs_txn *t, struct rs_statement *s, struct buf *repor
 	}
 }
 
-static int run_counted(struct rs_txn *t, struct rs_statement *s, struct buf *report, uint64_t *rows,
-	struct err *err)
+static int run_counted(struct rs_txn *t, struct rs_statement *s, uint64_t query, struct buf *report,
+	uint64_t *rows, struct err *err)
 {
 	*rows = 0;
 	switch (s->kind) {
@@ -153,18 +153,20 @@ static int run_counted(struct rs_txn *t, struct rs_statement *s, struct buf *rep
 	case RS_UPDATE:
 	case RS_DELETE:
 	case RS_MERGE: return rs_run_counted(t, s, report, rows, err);
+	case RS_COPY: return rs_copy(t, s, query, report, rows, err);
 	default: return run_other(t, s, report, err);
 	}
 }
 
 /* ---- with its record ---- */
 
-static int run_in_txn(struct script *s, struct rs_statement *one, uint64_t *rows, struct err *err)
+static int run_in_txn(
+	struct script *s, struct rs_statement *one, uint64_t query, uint64_t *rows, struct err *err)
 {
 	int rc = s->txn != NULL ? 0 : rs_txn_begin(s->cluster, &s->txn, err);
 
 	rc = rc < 0 ? rc : rs_txn_renew(s->txn, err);
-	return rc < 0 ? rc : run_counted(s->txn, one, s->report, rows, err);
+	return rc < 0 ? rc : run_counted(s->txn, one, query, s->report, rows, err);
 }
 
 static int run_look(
@@ -192,7 +194,7 @@ static int run_recorded(struct script *s, struct rs_statement *one, struct err *
 		return rc;
 	}
 	rs_running_begin(s->cluster, one, query, start);
-	rc = reads ? run_look(s, one, &rows, err) : run_in_txn(s, one, &rows, err);
+	rc = reads ? run_look(s, one, &rows, err) : run_in_txn(s, one, query, &rows, err);
 	rs_running_end(s->cluster, query);
 	rs_record(s->cluster, one, query, s->txn == NULL ? 0 : s->txn->xid, start, rows, rc);
 	return rc;
