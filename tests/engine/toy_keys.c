@@ -144,7 +144,9 @@ static const struct engine_form forms[] = {
 	{".hash", "a hash: a file a field"},
 };
 static const struct engine_room rooms[] = {
+	{".bulk", "the strings as files that pass through"},
 	{".feeds", "what is appended to a name here, tail -f there shows"},
+	{".loads", "a file of lines 'KEY TEXT' that is copied here is loaded"},
 	{".ttl", "the seconds each key has left; writing sets them"},
 	{NULL, NULL},
 };
@@ -160,6 +162,10 @@ static const struct engine_script scripts[] = {
 
 static void level_of_room(enum keys_room room, struct engine_level *out)
 {
+	if (room == KEYS_BULK || room == KEYS_LOADS) {
+		keys_bulk_level(room, out);
+		return;
+	}
 	*out = (struct engine_level){.noun = "room",
 		.child_noun = room == KEYS_TTL ? "time" : "feed",
 		.child = ENGINE_FILE,
@@ -258,6 +264,9 @@ static int keys_stat(void *ctx, const struct epath *path, unsigned form, struct 
 	if (keys_find(c->k, &store) == NULL) {
 		return keys_not_there(err);
 	}
+	if ((c->room == KEYS_BULK || c->room == KEYS_LOADS) && path->depth == 2) {
+		return keys_bulk_stat(c, path, out, err);
+	}
 	if (c->room == KEYS_FEEDS && path->depth == 2) {
 		return stat_feed(c->k, path, out);
 	}
@@ -285,6 +294,10 @@ static bool in_room(const struct keys_ctx *c, const struct keys_entry *e, struct
 			.size = text.n,
 			.mtime_ns = e->mtime_ns};
 		return e->key.p[0] == KEYS_STRING && e->ttl_s != 0;
+	}
+	if (c->room == KEYS_BULK) {
+		*key = slice_make(e->key.p + 1, e->key.n - 1);
+		return e->key.p[0] == KEYS_STRING;
 	}
 	return true;
 }
@@ -324,6 +337,11 @@ static int keys_list(void *ctx, const struct epath *path, const struct slice *af
 	LOCKED(&c->k->lock);
 	if (path->depth > 0 && keys_find(c->k, path) == NULL) {
 		return keys_not_there(err);
+	}
+	if (c->room == KEYS_LOADS) {
+		struct engine_info report = {
+			.kind = ENGINE_FILE, .version = 1, .size = c->k->report.n};
+		return after == NULL ? emit(arg, slice_of("report"), &report) * 0 : 0;
 	}
 	if (c->room != KEYS_FEEDS) {
 		return keys_each(c, path, after, emit, arg);
@@ -372,6 +390,10 @@ static int keys_read(void *ctx, const struct epath *path, unsigned form, struct 
 	LOCKED(&c->k->lock);
 	if (c->room == KEYS_TTL) {
 		return read_ttl(c->k, path, out, info, err);
+	}
+	if (c->room == KEYS_LOADS) {
+		buf_append_slice(out, buf_slice(&c->k->report));
+		return keys_bulk_stat(c, path, info, err);
 	}
 	const struct keys_entry *e = keys_find(c->k, path);
 	if (e == NULL) {
@@ -425,6 +447,7 @@ static void keys_close(void *ctx)
 		buf_free(&k->feeds[i].text);
 	}
 	free(k->feeds);
+	buf_free(&k->report);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }
@@ -456,6 +479,9 @@ const struct engine_ops toy_keys_ops = {
 	.feed_append = keys_feed_append,
 	.feed_open = keys_feed_open,
 	.feed_close = keys_feed_close,
+	.export_open = keys_export_open,
+	.export_read = keys_export_read,
+	.export_close = keys_export_close,
 	.import_open = keys_import_open,
 	.import_feed = keys_import_feed,
 	.import_finish = keys_import_finish,

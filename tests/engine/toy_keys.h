@@ -3,7 +3,8 @@
  * times and attributes that mean something, a script that is a session.
  *   toy_keys.c       the entries, levels, reading
  *   toy_keys_write.c writing, containers, times and attributes
- *   toy_keys_more.c  rooms, feeds, the session, commands */
+ *   toy_keys_more.c  rooms, feeds, the session, commands
+ *   toy_keys_bulk.c  rooms whose files pass through, or are loaded */
 #ifndef DBMOUNT_TESTS_TOY_KEYS_H
 #define DBMOUNT_TESTS_TOY_KEYS_H
 
@@ -14,7 +15,8 @@
 
 extern const struct engine_ops toy_keys_ops;
 
-enum keys_room { KEYS_MAIN, KEYS_TTL, KEYS_FEEDS };
+/* BULK: the strings as files that pass through; LOADS: files of lines "KEY TEXT" are loaded. */
+enum keys_room { KEYS_MAIN, KEYS_TTL, KEYS_FEEDS, KEYS_BULK, KEYS_LOADS };
 enum keys_form { KEYS_STRING, KEYS_SET, KEYS_HASH, KEYS_FORMS };
 
 /* A store (depth 1), a key of it (2), or a member of a key (3). */
@@ -42,6 +44,7 @@ struct keys {
 	struct keys_feed *feeds;
 	size_t n_feeds;
 	uint64_t last_version;
+	struct buf report; /* of the last load */
 	struct engine_host host;
 	unsigned refs; /* the engine and its rooms */
 };
@@ -50,6 +53,16 @@ struct keys {
 struct keys_ctx {
 	struct keys *k;
 	enum keys_room room;
+};
+
+/* What is being imported. */
+struct session {
+	enum keys_room room; /* MAIN: a session of .exec */
+	struct keys *k;
+	struct buf store;
+	struct buf key; /* of BULK */
+	bool append;
+	struct buf text; /* not run yet */
 };
 
 /* All below with the lock held, but for the functions of the table. */
@@ -105,5 +118,18 @@ int keys_import_finish(void *sink, struct buf *report, struct err *err);
 void keys_import_abort(void *sink);
 int keys_import_reply(void *sink, struct buf *out, struct err *err);
 extern const struct engine_command keys_commands[];
+
+/* toy_keys_bulk.c */
+void keys_bulk_level(enum keys_room room, struct engine_level *out);
+/* Of the rooms BULK and LOADS. */
+int keys_bulk_stat(const struct keys_ctx *c, const struct epath *path, struct engine_info *out,
+	struct err *err);
+int keys_bulk_open(const struct keys_ctx *c, const struct epath *path, const char *mode,
+	const char *format, void **sink, struct err *err);
+int keys_bulk_finish(void *sink, struct buf *report, struct err *err);
+int keys_export_open(void *ctx, const struct epath *path, const char *format, void **stream,
+	uint64_t *size, struct err *err);
+int keys_export_read(void *stream, struct buf *out, struct err *err);
+void keys_export_close(void *stream);
 
 #endif

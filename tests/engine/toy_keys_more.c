@@ -35,7 +35,10 @@ int keys_view_open(void *ctx, const struct epath *path, enum engine_view_kind ki
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	room->k = c->k;
-	room->room = slice_is(name, ".ttl") ? KEYS_TTL : KEYS_FEEDS;
+	room->room = slice_is(name, ".ttl")	? KEYS_TTL
+		     : slice_is(name, ".bulk")	? KEYS_BULK
+		     : slice_is(name, ".loads") ? KEYS_LOADS
+						: KEYS_FEEDS;
 	c->k->refs++;
 	*view = room;
 	return 0;
@@ -128,18 +131,13 @@ void keys_feed_close(void *ctx, const struct epath *path)
 
 /* ---- the session ---- */
 
-struct session {
-	struct keys *k;
-	struct buf store;
-	struct buf text; /* not run yet */
-};
-
 int keys_import_open(void *ctx, const struct epath *path, const char *mode, const char *format,
 	void **sink, struct err *err)
 {
 	const struct keys_ctx *c = ctx;
-	(void)mode;
-	(void)format;
+	if (c->room == KEYS_BULK || c->room == KEYS_LOADS) {
+		return keys_bulk_open(c, path, mode, format, sink, err);
+	}
 	struct session *s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
@@ -154,6 +152,7 @@ void keys_import_abort(void *sink)
 {
 	struct session *s = sink;
 	buf_free(&s->store);
+	buf_free(&s->key);
 	buf_free(&s->text);
 	free(s);
 }
@@ -236,6 +235,9 @@ int keys_import_reply(void *sink, struct buf *out, struct err *err)
 
 int keys_import_finish(void *sink, struct buf *report, struct err *err)
 {
+	if (((struct session *)sink)->room != KEYS_MAIN) {
+		return keys_bulk_finish(sink, report, err);
+	}
 	run(sink, true, report);
 	keys_import_abort(sink);
 	return buf_check(report, err);
