@@ -76,7 +76,7 @@ static int bind_constant(struct binder *b, json_t *node)
 
 /* ---- casts ---- */
 
-/* INTERVAL '3' MONTH: the unit belongs to the text. */
+/* INTERVAL '3' MONTH: the unit belongs to the text; without any, it is seconds. */
 static void add_unit(json_t *cast)
 {
 	static const struct {
@@ -91,7 +91,8 @@ static void add_unit(json_t *cast)
 	const char *text = rs_get_text(sval, "sval");
 
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (units[i].mask == mask && strpbrk(text, "abcdefghijklmnopqrstuvwxyz:") == NULL) {
+		if ((units[i].mask == mask || (mask == 0 && units[i].mask == 4096)) &&
+			text[0] != 0 && text[strspn(text, "+-.0123456789 ")] == 0) {
 			json_object_set_new(
 				sval, "sval", json_sprintf("%s %s", text, units[i].unit));
 			return;

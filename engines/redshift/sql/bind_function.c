@@ -89,7 +89,7 @@ static int become_letter(struct binder *b, char letter, json_t *node)
 
 	switch (letter) {
 	case 't':
-	case 'k': return sql_is_text(t.kind) ? 0 : bind_become(b, node, BIND_TYPE(SQL_VARCHAR));
+	case 'k': return bind_is_text(t.kind) ? 0 : bind_become(b, node, BIND_TYPE(SQL_VARCHAR));
 	case 'i': return t.kind == SQL_SMALLINT ? 0 : bind_become(b, node, BIND_TYPE(SQL_INTEGER));
 	case 'l': return bind_is_integer(t.kind) ? 0 : bind_become(b, node, BIND_TYPE(SQL_BIGINT));
 	case 'd': return bind_become(b, node, BIND_TYPE(SQL_DOUBLE));

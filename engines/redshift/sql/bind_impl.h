@@ -131,6 +131,7 @@ bool bind_may_become(struct sql_type from, struct sql_type to);
 bool bind_unify(struct sql_type a, struct sql_type b, struct sql_type *out);
 int bind_unify_all(
 	struct binder *b, json_t *const *nodes, size_t n, const char *what, struct sql_type *out);
+bool bind_is_text(enum sql_kind kind); /* and has a type */
 bool bind_is_integer(enum sql_kind kind);
 bool bind_is_float(enum sql_kind kind);
 bool bind_has_call(const json_t *node, int kind);   /* 1: an aggregate, 2: over a window */

@@ -201,6 +201,19 @@ static const json_t *find_target(const struct bind_scope *s, const char *name)
 	return NULL;
 }
 
+/* A function that is called without parentheses. */
+static int bind_sysdate(struct binder *b, struct bind_scope *s, json_t *node)
+{
+	json_t *call = json_pack(
+		"{s:{s:[{s:{s:s}}]}}", "FuncCall", "funcname", "String", "sval", "sysdate");
+
+	if (call == NULL) {
+		return bind_no_memory(b);
+	}
+	rs_node_become(node, call);
+	return bind_expression(b, s, node);
+}
+
 static int bind_alone(struct binder *b, struct bind_scope *s, json_t *node, const char *name)
 {
 	int levels = 0;
@@ -229,6 +242,9 @@ static int bind_alone(struct binder *b, struct bind_scope *s, json_t *node, cons
 				return become_column(b, node, json_deep_copy(target), 0);
 			}
 		}
+	}
+	if (strcmp(name, "sysdate") == 0) {
+		return bind_sysdate(b, s, node);
 	}
 	return no_column(b, s, NULL, name, rs_tree_location(node));
 }

@@ -78,6 +78,21 @@ static int compare_numbers(struct binder *b, json_t *left, json_t *right)
 	return r.kind != SQL_DECIMAL ? bind_become(b, right, bind_decimal_of(r)) : 0;
 }
 
+/* Blanks at the end of what is compared with a CHAR do not count. */
+static void trim_constant(json_t *node)
+{
+	json_t *sval = json_object_get(rs_node_as(node, "A_Const"), "sval");
+	const char *text = rs_get_text(sval, "sval");
+	size_t n = strlen(text);
+
+	while (n > 0 && text[n - 1] == ' ') {
+		n--;
+	}
+	if (text[n] != 0) {
+		json_object_set_new(sval, "sval", json_stringn(text, n));
+	}
+}
+
 int bind_comparable(struct binder *b, json_t *left, json_t *right, const char *what)
 {
 	struct sql_type l = rs_type_of(left);
@@ -86,9 +101,12 @@ int bind_comparable(struct binder *b, json_t *left, json_t *right, const char *w
 	char room[2][64];
 	int rc;
 
+	if (l.kind == SQL_CHAR || r.kind == SQL_CHAR) {
+		trim_constant(l.kind == SQL_CHAR ? right : left);
+	}
 	if (l.kind == SQL_UNKNOWN || r.kind == SQL_UNKNOWN) {
 		t = l.kind == SQL_UNKNOWN ? r : l;
-		if (t.kind == SQL_UNKNOWN || sql_is_text(t.kind)) {
+		if (t.kind == SQL_UNKNOWN || bind_is_text(t.kind)) {
 			t = BIND_TYPE(SQL_VARCHAR);
 		}
 		return bind_become(b, l.kind == SQL_UNKNOWN ? left : right, t) != 0 ? -EINVAL
@@ -98,7 +116,7 @@ int bind_comparable(struct binder *b, json_t *left, json_t *right, const char *w
 	if (sql_is_number(l.kind) && sql_is_number(r.kind)) {
 		return compare_numbers(b, left, right);
 	}
-	if (l.kind == r.kind || (sql_is_text(l.kind) && sql_is_text(r.kind))) {
+	if (l.kind == r.kind || (bind_is_text(l.kind) && bind_is_text(r.kind))) {
 		return 0;
 	}
 	if (!bind_unify(l, r, &t)) {
@@ -315,7 +333,7 @@ static int bind_unary(struct binder *b, json_t *node, const char *op)
 
 static int become_text(struct binder *b, json_t *node)
 {
-	return sql_is_text(rs_type_of(node).kind)
+	return bind_is_text(rs_type_of(node).kind)
 		       ? 0
 		       : bind_explicit_cast(b, node, BIND_TYPE(SQL_VARCHAR));
 }
@@ -350,7 +368,7 @@ static int both_texts(struct binder *b, const json_t *node, json_t *left, json_t
 			if (rc != 0) {
 				return rc;
 			}
-		} else if (!sql_is_text(t.kind)) {
+		} else if (!bind_is_text(t.kind)) {
 			return no_operator(b, node, rs_type_of(left), rs_type_of(right));
 		}
 	}
@@ -461,6 +479,9 @@ static int bind_in(struct binder *b, struct bind_scope *s, json_t *node)
 			return bind_fail(b, ENOTSUP, rs_tree_location(all[i]),
 				"a list of rows behind IN is not supported");
 		}
+		if (rs_type_of(left).kind == SQL_CHAR) {
+			trim_constant(all[i]);
+		}
 		item = rs_type_of(all[i]);
 		as_left = as_left &&
 			  (item.kind == SQL_UNKNOWN || sql_type_equal(item, rs_type_of(left)) ||
@@ -472,7 +493,7 @@ static int bind_in(struct binder *b, struct bind_scope *s, json_t *node)
 		return rc;
 	}
 	if (rs_type_of(left).kind == SQL_UNKNOWN || !as_left ||
-		sql_is_text(rs_type_of(left).kind)) {
+		bind_is_text(rs_type_of(left).kind)) {
 		return bind_unify_all(b, all, n + 1, "IN", &t);
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {

@@ -288,6 +288,9 @@ static int bind_targets(struct binder *b, struct bind_scope *s, json_t *select)
 			json_object_set_new(body, "rs_natural", json_string(natural_name(val)));
 		}
 		rc = bind_expression(b, s, val);
+		if (rc == 0 && rs_type_of(val).kind == SQL_UNKNOWN) {
+			json_object_set_new(body, "rs_untyped", json_true());
+		}
 		rc = rc != 0 ? rc : settle(b, val);
 		if (rc != 0) {
 			return rc;
@@ -314,6 +317,9 @@ static int set_columns(struct binder *b, json_t *select)
 		}
 		json_array_append_new(
 			columns, json_pack("[siii]", name, (int)t.kind, (int)t.size, (int)t.scale));
+		if (rs_get_flag(body, "rs_untyped")) {
+			json_array_append_new(json_array_get(columns, i), json_true());
+		}
 	}
 	if (json_array_size(columns) != json_array_size(list)) {
 		json_decref(columns);

@@ -38,6 +38,9 @@ int bind_cast_column(struct binder *b, json_t *select, size_t column, struct sql
 
 		rc = bind_become(b, json_object_get(rs_node_body(target), "val"), to);
 	}
+	if (json_array_size(own) > 4) {
+		json_array_remove(own, 4);
+	}
 	json_array_set_new(own, 1, json_integer(to.kind));
 	json_array_set_new(own, 2, json_integer(to.size));
 	json_array_set_new(own, 3, json_integer(to.scale));
@@ -45,6 +48,12 @@ int bind_cast_column(struct binder *b, json_t *select, size_t column, struct sql
 }
 
 /* ---- set operations ---- */
+
+/* A text that is written out becomes what the other arm has. */
+static struct sql_type arm_type(const json_t *column)
+{
+	return json_array_size(column) > 4 ? BIND_TYPE(SQL_UNKNOWN) : bind_column_type(column);
+}
 
 static int unify_arms(struct binder *b, json_t *select, json_t *left, json_t *right)
 {
@@ -59,8 +68,8 @@ static int unify_arms(struct binder *b, json_t *select, json_t *left, json_t *ri
 			json_array_size(r));
 	}
 	for (size_t i = 0; i < json_array_size(l); i++) {
-		struct sql_type lt = bind_column_type(json_array_get(l, i));
-		struct sql_type rt = bind_column_type(json_array_get(r, i));
+		struct sql_type lt = arm_type(json_array_get(l, i));
+		struct sql_type rt = arm_type(json_array_get(r, i));
 		struct sql_type t;
 		int rc;
 
@@ -70,6 +79,9 @@ static int unify_arms(struct binder *b, json_t *select, json_t *left, json_t *ri
 				"common",
 				i + 1, rs_get_text(select, "op") + strlen("SETOP_"),
 				bind_type_text(lt, room[0]), bind_type_text(rt, room[1]));
+		}
+		if (lt.kind == SQL_UNKNOWN && rt.kind == SQL_UNKNOWN) {
+			t = BIND_TYPE(SQL_VARCHAR);
 		}
 		rc = bind_cast_column(b, left, i, t);
 		rc = rc != 0 ? rc : bind_cast_column(b, right, i, t);

@@ -4,6 +4,11 @@
 
 #include "engines/redshift/sql/bind_impl.h"
 
+bool bind_is_text(enum sql_kind kind)
+{
+	return kind == SQL_CHAR || kind == SQL_VARCHAR;
+}
+
 bool bind_is_integer(enum sql_kind kind)
 {
 	return kind == SQL_SMALLINT || kind == SQL_INTEGER || kind == SQL_BIGINT;
@@ -90,7 +95,7 @@ static int with_modifiers(struct binder *b, const json_t *type_name, struct sql_
 		}
 		out->size = (unsigned)size;
 		out->scale = (unsigned)scale;
-	} else if (sql_is_text(out->kind)) {
+	} else if (bind_is_text(out->kind)) {
 		int64_t most = out->kind == SQL_CHAR ? SQL_CHAR_MAX : SQL_VARCHAR_MAX;
 
 		if (size < 0 || size > most) {
@@ -157,7 +162,7 @@ bool bind_unify(struct sql_type a, struct sql_type b, struct sql_type *out)
 		*out = a.kind == SQL_UNKNOWN ? b : a;
 	} else if (sql_is_number(a.kind) && sql_is_number(b.kind)) {
 		*out = unify_numbers(a, b);
-	} else if (sql_is_text(a.kind) && sql_is_text(b.kind)) {
+	} else if (bind_is_text(a.kind) && bind_is_text(b.kind)) {
 		*out = unify_texts(a, b);
 	} else if (a.kind == b.kind) {
 		*out = a;
@@ -189,7 +194,7 @@ int bind_unify_all(
 	}
 	/* An unknown text has any length. */
 	for (size_t i = 0; i < n; i++) {
-		if (sql_is_text(t.kind) && rs_type_of(nodes[i]).kind == SQL_UNKNOWN) {
+		if (bind_is_text(t.kind) && rs_type_of(nodes[i]).kind == SQL_UNKNOWN) {
 			t.kind = SQL_VARCHAR;
 			t.size = 0;
 		}
@@ -215,8 +220,8 @@ bool bind_may_become(struct sql_type from, struct sql_type to)
 	if (from.kind == SQL_UNKNOWN || from.kind == to.kind) {
 		return true;
 	}
-	if (sql_is_text(to.kind)) {
-		return sql_is_text(from.kind);
+	if (bind_is_text(to.kind)) {
+		return bind_is_text(from.kind);
 	}
 	if (sql_is_number(from.kind) && sql_is_number(to.kind)) {
 		return bind_is_integer(from.kind) || bind_is_float(to.kind);
@@ -226,7 +231,7 @@ bool bind_may_become(struct sql_type from, struct sql_type to)
 
 static bool may_cast(struct sql_type from, struct sql_type to)
 {
-	if (bind_may_become(from, to) || sql_is_text(from.kind) || sql_is_text(to.kind)) {
+	if (bind_may_become(from, to) || bind_is_text(from.kind) || bind_is_text(to.kind)) {
 		return true;
 	}
 	if (sql_is_number(from.kind) || from.kind == SQL_BOOLEAN) {
@@ -245,7 +250,7 @@ static int read_constant(struct binder *b, json_t *node, struct sql_type to)
 	struct err err = {0};
 	char room[64];
 
-	if (text == NULL || to.kind == SQL_INTERVAL || sql_is_text(to.kind)) {
+	if (text == NULL || to.kind == SQL_INTERVAL || bind_is_text(to.kind)) {
 		return 0;
 	}
 	if (sql_value_parse(slice_of(sval), to, &v, &err) != 0) {
@@ -278,12 +283,12 @@ int bind_become(struct binder *b, json_t *node, struct sql_type to)
 {
 	struct sql_type from = rs_type_of(node);
 
-	if (sql_type_equal(from, to) || (sql_is_text(from.kind) && sql_is_text(to.kind) &&
+	if (sql_type_equal(from, to) || (bind_is_text(from.kind) && bind_is_text(to.kind) &&
 						(to.size == 0 || from.size <= to.size) &&
 						from.size != 0 && from.kind == to.kind)) {
 		return 0;
 	}
-	if (from.kind == SQL_UNKNOWN && sql_is_text(to.kind) &&
+	if (from.kind == SQL_UNKNOWN && bind_is_text(to.kind) &&
 		json_object_get(rs_node_as(node, "A_Const"), "sval") != NULL) {
 		rs_set_type(node, to);
 		return 0;

@@ -200,6 +200,11 @@ unsigned rs_function_find(const char *name)
 
 /* ---- which of that name ---- */
 
+static bool is_text(enum sql_kind kind)
+{
+	return kind == SQL_CHAR || kind == SQL_VARCHAR;
+}
+
 static bool is_integer(enum sql_kind kind)
 {
 	return kind == SQL_SMALLINT || kind == SQL_INTEGER || kind == SQL_BIGINT;
@@ -223,7 +228,7 @@ static int suits(char letter, struct sql_type t, const json_t *node)
 	switch (letter) {
 	case 'x':
 	case 's': return 2;
-	case 't': return sql_is_text(t.kind) ? 3 : unknown ? 2 : 0;
+	case 't': return is_text(t.kind) ? 3 : unknown ? 2 : 0;
 	case 'k':
 	case 'p': return json_object_get(rs_node_as(node, "A_Const"), "sval") != NULL ? 3 : 0;
 	case 'i':

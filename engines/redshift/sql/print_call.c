@@ -214,6 +214,11 @@ static int print_datediff(struct print *c, const struct call *k)
 {
 	const char *part = constant_text(argument(k, 0));
 
+	if (strcmp(part, "week") == 0) {
+		return print_template(c, k,
+			"((CAST(date_trunc('week', $3) AS DATE) - CAST(date_trunc('week', $2) AS "
+			"DATE)) // 7)");
+	}
 	if (strcmp(part, "dow") == 0 || strcmp(part, "doy") == 0) {
 		part = "day";
 	}
@@ -333,60 +338,96 @@ static void put_literal(struct buf *out, char ch)
 	}
 }
 
+/* What to_char() is made of: texts for strftime, and calls between them. */
+struct shape {
+	struct buf *out;
+	const char *arg;
+	struct buf pending; /* of strftime's format */
+	bool any;
+};
+
+static void shape_flush(struct shape *s)
+{
+	if (s->pending.n > 0) {
+		buf_printf(s->out, "%sstrftime(%s, '%s')", s->any ? " || " : "", s->arg,
+			buf_cstr(&s->pending));
+		buf_clear(&s->pending);
+		s->any = true;
+	}
+}
+
+static void shape_call(struct shape *s, const char *call, bool fill)
+{
+	bool trims = !fill && strstr(call, "rpad") != NULL;
+
+	shape_flush(s);
+	buf_printf(s->out, "%s%s", s->any ? " || " : "", trims ? "rtrim(" : "");
+	for (const char *t = call; *t != 0; t++) {
+		if (t[0] == '%' && t[1] == 's') {
+			buf_puts(s->out, s->arg);
+			t++;
+		} else {
+			t += t[0] == '%';
+			buf_putc(s->out, *t);
+		}
+	}
+	buf_puts(s->out, trims ? ")" : "");
+	s->any = true;
+}
+
+/* One part of the format; how long it was. */
+static size_t shape_part(struct shape *s, const char *p, bool fill)
+{
+	size_t call = find_format(apart_formats, COUNT(apart_formats), p, true);
+	size_t plain = find_format(formats, COUNT(formats), p, false);
+	size_t call_n = call < COUNT(apart_formats) ? strlen(apart_formats[call][0]) : 0;
+	size_t plain_n = plain < COUNT(formats) ? strlen(formats[plain][0]) : 0;
+
+	if (call_n > 0 && call_n >= plain_n) {
+		shape_call(s, apart_formats[call][1], fill);
+		return call_n;
+	}
+	if (plain_n > 0) {
+		buf_puts(&s->pending, formats[plain][1]);
+		return plain_n;
+	}
+	if (*p != '"') {
+		put_literal(&s->pending, *p);
+		return 1;
+	}
+	size_t n = 1;
+
+	for (; p[n] != 0 && p[n] != '"'; n++) {
+		put_literal(&s->pending, p[n]);
+	}
+	return n + (p[n] != 0);
+}
+
 static int print_to_char(struct print *c, const struct call *k)
 {
 	CLEANUP(buf_free) struct buf arg = BUF_INIT;
+	struct shape s = {.out = c->out};
 	int rc = print_apart(c, argument(k, 0), &arg);
-	const char *format = constant_text(argument(k, 1));
 	bool fill = true;
 
 	if (rc != 0) {
 		return rc;
 	}
-	buf_printf(c->out, "(strftime(%s, '", buf_cstr(&arg));
-	for (const char *p = format; *p != 0;) {
-		size_t i;
-
+	s.arg = buf_cstr(&arg);
+	buf_putc(c->out, '(');
+	for (const char *p = constant_text(argument(k, 1)); *p != 0;) {
 		if (strncmp(p, "FM", 2) == 0) {
 			fill = false;
 			p += 2;
-			continue;
-		}
-		i = find_format(apart_formats, COUNT(apart_formats), p, true);
-		if (i < COUNT(apart_formats)) {
-			bool trims = !fill && strstr(apart_formats[i][1], "rpad") != NULL;
-
-			buf_printf(c->out, "') || %s", trims ? "rtrim(" : "");
-			for (const char *t = apart_formats[i][1]; *t != 0; t++) {
-				if (t[0] == '%' && t[1] == 's') {
-					buf_puts(c->out, buf_cstr(&arg));
-					t++;
-				} else if (t[0] == '%') {
-					buf_putc(c->out, *++t);
-				} else {
-					buf_putc(c->out, *t);
-				}
-			}
-			buf_printf(
-				c->out, "%s || strftime(%s, '", trims ? ")" : "", buf_cstr(&arg));
-			p += strlen(apart_formats[i][0]);
-			continue;
-		}
-		i = find_format(formats, COUNT(formats), p, false);
-		if (i < COUNT(formats)) {
-			buf_puts(c->out, formats[i][1]);
-			p += strlen(formats[i][0]);
-		} else if (*p == '"') {
-			for (p++; *p != 0 && *p != '"'; p++) {
-				put_literal(c->out, *p);
-			}
-			p += *p != 0;
 		} else {
-			put_literal(c->out, *p++);
+			p += shape_part(&s, p, fill);
 		}
 	}
-	buf_puts(c->out, "'))");
-	return 0;
+	shape_flush(&s);
+	buf_puts(c->out, s.any ? ")" : "'')");
+	rc = buf_check(&s.pending, c->err);
+	buf_free(&s.pending);
+	return rc;
 }
 
 static int print_strptime(struct print *c, const struct call *k, const char *type)
