@@ -76,7 +76,13 @@ static int open_leader(struct rs_rows_impl *r, struct err *err)
 		return rc;
 	}
 	const char *names[] = {r->exchange.attached ? r->exchange.name : buf_cstr(&node)};
-	return rs_watch_session(&r->watch, site_of(r), names, 1, &r->leader, err);
+	rc = rs_watch_session(&r->watch, site_of(r), names, 1, &r->leader, err);
+	if (rc == 0 && r->plan->dialect == SQL_DUCKDB) {
+		/* DuckDB 1.4 loses rows of a UNION ALL within another one while it keeps both in
+		 * order; what has an ORDER BY stays ordered without. */
+		rc = sql_run(r->leader, "SET SESSION preserve_insertion_order = false", NULL, err);
+	}
+	return rc;
 }
 
 static int run_steps(struct rs_rows_impl *r, struct err *err)
@@ -251,6 +257,25 @@ int rs_rows_begin(
 	struct rs_statement *s = NULL;
 	int rc = parse_select(select, &s, err);
 	return rc != 0 ? rc : begin_any(sight, s, json_incref(s->tree), s->text, out, err);
+}
+
+int rs_explain(const struct rs_sight *sight, struct slice select, struct buf *out, struct err *err)
+{
+	struct rs_statement *s = NULL;
+	struct rs_bound bound = {0};
+	struct rs_plan *plan = NULL;
+	int rc = parse_select(select, &s, err);
+
+	rc = rc != 0 ? rc : rs_bind_select(s->tree, s->text, &sight->resolver, &bound, err);
+	rc = rc != 0 ? rc : rs_plan_new(sight, s->tree, &bound, &plan, err);
+	if (rc == 0) {
+		rs_plan_print(plan, out);
+		rc = buf_check(out, err);
+	}
+	rs_plan_free(plan);
+	rs_bound_clear(&bound);
+	rs_statement_free(s);
+	return rc;
 }
 
 int rs_rows_begin_tree(const struct rs_sight *sight, json_t *tree, struct slice text,

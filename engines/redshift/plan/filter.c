@@ -39,6 +39,7 @@ struct taking {
 	const struct rs_plan *plan;
 	const json_t *leaves;
 	json_t *filters;
+	uint64_t wanted;
 	unsigned next; /* leaf */
 	bool failed;
 };
@@ -64,7 +65,7 @@ static json_t *take(struct taking *t, json_t *condition, uint64_t sure)
 		uint64_t set = rs_items_of(part, &other);
 		bool one = set != 0 && (set & (set - 1)) == 0;
 		unsigned leaf = one ? (unsigned)__builtin_ctzll(set) : 0;
-		bool taken = one && !other && (set & sure) != 0 && is_table(t, leaf);
+		bool taken = one && !other && (set & sure & t->wanted) != 0 && is_table(t, leaf);
 		json_t *into = taken ? json_array_get(t->filters, leaf) : rest;
 		t->failed |= json_array_append(into, part) != 0;
 	}
@@ -113,9 +114,10 @@ static struct side take_item(struct taking *t, json_t *item)
 	return (struct side){bit, bit};
 }
 
-json_t *rs_filters_take(const struct rs_plan *p, json_t *select, const json_t *leaves)
+json_t *rs_filters_take(
+	const struct rs_plan *p, json_t *select, const json_t *leaves, uint64_t wanted)
 {
-	struct taking t = {.plan = p, .leaves = leaves, .filters = json_array()};
+	struct taking t = {.plan = p, .leaves = leaves, .filters = json_array(), .wanted = wanted};
 	json_t *where = json_object_get(select, "whereClause");
 	uint64_t sure = 0;
 	size_t i;

@@ -4,10 +4,11 @@
 
 #include "engines/redshift/plan/plan_impl.h"
 
-/* Takes the conjuncts that each FROM item can see to by itself out of WHERE and ON, where that
- * changes nothing: not through the side of an outer join that may be missing. An array of arrays,
- * one for each leaf; NULL: no memory. */
-json_t *rs_filters_take(const struct rs_plan *p, json_t *select, const json_t *leaves);
+/* Takes the conjuncts that each of the wanted FROM items can see to by itself out of WHERE and ON,
+ * where that changes nothing: not through the side of an outer join that may be missing. An array
+ * of arrays, one for each leaf; NULL: no memory. */
+json_t *rs_filters_take(
+	const struct rs_plan *p, json_t *select, const json_t *leaves, uint64_t wanted);
 
 /* The FROM items that an expression refers to, as bits of those of its own query; *other: it needs
  * something else (a query around it, a subquery, an item beyond the 64th). */

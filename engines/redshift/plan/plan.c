@@ -80,7 +80,8 @@ static int visit_members(struct rs_plan *p, json_t *o, struct scope *scope, stru
 	int rc = 0;
 
 	json_object_foreach (o, key, child) {
-		if (rc == 0 && strncmp(key, "rs_", 3) != 0) {
+		/* What WITH names sees nothing of the FROM beside it. */
+		if (rc == 0 && rs_is_part(key) && strcmp(key, "withClause") != 0) {
 			rc = visit(p, child, scope, err);
 		}
 	}
@@ -96,10 +97,12 @@ static int visit_select(struct rs_plan *p, json_t *select, struct scope *outer, 
 	size_t i;
 	json_t *item;
 
+	int rc = visit(p, json_object_get(select, "withClause"), outer, err);
+	if (rc != 0) {
+		return rc;
+	}
 	if (strcmp(rs_text_of(select, "op"), "SETOP_NONE") != 0) {
-		struct scope names = {.outer = outer};
-		int rc = visit(p, json_object_get(select, "withClause"), &names, err);
-		rc = rc != 0 ? rc : visit_select(p, json_object_get(select, "larg"), outer, err);
+		rc = visit_select(p, json_object_get(select, "larg"), outer, err);
 		return rc != 0 ? rc : visit_select(p, json_object_get(select, "rarg"), outer, err);
 	}
 	json_array_foreach (json_object_get(select, "fromClause"), i, item) {
@@ -113,7 +116,7 @@ static int visit_select(struct rs_plan *p, json_t *select, struct scope *outer, 
 		}
 	}
 	scope.leaves = leaves;
-	int rc = visit_members(p, select, &scope, err);
+	rc = visit_members(p, select, &scope, err);
 	return rc != 0 ? rc : rs_plan_block(p, select, leaves, scope.correlated, err);
 }
 
@@ -131,6 +134,12 @@ static int visit(struct rs_plan *p, json_t *j, struct scope *scope, struct err *
 	}
 	json_t *ref = rs_node(j, "ColumnRef");
 	json_t *select = rs_node(j, "SelectStmt");
+	json_t *subquery = rs_node(j, "RangeSubselect");
+	if (subquery != NULL) {
+		/* A FROM item sees none of the others. */
+		return visit(p, json_object_get(subquery, "subquery"),
+			scope == NULL ? NULL : scope->outer, err);
+	}
 	if (ref != NULL) {
 		mark(p, scope, ref);
 		return 0;
@@ -269,9 +278,8 @@ static json_t *scan_select(const struct rs_relation *r, const json_t *range, jso
 	if (rs_each_ref(where, 0, first_item, NULL) != 0) {
 		return NULL;
 	}
-	json_t *select = json_pack("{s:o, s:[{s:O}], s:s, s:s}", "targetList",
-		needed_targets(r, range), "fromClause", "RangeVar", here, "limitOption",
-		"LIMIT_OPTION_DEFAULT", "op", "SETOP_NONE");
+	json_t *select =
+		rs_new_select(needed_targets(r, range), json_pack("[{s:O}]", "RangeVar", here));
 	if (where != NULL) {
 		json_object_set(select, "whereClause", where);
 	}

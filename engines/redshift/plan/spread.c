@@ -64,7 +64,8 @@ static int make_table(
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	const struct rs_relation *result = result_of(s);
 
-	buf_printf(&text, "CREATE TABLE %s.\"%s\" (", r->quoted, s->name);
+	buf_printf(&text, "CREATE%s TABLE %s.\"%s\" (", strcmp(r->file, "temp") == 0 ? " TEMP" : "",
+		r->quoted, s->name);
 	for (unsigned i = 0; i < result->n_columns; i++) {
 		buf_puts(&text, i == 0 ? "" : ", ");
 		sql_quote(slice_of(result->columns[i].name), &text);

@@ -7,7 +7,7 @@
 #include "engines/common/cleanup.h"
 #include "engines/redshift/sql/print.h"
 
-static int relation(void *arg, const json_t *range, const struct rs_relation *r, struct buf *out,
+static int relation(void *arg, const json_t *node, const struct rs_relation *r, struct buf *out,
 	struct err *err);
 
 static struct rs_printer printer(struct rs_text *t)
@@ -86,10 +86,11 @@ static int inlined(struct rs_text *t, const struct rs_step *s, struct buf *out, 
 	return buf_check(out, err);
 }
 
-static int relation(void *arg, const json_t *range, const struct rs_relation *r, struct buf *out,
+static int relation(void *arg, const json_t *node, const struct rs_relation *r, struct buf *out,
 	struct err *err)
 {
 	struct rs_text *t = arg;
+	const json_t *range = rs_node(node, "RangeVar");
 	const json_t *number = json_object_get(range, "rs_step");
 
 	if (number == NULL) {

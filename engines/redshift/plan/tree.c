@@ -18,6 +18,11 @@ bool rs_flag_of(const json_t *o, const char *member)
 	return json_is_true(json_object_get(o, member));
 }
 
+bool rs_is_part(const char *key)
+{
+	return strncmp(key, "rs_", 3) != 0 || strcmp(key, "rs_qualify") == 0;
+}
+
 /* An arm of a set operation stands in it without a node around it. */
 static bool is_arm(const char *key, const json_t *value)
 {
@@ -44,7 +49,7 @@ int rs_each_ref(json_t *j, unsigned depth, rs_ref_fn *fn, void *arg)
 		}
 		if (strcmp(key, "ColumnRef") == 0) {
 			rc = fn(arg, child, depth);
-		} else if (strncmp(key, "rs_", 3) != 0) {
+		} else if (rs_is_part(key)) {
 			unsigned inside = strcmp(key, "SelectStmt") == 0 ? 1 : 0;
 			rc = rs_each_ref(child, depth + inside, fn, arg);
 		}
@@ -74,7 +79,7 @@ bool rs_some(const json_t *j, rs_says_fn *says, const void *arg)
 		}
 	}
 	json_object_foreach ((json_t *)j, key, child) {
-		if (strncmp(key, "rs_", 3) == 0) {
+		if (!rs_is_part(key)) {
 			continue;
 		}
 		if (says(key, child, arg) ||
@@ -97,15 +102,28 @@ bool rs_has(const json_t *j, const char *type)
 	return rs_some(j, says_type, type);
 }
 
-static bool says_window(const char *key, const json_t *value, const void *arg)
+bool rs_is_aggregate(const json_t *call)
 {
-	(void)arg;
-	return strcmp(key, "FuncCall") == 0 && json_object_get(value, "over") != NULL;
+	return json_integer_value(json_object_get(call, "rs_kind")) == 1;
+}
+
+static bool says_kind(const char *key, const json_t *value, const void *arg)
+{
+	(void)key;
+	return json_is_object(value) &&
+	       json_integer_value(json_object_get(value, "rs_kind")) == *(const int *)arg;
+}
+
+bool rs_has_aggregate(const json_t *j)
+{
+	static const int kind = 1;
+	return rs_some(j, says_kind, &kind);
 }
 
 bool rs_has_window(const json_t *j)
 {
-	return rs_some(j, says_window, NULL);
+	static const int kind = 2;
+	return rs_some(j, says_kind, &kind);
 }
 
 static bool same_ref(const json_t *a, const json_t *b)
@@ -230,6 +248,30 @@ json_t *rs_new_call(const char *function, json_t *argument, json_t *second, stru
 json_t *rs_new_target(const char *name, json_t *value)
 {
 	return json_pack("{s:{s:s, s:o}}", "ResTarget", "name", name, "val", value);
+}
+
+/* As the binder writes them: the names and types of its targets. */
+static json_t *columns_of_targets(const json_t *targets)
+{
+	json_t *columns = json_array();
+	size_t i;
+	json_t *target;
+
+	json_array_foreach (targets, i, target) {
+		const json_t *t = rs_node(target, "ResTarget");
+		struct sql_type type = rs_type_of(json_object_get(t, "val"));
+		json_array_append_new(
+			columns, json_pack("[s, i, i, i]", rs_text_of(t, "name"), (int)type.kind,
+					 (int)type.size, (int)type.scale));
+	}
+	return columns;
+}
+
+json_t *rs_new_select(json_t *targets, json_t *from)
+{
+	json_t *columns = columns_of_targets(targets);
+	return json_pack("{s:o, s:o, s:s, s:s, s:o}", "targetList", targets, "fromClause", from,
+		"limitOption", "LIMIT_OPTION_DEFAULT", "op", "SETOP_NONE", "rs_columns", columns);
 }
 
 json_t *rs_new_integer(int64_t n)

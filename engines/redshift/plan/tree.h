@@ -21,6 +21,12 @@ unsigned rs_ref_item(const json_t *ref);
 /* Whether a node of that type stands somewhere below, subqueries without. */
 bool rs_has(const json_t *j, const char *type);
 bool rs_has_window(const json_t *j);
+/* By the marks of the binder: "rs_kind" of a call is 1 for an aggregate, 2 for a window function.
+ */
+bool rs_is_aggregate(const json_t *call);
+bool rs_has_aggregate(const json_t *j);
+/* Whether a member holds nodes, and is no mark of ours. */
+bool rs_is_part(const char *key);
 /* Whether `says` holds of a member of some node below, subqueries without. */
 typedef bool rs_says_fn(const char *key, const json_t *value, const void *arg);
 bool rs_some(const json_t *j, rs_says_fn *says, const void *arg);
@@ -37,6 +43,7 @@ json_t *rs_new_ref(const char *alias, unsigned item, const char *column, struct 
 /* Steals the arguments; either may be NULL. */
 json_t *rs_new_call(const char *function, json_t *argument, json_t *second, struct sql_type t);
 json_t *rs_new_target(const char *name, json_t *value); /* steals the value */
+json_t *rs_new_select(json_t *targets, json_t *from);	/* steals both */
 json_t *rs_new_integer(int64_t n);
 json_t *rs_new_type(struct sql_type t);
 
