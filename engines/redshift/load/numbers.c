@@ -79,7 +79,7 @@ bool rs_field_integer(
 			return wrong_digit(t.kind, s, at, 1207, m);
 		}
 		/* Such large ones stay large. */
-		over = over || sum > UINT64_MAX / 100;
+		over = over || sum > INT64_MAX / 10;
 		sum = sum * 10 + digit;
 	}
 	if (at == first) {
