@@ -178,22 +178,31 @@ int rs_lake_tables(const struct rs_catalog *c, const char *schema, rs_lake_name_
 
 /* ---- tables ---- */
 
-int lake_add_column(struct lake_table *t, const char *name, struct sql_type type, struct err *err)
+static bool has_room(struct lake_table *t)
 {
 	char **names = realloc(t->names, (t->n_columns + 1) * sizeof(*names));
 	if (names == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
+		return false;
 	}
 	t->names = names;
 	struct rs_relation_column *columns =
 		realloc(t->columns, (t->n_columns + 1) * sizeof(*columns));
-	names[t->n_columns] = columns != NULL ? strdup(name) : NULL;
-	t->columns = columns != NULL ? columns : t->columns;
-	if (columns == NULL || names[t->n_columns] == NULL) {
+	if (columns == NULL) {
+		return false;
+	}
+	t->columns = columns;
+	return true;
+}
+
+int lake_add_column(struct lake_table *t, const char *name, struct sql_type type, struct err *err)
+{
+	char *own = has_room(t) ? strdup(name) : NULL;
+	if (own == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	columns[t->n_columns] = (struct rs_relation_column){
-		.name = names[t->n_columns], .type = type, .hidden = name[0] == '$'};
+	t->names[t->n_columns] = own;
+	t->columns[t->n_columns] =
+		(struct rs_relation_column){.name = own, .type = type, .hidden = name[0] == '$'};
 	t->n_columns++;
 	return 0;
 }
