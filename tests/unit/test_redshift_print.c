@@ -329,7 +329,7 @@ END_TEST
 int main(void)
 {
 	int n = 0;
-	while (sql_drivers[n] != NULL && sql_drivers[n]->dialect == SQL_DUCKDB) {
+	while (sql_drivers[n] != NULL) {
 		n++;
 	}
 	Suite *s = suite_create("redshift_print");

@@ -107,7 +107,7 @@ const struct rs_function rs_functions[] = {
 	{"percentile_cont", A, "dI", "percent", "CAST({quantile_cont($2, $p)} AS DECIMAL($z,$s))", "rs_dec({rs_percentile_cont($p, $2)}, $z, $s)"},
 	{"percentile_cont", A, "dc", "percent", "CAST({quantile_cont(CAST($2 AS DOUBLE), $p)} AS DECIMAL($z,$s))", "rs_dec({rs_percentile_cont($p, rs_real($2))}, $z, $s)"},
 	{"percentile_cont", A, "dd", "d", "{quantile_cont($2, $p)}", "{rs_percentile_cont($p, $2)}"},
-	{"percentile_disc", A, "dx", "2", "@percentile_disc", "{rs_percentile_disc($p, $2)}"},
+	{"percentile_disc", A, "dx", "2", "@percentile_disc", "@percentile_disc"},
 	{"pi", S, "", "d", "pi()", "3.141592653589793"},
 	{"position", S, "tt", "i", "CAST(strpos($1, $2) AS INTEGER)", "instr($1, $2)"},
 	{"pow", S, "dd", "d", "pow($1, $2)", "pow($1, $2)"},

@@ -51,4 +51,33 @@ void print_divisor(struct buf *out, const char *b);
 /* print_call.c */
 int print_call(struct print *c, const json_t *node);
 
+/* A call that is being printed. */
+struct print_call {
+	const json_t *body;
+	const json_t *args;
+	struct sql_type t;
+	const struct rs_function *function;
+};
+
+static inline const json_t *print_argument(const struct print_call *k, size_t i)
+{
+	return json_array_get(k->args, i);
+}
+
+/* What no template can say: name "@x". Each file has a list, ended by a NULL. */
+struct print_special {
+	const char *name;
+	int (*print)(struct print *c, const struct print_call *k);
+};
+extern const struct print_special print_date_specials[];  /* print_date.c */
+extern const struct print_special print_other_specials[]; /* print_special.c */
+
+int print_template(struct print *c, const struct print_call *k, const char *template);
+/* The same as a text of its own. */
+int print_template_apart(
+	struct print *c, const struct print_call *k, const char *template, struct buf *out);
+/* What stands behind the call of an aggregate or window function: FILTER, OVER. */
+int print_suffix(struct print *c, const struct print_call *k);
+const char *print_constant_text(const json_t *node); /* "": it is none */
+
 #endif
