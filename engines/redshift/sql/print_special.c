@@ -132,6 +132,12 @@ static int print_median(struct print *c, const struct print_call *k)
 
 static int print_percentile_disc(struct print *c, const struct print_call *k)
 {
+	if (print_lite(c)) {
+		return print_template(c, k,
+			rs_type_of(print_argument(k, 1)).kind == SQL_DECIMAL
+				? "{rs_percentile_disc($p, $2, 1)}"
+				: "{rs_percentile_disc($p, $2)}");
+	}
 	if (rs_get_flag(k->body, "rs_descending")) {
 		return print_template(
 			c, k, "{percentile_disc($1) WITHIN GROUP (ORDER BY $2 DESC)}");
