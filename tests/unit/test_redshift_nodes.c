@@ -75,7 +75,7 @@ END_TEST
 START_TEST(many_rows_go_by_workers)
 {
 	begin_some(_i);
-	nf_insert(&x, 1, 0, 30000);
+	nf_insert(&x, 1, 0, 10000);
 	nf_check(&x, 1);
 	nf_check_mirrors(&x);
 	nf_delete(&x, 2, 5, 2);
@@ -127,7 +127,7 @@ END_TEST
 
 START_TEST(a_load_that_is_given_up_leaves_nothing)
 {
-	static const unsigned sizes[] = {3, 20000};
+	static const unsigned sizes[] = {3, 9000};
 	begin_some(_i);
 	nf_insert(&x, 1, 0, 10);
 	for (unsigned k = 0; k < 2; k++) {
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(rows_of_a_load_stand_in_order)
 {
 	begin_plain(_i);
-	nf_insert(&x, 1, 0, 9000);
+	nf_insert(&x, 1, 0, 6000);
 	for (unsigned k = 0; k < x.config.nodes * 2; k++) {
 		CLEANUP(buf_free) struct buf sql = BUF_INIT;
 		CLEANUP(buf_free) struct buf stands = BUF_INIT;
@@ -339,7 +339,7 @@ END_TEST
 START_TEST(a_table_is_rewritten)
 {
 	begin(_i);
-	nf_insert(&x, 1, 0, 5000);
+	nf_insert(&x, 1, 0, 2000);
 	nf_delete(&x, 2, 4, 1);
 	struct rs_table to, from = *x.table;
 	nf_new_storage(&x, &to);
@@ -354,7 +354,7 @@ START_TEST(a_table_is_rewritten)
 	nf_check(&x, 3);
 	nf_check_mirrors(&x);
 	x.catalog->xid = 3;
-	nf_insert(&x, 4, 5000, 100);
+	nf_insert(&x, 4, 2000, 100);
 	nf_check(&x, 4);
 	nf_end(&x);
 }
@@ -380,9 +380,9 @@ static void check_copy(unsigned nodes, bool mirror)
 	y.catalog->n_tables = 0;
 	nf_open(&y);
 	y.catalog->n_tables = 1;
-	x.table->rows = 3750;
+	x.table->rows = 1500;
 	OK(rs_nodes_copy(x.nodes, y.nodes, x.catalog, 2, NULL, &progress, &err));
-	ck_assert_uint_eq(last, 3750);
+	ck_assert_uint_eq(last, 1500);
 	nf_check(&y, 2);
 	nf_check_mirrors(&y);
 	rs_nodes_drop(y.nodes);
@@ -392,7 +392,7 @@ static void check_copy(unsigned nodes, bool mirror)
 START_TEST(a_set_is_copied_into_another)
 {
 	begin_some(_i);
-	nf_insert(&x, 1, 0, 5000);
+	nf_insert(&x, 1, 0, 2000);
 	nf_delete(&x, 2, 4, 1);
 	check_copy(1, false);
 	check_copy(3, true);
