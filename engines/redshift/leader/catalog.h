@@ -134,6 +134,7 @@ void rs_catalog_drop_table(struct rs_catalog *c, struct rs_table *t);
 /* Out of the list, to be added under another name; the caller's. */
 void rs_catalog_take_table(struct rs_catalog *c, struct rs_table *t);
 void rs_table_free(struct rs_table *t);
+struct rs_table *rs_table_copy(const struct rs_table *t); /* NULL: no memory */
 /* Of a CREATE TABLE: numbers are taken from the catalogue; checks what Redshift checks (names,
  * 1,600 columns, one DISTKEY, KEY without one, 400 sort keys, 8 interleaved, IDENTITY of an integer
  * column…). EINVAL. */

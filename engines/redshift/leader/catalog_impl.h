@@ -13,7 +13,6 @@ char **rs_dup_list(char *const *list, unsigned n, bool *failed);
 void rs_free_list(char **list, unsigned n);
 /* Room for n; NULL when there are none or memory ran out. */
 void *rs_room(unsigned n, size_t size, bool *failed);
-struct rs_table *rs_table_copy(const struct rs_table *t);
 int rs_create_copy(const struct rs_create *from, struct rs_create *to, struct err *err);
 void rs_lake_clear(struct rs_lake *l);
 

@@ -121,7 +121,9 @@ static int add_column(
 	return rc < 0 ? rc : rs_nodes_add_column(t->look.nodes, table, c, &value, err);
 }
 
-static int drop_column(struct rs_table *table, const struct rs_alter *a, struct err *err)
+/* Rows that come have no place for a column that is not there: all go to a new storage. */
+static int drop_column(
+	struct rs_txn *t, struct rs_table *table, const struct rs_alter *a, struct err *err)
 {
 	unsigned at = 0;
 	int rc = find_column(table, a->from, &at, err);
@@ -138,13 +140,19 @@ static int drop_column(struct rs_table *table, const struct rs_alter *a, struct 
 		return err_set(
 			err, EINVAL, "cannot drop column \"%s\": it is the only one", c->name);
 	}
+	struct rs_table *whole = rs_table_copy(table);
+	if (whole == NULL) {
+		return no_memory(err);
+	}
 	free(c->name);
 	free(c->default_text);
 	free(c->encode);
 	free(c->references);
 	table->n_columns--;
 	memmove(c, c + 1, (table->n_columns - at) * sizeof(*c));
-	return 0;
+	rc = rs_rewrite(t, whole, table, err);
+	rs_table_free(whole);
+	return rc;
 }
 
 static int rename_column(
@@ -354,7 +362,7 @@ static int alter(struct rs_txn *t, struct rs_table *table, const struct rs_alter
 {
 	switch (a->kind) {
 	case RS_ALTER_ADD_COLUMN: return add_column(t, table, a, err);
-	case RS_ALTER_DROP_COLUMN: return drop_column(table, a, err);
+	case RS_ALTER_DROP_COLUMN: return drop_column(t, table, a, err);
 	case RS_ALTER_RENAME_COLUMN: return rename_column(t, table, a, err);
 	case RS_ALTER_COLUMN_SIZE: return resize_column(t, table, a, err);
 	case RS_ALTER_RENAME: return move_table(t, table, table->schema, a->to, err);
