@@ -13,7 +13,9 @@
 struct duck_query {
 	struct sql_query base;
 	struct duck_site *site;
+	struct duck_session *session;
 	duckdb_prepared_statement stmt;
+	bool own; /* a transaction around it */
 	duckdb_result result;
 	bool ran; /* there is a result */
 	duckdb_data_chunk chunk;
@@ -39,6 +41,9 @@ void duck_finish(struct sql_query *query)
 		duckdb_free((void *)q->names[i]);
 	}
 	duckdb_destroy_prepare(&q->stmt);
+	if (q->own) {
+		duck_run(q->site, q->session->conn, "ROLLBACK", NULL);
+	}
 	free(q->types);
 	free(q->names);
 	free(q->columns);
@@ -85,6 +90,24 @@ static int describe(struct duck_query *q, const struct sql_type *types, unsigned
 	return 0;
 }
 
+static bool reads(const char *text)
+{
+	text += strspn(text, " \t\n(");
+	return strncasecmp(text, "SELECT", 6) == 0 || strncasecmp(text, "WITH", 4) == 0;
+}
+
+/* Preparing leaves out conditions that the statistics of that moment say are always true; rows that
+ * are committed before it runs would pass them. So both see one state, in one transaction. */
+static int begin_reading(struct duck_query *q, const char *text, struct err *err)
+{
+	if (q->session->inside || !reads(text)) {
+		return 0;
+	}
+	int rc = duck_run(q->site, q->session->conn, "BEGIN TRANSACTION", err);
+	q->own = rc == 0;
+	return rc;
+}
+
 int duck_prepare(struct sql_session *s, const char *text, const struct sql_type *types, unsigned n,
 	struct sql_query **out, struct err *err)
 {
@@ -94,10 +117,15 @@ int duck_prepare(struct sql_session *s, const char *text, const struct sql_type 
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	q->site = session->site;
+	q->session = session;
+	int rc = begin_reading(q, text, err);
+	if (rc != 0) {
+		return rc;
+	}
 	if (duckdb_prepare(session->conn, text, &q->stmt) != DuckDBSuccess) {
 		return duck_message(q->site, duckdb_prepare_error(q->stmt), err);
 	}
-	int rc = describe(q, types, n, err);
+	rc = describe(q, types, n, err);
 	if (rc == 0) {
 		*out = &q->base;
 		q = NULL;

@@ -8,6 +8,7 @@
 #include "engines/common/suggest.h"
 #include "engines/redshift/lake/lake.h"
 #include "engines/redshift/run/cluster.h"
+#include "engines/redshift/system/system.h"
 
 struct resolved {
 	struct resolved *next;
@@ -124,6 +125,21 @@ static int of_lake(struct rs_look *l, const char *schema, const char *name,
 	return rc < 0 ? rc : keep(l, r, rs_lake_release, out, err);
 }
 
+/* The views of the leader, which come last: a table can have any name. */
+static int of_system(struct rs_look *l, const char *schema, const char *name,
+	const struct rs_relation **out, struct err *err)
+{
+	struct rs_relation *r = NULL;
+	struct err why = {0};
+	int rc = rs_system_find(l, schema, name, &r, &why);
+
+	if (rc == -ENOENT) {
+		return not_there(l, schema, name, err);
+	}
+	return rc < 0 ? err_set(err, why.code, "%s", why.msg)
+		      : keep(l, r, rs_system_release, out, err);
+}
+
 static int find(void *arg, const char *schema, const char *name, const struct rs_relation **out,
 	struct err *err)
 {
@@ -138,7 +154,7 @@ static int find(void *arg, const char *schema, const char *name, const struct rs
 		return of_view(l, v, out, err);
 	}
 	return is_outside(l, schema) ? of_lake(l, schema, name, out, err)
-				     : not_there(l, schema, name, err);
+				     : of_system(l, schema, name, out, err);
 }
 
 int rs_look_resolver(struct rs_look *l, struct err *err)
