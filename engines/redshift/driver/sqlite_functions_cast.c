@@ -39,7 +39,7 @@ static void cast_integer(sqlite3_context *c, int n, sqlite3_value **v)
 		i = sqlite3_value_int64(v[0]);
 	} else if (sqlite3_value_type(v[0]) == SQLITE_FLOAT) {
 		double r = nearbyint(sqlite3_value_double(v[0]));
-		i = r >= -0x1p63 && r < 0x1p63 ? (sql_int128)r : lite_power(SQL_DECIMAL_MAX);
+		i = fabs(r) < 0x1p64 ? (sql_int128)r : lite_power(SQL_DECIMAL_MAX);
 	} else {
 		struct lite_decimal d;
 		if (!lite_decimal_of(c, v[0], &d)) {

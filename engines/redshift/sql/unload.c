@@ -111,8 +111,9 @@ static int take_partition(struct unloading *u)
 static int take_file_size(struct unloading *u)
 {
 	struct rs_parse *p = u->p;
-	size_t at = rs_accept(p, "as") ? p->token.at : p->token.at;
 	char text[16];
+	rs_accept(p, "as");
+	size_t at = p->token.at;
 	if (p->token.kind != RS_TOKEN_NUMBER || p->token.n >= sizeof(text)) {
 		return rs_expected(p, "a size, 100 MB say");
 	}

@@ -94,14 +94,14 @@ static bool was_mark(const struct copier *c, char m)
 /* Whether the token before can be the end of an operand, a table or a list of columns. */
 static bool operand_before(const struct copier *c)
 {
-	static const char *const words[] = {"select", "as", "from", "join", "into", "table",
+	static const char *const starts[] = {"select", "as", "from", "join", "into", "table",
 		"update", "exists", "using", "where", "on", "and", "or", "not", "by", "having",
 		"when", "then", "else", "distinct", "all", "in", "only", "delete", "top", NULL};
 	if (c->before.kind == RS_TOKEN_MARK) {
 		return was_mark(c, ')') || was_mark(c, ']') || was_mark(c, '*');
 	}
-	for (unsigned i = 0; words[i] != NULL; i++) {
-		if (was(c, words[i])) {
+	for (unsigned i = 0; starts[i] != NULL; i++) {
+		if (was(c, starts[i])) {
 			return false;
 		}
 	}
