@@ -199,7 +199,8 @@ static void open_cluster(struct plan_fixture *f, unsigned nodes, unsigned slices
 	MUST(sql_site_open(f->driver, &site, &f->site, ERR));
 	f->config = (struct rs_nodes_config){.site = f->site,
 		.dir = f->node_dir,
-		.mirror = f->mirror_dir,
+		/* One shape of the tests is enough to pay for two copies of everything. */
+		.mirror = nodes == 2 ? f->mirror_dir : NULL,
 		.generation = 1,
 		.nodes = nodes,
 		.slices = slices,

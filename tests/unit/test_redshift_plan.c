@@ -15,7 +15,7 @@ static struct plan_fixture x;
 
 static const struct {
 	unsigned nodes, slices;
-} shapes[] = {{1, 2}, {2, 2}, {3, 1}, {4, 3}};
+} shapes[] = {{1, 2}, {2, 2}, {4, 1}};
 #define N_SHAPES ((int)(sizeof(shapes) / sizeof(*shapes)))
 
 static unsigned n_drivers(void)
@@ -425,8 +425,8 @@ static void make_query(struct made *m)
 
 START_TEST(queries_at_random)
 {
-	unsigned rounds = getenv("ROUNDS") != NULL ? (unsigned)atoi(getenv("ROUNDS")) : 25;
-	begin(_i, 1);
+	unsigned rounds = getenv("ROUNDS") != NULL ? (unsigned)atoi(getenv("ROUNDS")) : 40;
+	begin(_i * N_SHAPES + 2, 1);
 	for (unsigned i = 0; i < rounds; i++) {
 		struct made m = {0};
 		make_query(&m);
@@ -603,7 +603,7 @@ int main(void)
 	int drivers = (int)n_drivers(), all = drivers * N_SHAPES;
 	tcase_set_timeout(tc, getenv("ROUNDS") != NULL ? 3600 : 110);
 	tcase_add_loop_test(tc, what_people_ask, 0, all);
-	tcase_add_loop_test(tc, queries_at_random, 0, all);
+	tcase_add_loop_test(tc, queries_at_random, 0, drivers);
 	tcase_add_loop_test(tc, a_plan_says_what_moves, 0, drivers);
 	tcase_add_loop_test(tc, an_error_of_a_node_is_the_querys, 0, drivers);
 	tcase_add_loop_test(tc, a_text_that_is_no_select_is_refused, 0, drivers);
