@@ -3,6 +3,7 @@
 #include "engines/docdb/docdb.h"
 #include "engines/dynamodb/dynamodb.h"
 #include "engines/rds/rds.h"
+#include "engines/redshift/service/service.h"
 #include "engines/engine.h"
 
 /* Sorted by service, then backend; the first of a service is its default. */
@@ -11,5 +12,6 @@ const struct engine_ops *const engine_registry[] = {
 	&docdb_sqlite_ops,
 	&dynamodb_sqlite_ops,
 	&rds_sqlite_ops,
+	&redshift_ops,
 	NULL,
 };

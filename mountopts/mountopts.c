@@ -16,9 +16,11 @@
 #define GIB	  (KIB * MIB)
 
 static const char *const sync_words[] = {"close", "fsync", "interval", NULL};
+static const char *const driver_words[] = {"auto", "duckdb", "sqlite", NULL};
 static const char *const json_words[] = {"plain", "typed", NULL};
 
 _Static_assert(sizeof(enum mountopts_sync) == sizeof(int), "OPTION_CHOICE stores an int");
+_Static_assert(sizeof(enum mountopts_driver) == sizeof(int), "and so does this one");
 _Static_assert(sizeof(uid_t) == sizeof(uint32_t) && sizeof(gid_t) == sizeof(uint32_t),
 	"OPTION_UID and OPTION_GID store 32 bits");
 
@@ -62,6 +64,8 @@ const struct option option_table[] = {
 		NULL, 0, 0},
 	{"docdb.ttl_interval", OPTION_SMALL, AT(docdb_ttl_interval), "SECONDS",
 		"between two looks for documents that have expired [60]", NULL, 1, 86400},
+	{"redshift_driver", OPTION_CHOICE, AT(redshift_driver), "auto|duckdb|sqlite",
+		"what runs new clusters [auto: the best here]", driver_words, 0, 0},
 	{"rds.NAME", OPTION_NAMED, 0, "FILE",
 		"an SQLite file, used where it is, as the instance /rds/NAME", NULL, 0, 0},
 	{NULL, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},

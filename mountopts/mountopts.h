@@ -11,6 +11,9 @@
 #include "engines/common/buf.h"
 #include "engines/common/err.h"
 
+/* Which library runs the SQL of new clusters; auto: the better one of this build. */
+enum mountopts_driver { MOUNTOPTS_AUTO, MOUNTOPTS_DUCKDB, MOUNTOPTS_SQLITE };
+
 enum mountopts_sync { MOUNTOPTS_SYNC_CLOSE, MOUNTOPTS_SYNC_FSYNC, MOUNTOPTS_SYNC_INTERVAL };
 enum mountopts_action { MOUNTOPTS_MOUNT, MOUNTOPTS_HELP, MOUNTOPTS_VERSION };
 
@@ -45,6 +48,7 @@ struct mountopts {
 	bool xattr;
 	enum mountopts_sync sync;
 	bool dynamodb_typed; /* dynamodb_json=typed */
+	enum mountopts_driver redshift_driver;
 
 	char *az_a; /* az.a=DIR: absolute; default SITE/az-a */
 	char *az_b;

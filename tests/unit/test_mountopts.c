@@ -96,6 +96,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(o.threads, 8);
 	ck_assert_uint_eq(o.spin_us, 50);
 	ck_assert_uint_eq(o.docdb_ttl_interval, 60);
+	ck_assert_int_eq(o.redshift_driver, MOUNTOPTS_AUTO);
 	ck_assert_str_eq(o.kernel_options, "");
 	char log[128];
 	snprintf(log, sizeof(log), "%s/dbmount.log", site);
@@ -189,6 +190,17 @@ START_TEST(test_dynamodb_json)
 	ck_assert(!o.dynamodb_typed);
 	assert_refused(parse_o("dynamodb_json=x"),
 		"-o dynamodb_json=x: dynamodb_json=x: accepted are plain, typed");
+}
+END_TEST
+
+START_TEST(test_redshift_driver)
+{
+	ck_assert_int_eq(parse_o("redshift_driver=sqlite"), 0);
+	ck_assert_int_eq(o.redshift_driver, MOUNTOPTS_SQLITE);
+	ck_assert_int_eq(parse_o("redshift_driver=duckdb"), 0);
+	ck_assert_int_eq(o.redshift_driver, MOUNTOPTS_DUCKDB);
+	assert_refused(parse_o("redshift_driver=x"),
+		"-o redshift_driver=x: redshift_driver=x: accepted are auto, duckdb, sqlite");
 }
 END_TEST
 
@@ -572,7 +584,8 @@ START_TEST(test_what_is_printed_can_be_a_conf)
 		"ro\nro=rds\nallow_other=yes\ndefault_permissions=yes\nuid=7\ngid=8\numask=017\n"
 		"debug=no\nshow_reserved=no\nxattr=yes\nsync=interval\ndynamodb_json=typed\n"
 		"max_file_size=5000\nscratch_size=2G\nscratch_files=1000\nrejected_files=100\n"
-		"threads=2\nspin_us=9\nlog=/l\naz.a=/a\naz.b=/b\ndocdb.ttl_interval=60\nrds.shop=/"
+		"threads=2\nspin_us=9\nlog=/l\naz.a=/a\naz.b=/b\ndocdb.ttl_interval=60\n"
+		"redshift_driver=auto\nrds.shop=/"
 		"s\nnodev\nfsname=a,b\n");
 	write_conf(buf_cstr(&first));
 	ck_assert_int_eq(parse(site, "/mnt"), 0);
@@ -596,6 +609,7 @@ static Suite *suite(void)
 	tcase_add_test(t, test_umask);
 	tcase_add_test(t, test_sync);
 	tcase_add_test(t, test_dynamodb_json);
+	tcase_add_test(t, test_redshift_driver);
 	tcase_add_test(t, test_sizes);
 	tcase_add_test(t, test_numbers);
 	tcase_add_test(t, test_log);

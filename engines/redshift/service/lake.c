@@ -138,7 +138,7 @@ static int change(
 	if (rc == 0) {
 		rc = change_lakes(t, name, directory, err);
 		if (rc == 0) {
-			t->wrote = true;
+			t->changed = true;
 			rc = rs_txn_commit(t, err);
 		} else {
 			rs_txn_abort(t);

@@ -227,8 +227,7 @@ int redshift_run_query(struct redshift_place *p, struct slice text, enum redshif
 	int64_t begin = clock_wall_ns();
 
 	r.to = spill_new(r.tmp);
-	int rc = r.to != NULL ? rs_look_resolver(&p->look, err)
-			      : err_set(err, ENOMEM, "out of memory");
+	int rc = r.to != NULL ? 0 : err_set(err, ENOMEM, "out of memory");
 	if (rc == 0) {
 		atomic_fetch_add(&p->rs->queries, 1);
 		rc = as == REDSHIFT_AS_PLAN ? rs_explain(&p->look.sight, text, &r.text, err)

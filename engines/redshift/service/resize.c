@@ -173,6 +173,9 @@ static int flip(struct rs_cluster *rs, const struct rs_look *look, struct rs_nod
 	if (next == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
+	/* By its number it is told whether a commit happened. */
+	next->xid++;
+	next->time_ns = clock_wall_ns();
 	next->generation = generation;
 	next->nodes = to->nodes;
 	next->slices = to->slices;
@@ -187,6 +190,29 @@ static int flip(struct rs_cluster *rs, const struct rs_look *look, struct rs_nod
 	rs_nodes_drop(old);
 	rs_nodes_unref(old);
 	return 0;
+}
+
+/* Tables come with their rows (rs_nodes_copy()): until then there are none. On failure nothing is
+ * left. */
+int redshift_empty_nodes(
+	const struct rs_nodes_config *config, struct rs_nodes **out, struct err *err)
+{
+	struct rs_catalog *none = rs_catalog_new(config->nodes, config->slices);
+	struct err ignored = {0};
+
+	if (none == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	none->generation = config->generation;
+	int rc = rs_nodes_create(config, err);
+	if (rc == 0) {
+		rc = rs_nodes_open(config, none, out, err);
+		if (rc < 0) {
+			rs_nodes_destroy(config, &ignored);
+		}
+	}
+	rs_catalog_unref(none);
+	return rc;
 }
 
 /* By the one who may write. */
@@ -206,8 +232,7 @@ static int move_all(struct redshift_cluster *c, const struct redshift_shape *to,
 	struct rs_nodes_config config = nodes_config(rs, generation, to);
 	/* One that failed before may have left some. */
 	rc = rs_nodes_destroy(&config, err);
-	rc = rc < 0 ? rc : rs_nodes_create(&config, err);
-	rc = rc < 0 ? rc : rs_nodes_open(&config, look.catalog, &made, err);
+	rc = rc < 0 ? rc : redshift_empty_nodes(&config, &made, err);
 	rc = rc < 0 ? rc
 		    : rs_nodes_copy(look.nodes, made, look.catalog, look.xid, &c->stop_resize,
 			      &progress, err);

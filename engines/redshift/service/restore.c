@@ -35,6 +35,7 @@ static int make_leader(struct redshift_copy *from, const struct redshift_config 
 	if (next == NULL) {
 		rc = err_set(err, ENOMEM, "out of memory");
 	} else {
+		next->xid++;
 		next->nodes = shape->nodes;
 		next->slices = shape->slices;
 		rc = rs_leader_commit(l, next, err);
@@ -66,8 +67,7 @@ static int copy_rows(struct redshift_copy *from, const struct redshift_config *c
 		.slices = shape->slices,
 		.alias = config->id_text,
 	};
-	rc = rs_nodes_create(&nodes, err);
-	rc = rc < 0 ? rc : rs_nodes_open(&nodes, look.catalog, &to, err);
+	rc = redshift_empty_nodes(&nodes, &to, err);
 	rc = rc < 0 ? rc : rs_nodes_copy(look.nodes, to, look.catalog, look.xid, &stop, &rows, err);
 	rs_nodes_unref(to);
 	rs_look_end(&look);
@@ -174,7 +174,6 @@ static int make_table(struct rs_txn *t, const struct rs_table *like, struct slic
 	made->placement = like->placement;
 	rc = rs_catalog_add_table(t->next, made, err);
 	if (rc < 0) {
-		rs_table_free(made);
 		return rc;
 	}
 	*out = made;
@@ -205,8 +204,7 @@ static int copy_table(struct rs_txn *t, struct redshift_place *from, const struc
 	}
 	redshift_scan_free(scan);
 	to->rows = rc == 0 ? *rows : to->rows;
-	to->changed_xid = t->xid;
-	to->changed_ns = clock_wall_ns();
+	rs_txn_touch(t, to);
 	return rc;
 }
 

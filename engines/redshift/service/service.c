@@ -148,7 +148,7 @@ static int take_driver(struct redshift_service *s, const char *name, struct err 
 {
 	CLEANUP(buf_free) struct buf known = BUF_INIT;
 
-	s->driver = sql_driver_find(name);
+	s->driver = sql_driver_find(strcmp(name, "auto") == 0 ? NULL : name);
 	if (s->driver != NULL) {
 		return 0;
 	}

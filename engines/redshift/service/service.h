@@ -387,6 +387,9 @@ int redshift_resize(struct redshift_cluster *c, const struct redshift_shape *to,
 int redshift_cancel_resize(struct redshift_cluster *c, struct err *err);
 void redshift_resize_now(struct redshift_cluster *c, struct redshift_resize *out);
 extern const char *const redshift_resize_names[];
+/* A new set of nodes without tables, open, for rs_nodes_copy(). On failure nothing is left. */
+int redshift_empty_nodes(
+	const struct rs_nodes_config *config, struct rs_nodes **out, struct err *err);
 /* Removes files of generations that a crash left, when nobody is inside yet. */
 int redshift_clean_generations(struct redshift_cluster *c, struct rs_cluster *rs, struct err *err);
 

@@ -79,8 +79,7 @@ static int copy_rows(struct rs_cluster *rs, const struct rs_look *look, const ch
 		.slices = look->catalog->slices,
 		.alias = alias,
 	};
-	int rc = rs_nodes_create(&config, err);
-	rc = rc < 0 ? rc : rs_nodes_open(&config, look->catalog, &to, err);
+	int rc = redshift_empty_nodes(&config, &to, err);
 	rc = rc < 0 ? rc
 		    : rs_nodes_copy(look->nodes, to, look->catalog, look->xid, &stop, &rows, err);
 	rs_nodes_unref(to);
