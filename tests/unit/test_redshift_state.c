@@ -323,7 +323,7 @@ int main(void)
 	while (sql_drivers[n] != NULL) {
 		n++;
 	}
-	tcase_set_timeout(t, 110);
+	tcase_set_timeout(t, 200);
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 		tcase_add_loop_test(t, tests[i], 0, n);
 	}
