@@ -186,11 +186,9 @@ int rs_nodes_mend(struct rs_nodes *n, bool verify, struct err *err)
 
 int rs_nodes_heal(struct rs_nodes *n, struct err *err)
 {
-	struct rs_insert *i;
 	rs_nodes_alone(n);
 	pthread_mutex_lock(&n->lock);
-	LIST_FOREACH(i, &n->inserts, link)
-	{
+	for (struct rs_insert *i = LIST_FIRST(&n->inserts); i != NULL; i = LIST_NEXT(i, link)) {
 		rs_insert_break(i);
 	}
 	pthread_mutex_unlock(&n->lock);

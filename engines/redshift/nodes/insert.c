@@ -32,6 +32,7 @@ struct rs_worker {
 
 static int insert_types(struct rs_insert *i, const struct rs_table *t, struct err *err)
 {
+	static const struct sql_type number = {.kind = SQL_BIGINT};
 	i->n_columns = t->n_columns;
 	i->width = RS_HIDDEN + t->n_columns;
 	i->types = calloc(i->width, sizeof(*i->types));
@@ -39,8 +40,7 @@ static int insert_types(struct rs_insert *i, const struct rs_table *t, struct er
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	for (unsigned k = 0; k < i->width; k++) {
-		i->types[k] = k < RS_HIDDEN ? (struct sql_type){.kind = SQL_BIGINT}
-					    : t->columns[k - RS_HIDDEN].type;
+		i->types[k] = k < RS_HIDDEN ? number : t->columns[k - RS_HIDDEN].type;
 	}
 	i->key = t->n_columns;
 	for (unsigned k = 0; k < t->n_columns; k++) {
@@ -300,7 +300,7 @@ static int part_hand_over(struct rs_part *p, struct err *err)
 	if (rc == 0 && i->n_workers == 0) {
 		rc = workers_start(i, err);
 	}
-	if (rc == 0) {
+	if (rc == 0 && i->n_workers > 0) {
 		worker_give(&i->worker[p->node % i->n_workers], p->filling);
 		p->filling = NULL;
 	}
@@ -334,7 +334,7 @@ int rs_insert_put(
 	i->high = id > i->high ? id : i->high;
 	i->rows++;
 	if (i->placement != RS_DIST_ALL) {
-		uint64_t node = h % (c->nodes * c->slices) / c->slices;
+		uint64_t node = h % ((uint64_t)c->nodes * c->slices) / c->slices;
 		return part_add(&i->part[node], hidden, row, err);
 	}
 	for (unsigned k = 0; rc == 0 && k < c->nodes; k++) {

@@ -43,7 +43,7 @@ struct rs_nodes {
 	bool alone;		  /* under lock */
 	uint64_t heals;		  /* under lock: how often files were looked through */
 	bool lost; /* under lock: the last time some node had no file that is whole */
-	LIST_HEAD(, rs_insert) inserts; /* under lock */
+	LIST_HEAD(rs_inserts, rs_insert) inserts; /* under lock */
 };
 
 /* ---- files.c ---- */
