@@ -290,6 +290,155 @@ START_TEST(test_all_or_nothing)
 }
 END_TEST
 
+/* ---- TABLE/.load/ ---- */
+
+/* What end() says; its report is in f.report. */
+static int load(const char *file, struct slice text, bool replace)
+{
+	struct rs_table_load *l = NULL;
+
+	buf_clear(&f.report);
+	err_clear(&f.err);
+	int rc = rs_table_load_new(f.c, slice_of("sales"), slice_of(file), replace, &l, &f.err);
+	if (rc < 0) {
+		return rc;
+	}
+	for (size_t at = 0; at < text.n; at += 3) {
+		size_t n = text.n - at < 3 ? text.n - at : 3;
+		ck_assert_int_eq(rs_table_load_feed(l, slice_make(text.p + at, n), &f.err), 0);
+	}
+	return rs_table_load_end(l, true, &f.report, &f.err);
+}
+
+static void loads(const char *file, const char *text, bool replace)
+{
+	int rc = load(file, slice_of(text), replace);
+	ck_assert_msg(rc == 0, "%s: %s", file, f.err.msg);
+}
+
+static void load_refused(const char *file, const char *text, int code, const char *part)
+{
+	int rc = load(file, slice_of(text), false);
+	ck_assert_msg(rc == -code, "%d instead of %d: %s", rc, -code, f.err.msg);
+	ck_assert_msg(strstr(f.err.msg, part) != NULL, "%s", f.err.msg);
+	err_clear(&f.err);
+}
+
+START_TEST(test_load_by_name)
+{
+	start(_i);
+	loads("a.csv", "name,ID\n\"\",1\n,2\n\n", false);
+	ck_assert_str_eq(buf_cstr(&f.report), "COPY sales: 2 rows loaded, 0 rejected, 1 file\n");
+	loads("b.csv", "3,c,1.5,2008-01-02\r\n", false);
+	loads("c.tsv", "4\td\t\t", false);
+	loads("d.txt", "5|e||\n", false);
+	loads("e.TBL", "6|f|1|2008-01-02|\n", false);
+	loads("f.jsonl", "{\"id\": 7}", false);
+	loads("g.json", "{\"id\": 8, \"name\": \"g\"}", false);
+	loads("empty.csv", "", false);
+	rf_is(&f, ROWS,
+		"1||-|-\n2|-|-|-\n3|c|1.50|2008-01-02\n4|d|-|-\n5|e|-|-\n6|f|1.00|2008-01-02\n"
+		"7|-|-|-\n8|g|-|-\n");
+	load_refused("a.xls", "", EINVAL, ".parquet");
+	load_refused("csv", "", EINVAL, ".parquet");
+	load_refused("a.csv.gz", "id\n", EINVAL, "gzip");
+	load_refused("a.csv", "name\nx\n", EINVAL, "NOT NULL");
+	struct rs_table_load *l;
+	ck_assert_int_eq(
+		rs_table_load_new(f.c, slice_of("none"), slice_of("a.csv"), false, &l, &f.err),
+		-ENOENT);
+	finish();
+}
+END_TEST
+
+START_TEST(test_load_replaces)
+{
+	start(_i);
+	loads("data.csv", "1,a,,\n2,b,,\n", true);
+	loads("data.csv", "id,name\n3,c\n", true);
+	rf_is(&f, ROWS, "3|c|-|-\n");
+	ck_assert_int_eq(load("data.csv", slice_of("id,name\nx,c\n"), true), -EINVAL);
+	rf_is(&f, ROWS, "3|c|-|-\n");
+	loads("data.csv", "id,name,price,day\n", true);
+	rf_is(&f, "select count(*) from sales", "0\n");
+	loads("data.jsonl", "{\"id\": 4}\n", true);
+	loads("data.csv", "", true);
+	rf_is(&f, "select count(*) from sales", "0\n");
+	finish();
+}
+END_TEST
+
+/* Of a load with rejected rows nothing stays but what is wrong with them. */
+START_TEST(test_load_errors)
+{
+	CLEANUP(buf_free) struct buf json = BUF_INIT;
+
+	start(_i);
+	ck_assert_int_eq(rs_load_errors_json(f.c, slice_of("sales"), &json, &f.err), 0);
+	ck_assert_str_eq(buf_cstr(&json), "[]\n");
+	load_refused("old.csv", "x,a,,\n", EINVAL, "1 of 1 rows are wrong");
+	load_refused("new.csv", "1,a,,\nx,b,,\n2,c\n", EINVAL,
+		"2 of 3 rows are wrong, so none was loaded; the first: new.csv, line 2, column "
+		"\"id\"");
+	rf_is(&f, "select count(*) from sales", "0\n");
+	buf_clear(&json);
+	ck_assert_int_eq(rs_load_errors_json(f.c, slice_of("sales"), &json, &f.err), 0);
+	json_auto_t *all = json_loads(buf_cstr(&json), 0, NULL);
+	ck_assert_uint_eq(json_array_size(all), 2);
+	const json_t *first = json_array_get(all, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "file")), "new.csv");
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "line")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "code")), 1207);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "raw_line")), "x,b,,");
+	ck_assert_int_eq(rs_load_errors_json(f.c, slice_of("none"), &json, &f.err), -ENOENT);
+	finish();
+}
+END_TEST
+
+/* Who writes slowly, or never ends, holds up nobody. */
+START_TEST(test_load_waits_for_its_end)
+{
+	struct rs_table_load *l = NULL;
+
+	start(_i);
+	ck_assert_int_eq(
+		rs_table_load_new(f.c, slice_of("sales"), slice_of("a.csv"), true, &l, &f.err), 0);
+	ck_assert_int_eq(rs_table_load_feed(l, slice_of("1,a,,\n2,"), &f.err), 0);
+	rf_run(&f, "insert into sales(id) values (9)");
+	ck_assert_int_eq(rs_table_load_end(l, false, NULL, &f.err), 0);
+	rf_is(&f, "select id from sales", "9\n");
+	finish();
+}
+END_TEST
+
+START_TEST(test_load_parquet)
+{
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+
+	start(_i);
+	if (!sql_drivers[_i]->parquet) {
+		load_refused("a.parquet", "PAR1", EINVAL, "DuckDB");
+		finish();
+		return;
+	}
+	rf_run(&f, "insert into sales values (1, 'a', 2.5, '2008-01-02')");
+	buf_printf(&text,
+		"unload ('select day, id from sales') to '%s/p' parallel off format parquet",
+		f.dir);
+	rf_run(&f, buf_cstr(&text));
+	buf_clear(&text);
+	buf_printf(&text, "%s/p000.parquet", f.dir);
+	FILE *file = fopen(buf_cstr(&text), "r");
+	ck_assert_msg(file != NULL, "%s", buf_cstr(&text));
+	char bytes[65536];
+	size_t n = fread(bytes, 1, sizeof(bytes), file);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_msg(load("x.parquet", slice_make(bytes, n), false) == 0, "%s", f.err.msg);
+	rf_is(&f, ROWS, "1|a|2.50|2008-01-02\n1|-|-|2008-01-02\n");
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("redshift_copy");
@@ -310,6 +459,11 @@ int main(void)
 	tcase_add_loop_test(t, test_compressed, 0, n);
 	tcase_add_loop_test(t, test_parquet, 0, n);
 	tcase_add_loop_test(t, test_all_or_nothing, 0, n);
+	tcase_add_loop_test(t, test_load_by_name, 0, n);
+	tcase_add_loop_test(t, test_load_replaces, 0, n);
+	tcase_add_loop_test(t, test_load_errors, 0, n);
+	tcase_add_loop_test(t, test_load_waits_for_its_end, 0, n);
+	tcase_add_loop_test(t, test_load_parquet, 0, n);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
