@@ -1,20 +1,28 @@
 /* Meaning: which column each name is, what type each expression has, by Redshift's rules.
  *
- * rs_bind() goes through the tree of a SELECT (INSERT, UPDATE, DELETE, MERGE: of their parts) and
- * writes into it what it found, as members that begin with "rs_", so that plan/ and print.c need
- *not find it again:
+ * rs_bind_select() goes through the tree of a SELECT and writes into it what it found, as members
+ * that begin with "rs_", so that plan/ and print.c need not find it again (tree.h reads them):
  *
- *	RangeVar    "rs_relation": index into rs_bound.relations; "rs_alias": what its columns are
- *called by; a CTE's name: "rs_cte": its name. A user's view has been replaced by a RangeSubselect
- *	ColumnRef   "rs_from": [how many queries further out, index of the FROM item there],
- *"rs_column": name.
- *	            `*` has been replaced by ColumnRefs
- *	any expression  "rs_type": [kind, size, scale]; where an operand has to become another type,
- *a TypeCast stands around it ("rs_implicit": true) FuncCall    "rs_function": its name in
- *functions.h SelectStmt  "rs_columns": [[name, kind, size, scale]…] of its result
+ *   RangeVar        "rs_relation": index into rs_bound.relations, or of a CTE "rs_cte": its name;
+ *                   "rs_alias": what its columns are called by, unique in the statement. A user's
+ *                   view has been replaced by a RangeSubselect ("rs_view")
+ *   JoinExpr        USING and NATURAL have become "quals"
+ *   ColumnRef       "rs_from": [how many queries further out, which item of FROM there],
+ *                   "rs_alias", "rs_column". `*` has been replaced by ColumnRefs
+ *   any expression  "rs_type": [kind, size, scale]; where an operand has to become another type,
+ *                   a TypeCast stands around it ("rs_implicit": true)
+ *   FuncCall        "rs_function": its name in functions.h, "rs_row": which of that name;
+ *                   "rs_kind": 1 an aggregate, 2 over a window (whose WINDOW names are gone)
+ *   SortBy          "rs_target": which column of the select list it is; "node" is a copy of that
+ *   GROUP BY        numbers and aliases have become copies of what they name
+ *   SelectStmt      "rs_columns": [[name, kind, size, scale]…] of its result; "rs_grouped"
+ *   CommonTableExpr "rs_name": unique in the statement
+ *
+ * A subquery in FROM and a CTE's query are one query further in than the SELECT they stand in; the
+ * arms of a set operation are not.
  *
  * Functions are those of functions.h and no others. An error names line and column of the text that
- *was parsed: what is not there, the nearest name that is. */
+ * was parsed: what is not there, the nearest name that is. */
 #ifndef DBMOUNT_REDSHIFT_BIND_H
 #define DBMOUNT_REDSHIFT_BIND_H
 

@@ -195,6 +195,7 @@ static int unify_list(struct binder *b, json_t *node, json_t *list, const char *
 	const char *what)
 {
 	size_t n = json_array_size(list);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	CLEANUP(cleanup_free) json_t **nodes = calloc(n + 1, sizeof *nodes);
 	struct sql_type t;
 	int rc;

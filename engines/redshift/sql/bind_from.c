@@ -244,6 +244,7 @@ static int bind_from_view(struct binder *b, struct bind_scope *s, json_t *node,
 
 static int keep_relation(struct binder *b, const struct rs_relation *r, json_t *body)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	const struct rs_relation **relations = realloc(
 		b->bound->relations, (b->bound->n_relations + 1) * sizeof *b->bound->relations);
 

@@ -126,6 +126,7 @@ static int no_column(struct binder *b, const struct bind_scope *s, const struct 
 	const char *hint = suggest(name, near_column, &n);
 	const char *where = item != NULL ? item->alias : s->n_items == 1 ? s->items[0].alias : NULL;
 
+	/* A SELECT without FROM: the one around it is meant. */
 	if (item == NULL && s->n_items == 0 && s->outer != NULL) {
 		return no_column(b, s->outer, NULL, name, at);
 	}

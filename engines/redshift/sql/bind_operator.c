@@ -463,6 +463,7 @@ static int bind_in(struct binder *b, struct bind_scope *s, json_t *node)
 	json_t *items =
 		json_object_get(rs_node_as(json_object_get(body, "rexpr"), "List"), "items");
 	size_t n = json_array_size(items);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	CLEANUP(cleanup_free) json_t **all = calloc(n + 1, sizeof *all);
 	struct sql_type t;
 	bool as_left = true;
@@ -490,6 +491,7 @@ static int bind_in(struct binder *b, struct bind_scope *s, json_t *node)
 	all[n] = left;
 	rs_set_type(node, BIND_TYPE(SQL_BOOLEAN));
 	if (rc != 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		return rc;
 	}
 	if (rs_type_of(left).kind == SQL_UNKNOWN || !as_left ||

@@ -450,6 +450,7 @@ int bind_select(struct binder *b, struct bind_scope *outer, struct bind_cte *cte
 
 		rc = bind_with(b, &between, &ctes, json_object_get(select, "withClause"), &with);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	if (rc == 0 && json_object_get(select, "valuesLists") != NULL) {
 		rc = bind_values(b, outer, ctes, select);
 	} else if (rc == 0 && !rs_get_is(select, "op", "SETOP_NONE")) {

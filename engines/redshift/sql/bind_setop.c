@@ -155,6 +155,7 @@ int bind_setop(struct binder *b, struct bind_scope *outer, struct bind_cte *ctes
 static int unify_column(struct binder *b, json_t *rows, size_t column, json_t *columns)
 {
 	size_t n = json_array_size(rows);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	CLEANUP(cleanup_free) json_t **nodes = calloc(n + 1, sizeof *nodes);
 	struct sql_type t;
 	char name[32];

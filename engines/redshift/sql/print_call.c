@@ -168,7 +168,7 @@ static unsigned row_of(const json_t *body)
 	json_t *args[8];
 	size_t n = json_array_size(list);
 
-	if (row != NULL || n > sizeof args / sizeof *args) {
+	if (row != NULL || n > 8) {
 		return (unsigned)json_integer_value(row);
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -363,9 +363,12 @@ static int similar_pattern(struct print *c, const json_t *pattern, const json_t 
 	const json_t *sval = json_object_get(rs_node_as(pattern, "A_Const"), "sval");
 	const json_t *other = json_object_get(rs_node_as(escape, "A_Const"), "sval");
 	CLEANUP(buf_free) struct buf out = BUF_INIT;
-	char esc = other != NULL ? rs_get_text(other, "sval")[0] : '\\';
+	char esc = '\\';
 	bool in_set = false;
 
+	if (other != NULL) {
+		esc = rs_get_text(other, "sval")[0];
+	}
 	if (sval == NULL) {
 		return print_refuse(c, "SIMILAR TO with a pattern that is not written out");
 	}

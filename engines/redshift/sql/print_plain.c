@@ -135,7 +135,7 @@ static void plain_test(const json_t *body, struct buf *out)
 	rs_print_plain(json_object_get(body, "arg"), out);
 	buf_putc(out, ' ');
 	for (; *kind != 0; kind++) {
-		buf_putc(out, *kind == '_' ? ' ' : *kind);
+		buf_append(out, *kind == '_' ? " " : kind, 1);
 	}
 }
 
