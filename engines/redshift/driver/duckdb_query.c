@@ -1,11 +1,36 @@
 /* Statements with a result, which comes in chunks of rows, column by column. */
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "engines/common/cleanup.h"
 #include "engines/common/name.h"
 #include "engines/redshift/driver/convert.h"
 #include "engines/redshift/driver/duckdb_impl.h"
+
+/* DuckDB 1.4 loses rows when it streams a union of unions and keeps the order of rows in tables:
+ * those are run without, which changes nothing for a statement that says an order itself.
+ */
+static bool nests_unions(const char *text)
+{
+	int depth = 0;
+	int found = -1;
+	char quote = '\0';
+	for (const char *p = text; *p != '\0'; p++) {
+		if (quote != '\0' || *p == '\'' || *p == '"') {
+			/* A doubled quote ends one and begins another. */
+			quote = quote == '\0' ? *p : (*p == quote ? '\0' : quote);
+		} else if (*p == '(' || *p == ')') {
+			depth += *p == '(' ? 1 : -1;
+		} else if (strncasecmp(p, "union", 5) == 0) {
+			if (found >= 0 && found != depth) {
+				return true;
+			}
+			found = depth;
+		}
+	}
+	return false;
+}
 
 /* The longest text that a value of another type becomes. */
 #define TEXT_MAX 96
@@ -15,7 +40,9 @@ struct duck_query {
 	struct duck_site *site;
 	struct duck_session *session;
 	duckdb_prepared_statement stmt;
-	bool own; /* a transaction around it */
+	bool own;	/* a transaction around it */
+	bool nested;	/* unions in unions */
+	bool unordered; /* the session is set so, until it ends */
 	duckdb_result result;
 	bool ran; /* there is a result */
 	duckdb_data_chunk chunk;
@@ -43,6 +70,10 @@ void duck_finish(struct sql_query *query)
 	duckdb_destroy_prepare(&q->stmt);
 	if (q->own) {
 		duck_run(q->site, q->session->conn, "ROLLBACK", NULL);
+	}
+	if (q->unordered) {
+		duck_run(q->site, q->session->conn, "SET SESSION preserve_insertion_order = true",
+			NULL);
 	}
 	free(q->types);
 	free(q->names);
@@ -122,6 +153,7 @@ int duck_prepare(struct sql_session *s, const char *text, const struct sql_type 
 	if (rc != 0) {
 		return rc;
 	}
+	q->nested = nests_unions(text);
 	if (duckdb_prepare(session->conn, text, &q->stmt) != DuckDBSuccess) {
 		return duck_message(q->site, duckdb_prepare_error(q->stmt), err);
 	}
@@ -204,6 +236,14 @@ static int settle_columns(struct duck_query *q, struct err *err)
 
 static int execute(struct duck_query *q, struct err *err)
 {
+	if (q->nested) {
+		int rc = duck_run(q->site, q->session->conn,
+			"SET SESSION preserve_insertion_order = false", err);
+		if (rc != 0) {
+			return rc;
+		}
+		q->unordered = true;
+	}
 	duckdb_state state = duckdb_execute_prepared_streaming(q->stmt, &q->result);
 	q->ran = true;
 	if (state != DuckDBSuccess) {
