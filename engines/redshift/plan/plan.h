@@ -1,25 +1,21 @@
 /* How a query runs over the nodes.
  *
- * A plan is steps and a last statement. A step makes a relation, "s1", "s2"…: on each node by a
- *statement of its own over that node's rows (a scan, a co-located join, a partial aggregate), in
- *parallel, and what they give together is the relation; or on the leader. Later statements read
- *earlier steps: on a node all of it (a broadcast, DS_BCAST_INNER), or the part that belongs to that
- *node by a hash (a redistribution, DS_DIST_INNER, DS_DIST_OUTER, DS_DIST_BOTH). The last one runs
- *on the leader.
+ * A plan is steps and a last statement. A step makes a relation, "s1", "s2"...: on each node by a
+ * statement of its own over that node's rows (a scan, a join of what lies together, halves of
+ * aggregates), in parallel, and what they give together is the relation; or on the leader. A step
+ * of the nodes may read an earlier one as a whole: its rows were sent to every node. The last
+ * statement runs on the leader.
  *
- *	select catname, sum(qtysold) from sales join event using (eventid) join category using
- *(catid) … s1  leader   category, all of it                                    DS_BCAST_INNER s2
- *nodes    sales where …, hash of eventid                         DS_DIST_OUTER s3  nodes    s2's
- *part join event join s1, partial sums by catname leader   sums of s3's sums by catname
+ * Joins whose sides lie together (KEY on the joined columns, or ALL) move nothing: DS_DIST_NONE,
+ * DS_DIST_ALL_NONE. Else the side with fewer rows is sent to all nodes (DS_BCAST_INNER), unless it
+ * is so large that both sides had better meet on the leader: DS_DIST_BOTH, or DS_DIST_INNER,
+ * DS_DIST_OUTER when one of them is there already. What cannot be taken apart (a correlated
+ * subquery, say) runs on the leader over scans: correct always, only less parallel. The plan that
+ * is shown is the plan that runs.
  *
- * Joins whose sides lie together (KEY on the joined columns, or ALL) need no step of their own:
- * DS_DIST_NONE, DS_DIST_ALL_NONE. What cannot be taken apart (a window function, a correlated
- *subquery) runs on the leader over scans: correct always, only less parallel. The plan that is
- *shown is the plan that runs.
- *
- * With a driver that composes (driver.h) steps become common table expressions of one statement and
- *the driver runs their branches in parallel; else each runs by itself, on one thread a node, into a
- *file of the query's own. */
+ * With a driver that composes (driver.h) steps stand inside the one statement that reads them, and
+ * the driver runs their branches in parallel; else each runs by itself, on threads of its nodes,
+ * into a file of the query's own. */
 #ifndef DBMOUNT_REDSHIFT_PLAN_H
 #define DBMOUNT_REDSHIFT_PLAN_H
 
