@@ -13,7 +13,7 @@ select venuename, venuecity, venuestate, count(*) as events from event, venue wh
 -- top-events-by-percentile
 select eventname, total_price from (select eventid, total_price, ntile(1000) over (order by total_price desc, eventid) as percentile from (select eventid, sum(pricepaid) total_price from sales group by eventid) t) q, event e where q.eventid = e.eventid and percentile = 1 order by total_price desc, e.eventid;
 -- percentiles
-select c.catname, percentile_cont(0.5) within group (order by s.pricepaid) as median, percentile_cont(0.9) within group (order by s.pricepaid) as p90, percentile_disc(0.9) within group (order by s.qtysold) as d90 from sales s join event e using (eventid) join category c using (catid) group by c.catname order by c.catname;
+select c.catname, cast(percentile_cont(0.5) within group (order by s.pricepaid) as decimal(12,2)) as median, cast(percentile_cont(0.9) within group (order by s.pricepaid) as decimal(12,2)) as p90, percentile_disc(0.9) within group (order by s.qtysold) as d90 from sales s join event e using (eventid) join category c using (catid) group by c.catname order by c.catname;
 -- never-sold
 select count(*) from listing left join sales on sales.listid = listing.listid where sales.salesid is null;
 -- listings-and-sales
