@@ -42,7 +42,10 @@ int rs_fields_new(const struct rs_copy *c, const struct sql_type *types, unsigne
 	f->empty_as_null = c->empty_as_null;
 	f->blanks_as_null = c->blanks_as_null;
 	f->accept_inv_chars = c->accept_inv_chars;
-	f->inv_char = c->inv_char != '\0' ? c->inv_char : '?';
+	f->inv_char = '?';
+	if (c->inv_char != '\0') {
+		f->inv_char = c->inv_char;
+	}
 	f->trim_blanks = c->trim_blanks;
 	f->truncate_columns = c->truncate_columns;
 	f->round_decimals = c->round_decimals;

@@ -15,7 +15,10 @@ char json_text_peek(struct json_text *t)
 		(*t->at == ' ' || *t->at == '\n' || *t->at == '\r' || *t->at == '\t')) {
 		t->at++;
 	}
-	return t->at < t->end ? *t->at : '\0';
+	if (t->at == t->end) {
+		return '\0';
+	}
+	return *t->at;
 }
 
 bool json_text_expect(struct json_text *t, char c)

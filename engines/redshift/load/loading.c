@@ -154,10 +154,18 @@ int rs_load_set_columns(
 }
 
 /* Without a list the files have all columns; values for an IDENTITY are passed over. */
+static void all_columns(const struct rs_loading *l, struct load_column *out)
+{
+	for (unsigned i = 0; i < l->table->n_columns; i++) {
+		out[i].column = i;
+		out[i].passed_over = l->table->columns[i].identity && !l->copy->explicit_ids;
+	}
+}
+
 static int choose_columns(struct rs_loading *l, struct err *err)
 {
 	unsigned n = l->copy->columns != NULL ? l->copy->n_columns : l->table->n_columns;
-	CLEANUP(cleanup_free) struct load_column *columns = calloc(n + 1, sizeof(*columns));
+	struct load_column *columns = calloc(n + 1, sizeof(*columns));
 	int rc = 0;
 
 	if (columns == NULL) {
@@ -166,12 +174,11 @@ static int choose_columns(struct rs_loading *l, struct err *err)
 	if (l->copy->columns != NULL) {
 		rc = listed_columns(l, columns, err);
 	} else {
-		for (unsigned i = 0; i < n; i++) {
-			columns[i] = (struct load_column){
-				i, l->table->columns[i].identity && !l->copy->explicit_ids};
-		}
+		all_columns(l, columns);
 	}
-	return rc < 0 ? rc : rs_load_set_columns(l, columns, n, err);
+	rc = rc < 0 ? rc : rs_load_set_columns(l, columns, n, err);
+	free(columns);
+	return rc;
 }
 
 /* ---- beginning ---- */
@@ -440,10 +447,11 @@ static int check_all(struct rs_loading *l, struct err *err)
 	if (l->refused_at != ALL_MAX || l->result.rejected == 0) {
 		return 0;
 	}
+	unsigned long long wrong = l->result.rejected;
+	unsigned long long right = l->result.rows;
 	return err_set(err, EINVAL,
-		"%llu of %llu rows are wrong, so none was loaded; the first: %s",
-		(unsigned long long)l->result.rejected,
-		(unsigned long long)(l->result.rejected + l->result.rows), buf_cstr(&l->wrong));
+		"%llu of %llu rows are wrong, so none was loaded; the first: %s", wrong,
+		wrong + right, buf_cstr(&l->wrong));
 }
 
 int rs_loading_end(struct rs_loading *l, bool keep, struct rs_load_result *out, struct err *err)

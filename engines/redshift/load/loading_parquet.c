@@ -127,19 +127,18 @@ static int choose(
 	return l->by_header && pick_by_name(l, q, p) ? 0 : pick_by_order(l, q, p, err);
 }
 
-static int take_rows(struct rs_loading *l, struct sql_query *q, struct err *err)
+static int take_rows(struct rs_loading *l, struct sql_query *q, struct picked *p, struct err *err)
 {
-	CLEANUP(picked_clear) struct picked p = {0};
 	const struct sql_value *row;
 	uint64_t number = 0;
 	int more = 0;
-	int rc = choose(l, q, &p, err);
+	int rc = choose(l, q, p, err);
 
 	while (rc == 0 && (more = sql_step(q, &row, err)) > 0) {
-		for (unsigned i = 0; i < p.n; i++) {
-			p.row[i] = row[p.from[i]];
+		for (unsigned i = 0; i < p->n; i++) {
+			p->row[i] = row[p->from[i]];
 		}
-		rc = rs_load_values(l, p.row, p.types, p.to, p.n, ++number, err);
+		rc = rs_load_values(l, p->row, p->types, p->to, p->n, ++number, err);
 	}
 	return rc < 0 ? rc : more;
 }
@@ -148,6 +147,7 @@ static int query_file(
 	struct rs_loading *l, struct sql_session *session, const char *path, struct err *err)
 {
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	struct picked p = {0};
 	struct sql_query *q = NULL;
 
 	buf_puts(&text, "SELECT * FROM read_parquet(");
@@ -155,7 +155,8 @@ static int query_file(
 	buf_putc(&text, ')');
 	rc = rc < 0 ? rc : buf_check(&text, err);
 	rc = rc < 0 ? rc : sql_prepare(session, buf_cstr(&text), NULL, 0, &q, err);
-	rc = rc < 0 ? rc : take_rows(l, q, err);
+	rc = rc < 0 ? rc : take_rows(l, q, &p, err);
+	picked_clear(&p);
 	sql_finish(q);
 	return rc;
 }

@@ -41,16 +41,18 @@ static bool is_header(
 /* 1 it was one. */
 static int take_header(struct rs_loading *l, const struct rs_record *r, struct err *err)
 {
-	CLEANUP(cleanup_free) struct load_column *columns = calloc(r->n + 1, sizeof(*columns));
+	struct load_column *columns = calloc(r->n + 1, sizeof(*columns));
+	int rc = 0;
 
 	if (columns == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	if (r->code != 0 || !is_header(l, r, columns)) {
-		return 0;
+	if (r->code == 0 && is_header(l, r, columns)) {
+		rc = rs_load_set_columns(l, columns, r->n, err);
+		rc = rc < 0 ? rc : 1;
 	}
-	int rc = rs_load_set_columns(l, columns, r->n, err);
-	return rc < 0 ? rc : 1;
+	free(columns);
+	return rc;
 }
 
 /* ---- rows ---- */

@@ -43,10 +43,10 @@ static const char *type_word(enum sql_kind kind)
 static bool wrong_digit(
 	enum sql_kind kind, struct slice s, size_t at, int code, struct rs_mistake *m)
 {
-	char c = at < s.n ? s.p[at] : '\0';
+	int c = at < s.n ? (unsigned char)s.p[at] : 0;
 	if (c < ' ' || c > '~') {
 		return rs_mistake(m, code, at, "Invalid digit, Value 0x%02x, Pos %zu, Type: %s",
-			(unsigned char)c, at, type_word(kind));
+			(unsigned)c, at, type_word(kind));
 	}
 	return rs_mistake(m, code, at, "Invalid digit, Value '%c', Pos %zu, Type: %s", c, at,
 		type_word(kind));

@@ -160,13 +160,13 @@ static size_t plain_field(
 
 static size_t one_field(struct separated *s, struct slice raw, size_t at, struct rs_field *f)
 {
-	char c = at < raw.n ? raw.p[at] : '\0';
+	int c = at < raw.n ? raw.p[at] : -1;
 	if (s->csv && c == s->quote) {
 		f->quoted = true;
-		return quoted(s, raw, at, c, f);
+		return quoted(s, raw, at, s->quote, f);
 	}
 	if (s->remove_quotes && (c == '"' || c == '\'')) {
-		return quoted(s, raw, at, c, f);
+		return quoted(s, raw, at, raw.p[at], f);
 	}
 	return s->escape ? escaped(s, raw, at, f) : plain_field(s, raw, at, f);
 }
@@ -313,6 +313,14 @@ static void separated_free(struct rs_parser *p)
 
 static const struct rs_parser_ops separated_ops = {separated_feed, separated_end, separated_free};
 
+static char default_delimiter(const struct separated *s)
+{
+	if (s->csv) {
+		return ',';
+	}
+	return '|';
+}
+
 int rs_separated_new(const struct rs_copy *c, rs_record_fn *fn, void *arg, struct rs_parser **out,
 	struct err *err)
 {
@@ -327,8 +335,14 @@ int rs_separated_new(const struct rs_copy *c, rs_record_fn *fn, void *arg, struc
 	s->escape = c->escape;
 	s->remove_quotes = c->remove_quotes;
 	s->skip_blank = c->ignore_blank_lines;
-	s->delimiter = c->delimiter != '\0' ? c->delimiter : s->csv ? ',' : '|';
-	s->quote = c->quote != '\0' ? c->quote : '"';
+	s->delimiter = c->delimiter;
+	if (s->delimiter == '\0') {
+		s->delimiter = default_delimiter(s);
+	}
+	s->quote = c->quote;
+	if (s->quote == '\0') {
+		s->quote = '"';
+	}
 	s->skip = c->ignore_header;
 	s->line = 1;
 	s->at_start = true;

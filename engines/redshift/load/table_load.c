@@ -175,23 +175,23 @@ static int load_into(struct rs_table_load *l, struct rs_txn *t, uint64_t query,
 	return rc < 0 ? rc : ended;
 }
 
-/* The table may have gone, or been renamed, since. */
-static int find_table(
-	struct rs_table_load *l, struct rs_txn *t, struct rs_table **out, struct err *err)
+/* NULL: it has gone, or was renamed, since. */
+static struct rs_table *find_table(const struct rs_table_load *l, struct rs_txn *t)
 {
 	const struct rs_table *found = rs_catalog_by_key(t->next, slice_of(l->key));
 
-	*out = found == NULL ? NULL : rs_catalog_table_mut(t->next, found->schema, found->name);
-	return *out != NULL ? 0 : err_set(err, ENOENT, "table %s does not exist", l->key);
+	return found == NULL ? NULL : rs_catalog_table_mut(t->next, found->schema, found->name);
 }
 
 static int run(struct rs_table_load *l, struct rs_txn *t, uint64_t query,
 	struct rs_load_result *result, struct err *err)
 {
-	struct rs_table *table = NULL;
-	int rc = find_table(l, t, &table, err);
+	struct rs_table *table = find_table(l, t);
 
-	rc = rc == 0 && l->replace ? rs_truncate(t, table, err) : rc;
+	if (table == NULL) {
+		return err_set(err, ENOENT, "table %s does not exist", l->key);
+	}
+	int rc = l->replace ? rs_truncate(t, table, err) : 0;
 	if (rc < 0) {
 		return rc;
 	}

@@ -200,13 +200,15 @@ static bool month_name(struct slice *s, unsigned *out)
 static bool meridiem(struct slice *s, struct moment *m)
 {
 	bool dots = s->n >= 4 && s->p[1] == '.' && s->p[3] == '.';
-	char last = s->n < 2 ? '\0' : s->p[dots ? 2 : 1];
+	int first = s->n < 2 ? 0 : s->p[0];
+	int last = s->n < 2 ? 0 : s->p[dots ? 2 : 1];
+	bool pm = first == 'p' || first == 'P';
 
-	if (s->n < 2 || (last != 'm' && last != 'M') || strchr("aApP", s->p[0]) == NULL) {
+	if ((last != 'm' && last != 'M') || !(pm || first == 'a' || first == 'A')) {
 		return false;
 	}
 	m->has_meridiem = true;
-	m->pm = s->p[0] == 'p' || s->p[0] == 'P';
+	m->pm = pm;
 	skip(s, dots ? 4 : 2);
 	return true;
 }
@@ -393,7 +395,8 @@ static bool micros_of(const struct moment *m, int64_t *out)
 	if (hour > 24 || m->minute > 59 || m->second > 59) {
 		return false;
 	}
-	*out = ((int64_t)hour * 3600 + m->minute * 60 + m->second) * SECOND + m->micros;
+	int64_t seconds = (int64_t)hour * 3600 + (int64_t)m->minute * 60 + m->second;
+	*out = seconds * SECOND + m->micros;
 	return *out <= DAY;
 }
 
