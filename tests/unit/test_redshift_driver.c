@@ -386,7 +386,7 @@ END_TEST
 static bool small_disk(void)
 {
 	return unshare(CLONE_NEWNS) == 0 &&
-	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("none", dir, "tmpfs", 0, "size=3m") == 0;
 }
 
