@@ -107,6 +107,8 @@ static struct rs_copy options(const uint8_t *p)
 		.fill_record = (p[2] & 16) != 0};
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const char paths[] =
