@@ -353,7 +353,7 @@ test_threads_and_spin_are_taken() {
 	check_eq n 1 "$(jq .n "$T/p/a.json")"
 	check_has config "$(cat "$MNT/.dbmount/config")" '^threads=2$'
 	check_has config "$(cat "$MNT/.dbmount/config")" '^spin_us=0$'
-	test "$(find "/proc/$(daemon_pid)/task" -mindepth 1 -maxdepth 1 | wc -l)" -le 12
+	test "$(find "/proc/$(daemon_pid)/task" -mindepth 1 -maxdepth 1 | wc -l)" -le 14
 	remount -o threads=1
 	check_eq n 1 "$(jq .n "$T/p/a.json")"
 }

@@ -351,7 +351,7 @@ START_TEST(a_detach_waits_for_nobody_who_waits_for_the_keeper)
 	OK(cache_tables_detach(tables, "c", true, &err));
 	pthread_mutex_unlock(&commit_gate);
 	pthread_join(flusher, NULL);
-	rds_commits = NULL;
+	rds_commits = (commit_fn *)0;
 	ck_assert_msg(rc == -EBUSY || rc == -ENOENT, "%d", rc);
 }
 END_TEST
