@@ -47,7 +47,7 @@ static void fill(struct mount *m, struct node *n, mode_t mode, uint64_t size, in
 	};
 	set_size(&out->st, size);
 	out->frozen = false;
-	out->uncached = n->uncached || n->stream;
+	out->uncached = n->uncached || node_is_stream(n);
 	set_times(&out->st, mtime_ns);
 }
 
@@ -67,7 +67,7 @@ static int64_t dir_mtime(struct mount *m, struct node *n, int64_t engine_ns)
 /* The listed form is told of every change; another one asks each time. */
 static bool is_listed_form(const struct node *n)
 {
-	return n->kind == ENGINE_DIR || n->form == n->listed_form;
+	return n->kind == ENGINE_DIR || n->form == (n->listed_form & ~NODE_STREAM);
 }
 
 /* What was asked for before `changes` moved may be old already. */
@@ -328,8 +328,8 @@ void attr_entry(struct mount *m, struct node *n, const struct attr *a, struct fu
 	};
 	/* A name that is being made may come to nothing; another form of an item is
 	 * not told when the item goes; what a view shows goes with the view. */
-	bool other_form =
-		n->type == NODE_KEY && n->kind == ENGINE_FILE && n->form != n->listed_form;
+	bool other_form = n->type == NODE_KEY && n->kind == ENGINE_FILE &&
+			  n->form != (n->listed_form & ~NODE_STREAM);
 	bool rejected = n->type == NODE_SIDE && node_row(n) != NULL;
 	if (n->more->n_pending > 0 || a->frozen || other_form || rejected || a->uncached ||
 		n->type == NODE_RESERVED) {

@@ -99,7 +99,7 @@ int transfer_place(struct mount *m, struct node *n, struct transfer_place *out, 
 {
 	const struct reserved *row = node_row(n);
 	*out = (struct transfer_place){0};
-	if (n->stream) {
+	if (node_is_stream(n)) {
 		return place_stream(m, n, out, err);
 	}
 	int rc = node_path(&m->nodes, node_anchor(n), &out->where, err);

@@ -35,7 +35,7 @@ static bool is_beside(const struct handle *h)
 
 static bool is_stream(const struct handle *h)
 {
-	return h->node->stream;
+	return node_is_stream(h->node);
 }
 
 static bool is_load(const struct handle *h)
@@ -390,7 +390,7 @@ static const struct handle_ops session_ops = {
 static int open_written(struct mount *m, struct node *n, int flags, const struct fuse_ctx *who,
 	struct handle **out, struct handle_mode *mode, struct err *err)
 {
-	int rc = tree_writable(m, n->stream ? n->parent : n, err);
+	int rc = tree_writable(m, node_is_stream(n) ? n->parent : n, err);
 	struct handle *h = rc == 0 ? handle_new(m, n, &import_ops, err) : NULL;
 	if (h == NULL) {
 		return -err->code;

@@ -213,8 +213,7 @@ static void set_kind(struct node *n, const struct node_spec *spec)
 	n->type = (uint8_t)spec->type;
 	n->kind = (uint8_t)spec->kind;
 	n->form = (uint8_t)spec->form;
-	n->listed_form = (uint8_t)spec->listed_form;
-	n->stream = spec->stream;
+	n->listed_form = (uint8_t)(spec->listed_form | (spec->stream ? NODE_STREAM : 0U));
 	n->key_len = (uint32_t)spec->key.n;
 }
 
@@ -342,7 +341,7 @@ bool node_frozen(const struct node *n, uint64_t version)
 bool node_uncached(const struct node *n)
 {
 	/* A rename may have brought a file here; directories stay in their kind of place. */
-	return n->uncached || n->stream || (n->parent != NULL && n->parent->uncached);
+	return n->uncached || node_is_stream(n) || (n->parent != NULL && n->parent->uncached);
 }
 
 /* Whoever has the node open goes on with it; the name gets a new one. */
@@ -382,8 +381,8 @@ static struct node *add_child(struct nodes *t, struct node *parent, struct slice
 static bool is_another(const struct node *n, const struct node_spec *spec)
 {
 	return n->type != spec->type || n->kind != spec->kind || node_row(n) != spec->row ||
-	       n->members != spec->members || n->feed != spec->feed || n->stream != spec->stream ||
-	       (spec->uncached && !n->uncached) ||
+	       n->members != spec->members || n->feed != spec->feed ||
+	       node_is_stream(n) != spec->stream || (spec->uncached && !n->uncached) ||
 	       (n->owns_engine && spec->own_engine && n->engine != spec->engine);
 }
 
@@ -607,7 +606,6 @@ struct place {
 	uint8_t type;
 	uint8_t form;
 	uint8_t listed_form;
-	bool stream;
 	uint32_t key_len;
 	bool key_apart;
 	const struct reserved *row;
@@ -615,8 +613,8 @@ struct place {
 
 static struct place place_of(const struct node *n)
 {
-	return (struct place){n->parent, n->ino, n->type, n->form, n->listed_form, n->stream,
-		n->key_len, n->key_apart, node_row(n)};
+	return (struct place){n->parent, n->ino, n->type, n->form, n->listed_form, n->key_len,
+		n->key_apart, node_row(n)};
 }
 
 static void set_place(struct nodes *t, struct node *n, const struct place *p, char *text)
@@ -627,7 +625,6 @@ static void set_place(struct nodes *t, struct node *n, const struct place *p, ch
 	n->type = p->type;
 	n->form = p->form;
 	n->listed_form = p->listed_form;
-	n->stream = p->stream;
 	n->key_len = p->key_len;
 	n->key_apart = p->key_apart;
 	n->more->row = p->row;

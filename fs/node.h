@@ -50,6 +50,9 @@ struct node_more {
 	uint64_t feed_base;
 };
 
+/* Of a file: it passes through without being held (transfer.h). Forms have lower numbers. */
+#define NODE_STREAM 0x80U
+
 /* One for each inode the kernel has, so it is small: `ls -l` of a million makes a
  * million. Whoever writes to what `more` points to takes it from node_more(). */
 struct node {
@@ -69,10 +72,8 @@ struct node {
 			       * under nodes.lock */
 	_Atomic uint8_t kind; /* enum engine_kind */
 	_Atomic uint8_t form;
-	_Atomic uint8_t listed_form; /* of the directory it is in */
-	_Atomic bool stream; /* of a file: it passes through without being held (transfer.h);
-				changed likewise */
-	uint32_t key_len;    /* of NODE_KEY below a service */
+	_Atomic uint8_t listed_form; /* of the directory it is in, and NODE_STREAM */
+	uint32_t key_len;	     /* of NODE_KEY below a service */
 	/* Since it was last told otherwise, the kernel was given attributes to keep or,
 	 * of a directory, a listing: only then it needs to be told of a change. Set
 	 * before nodes.changes is compared or an engine is asked; who changes something
@@ -91,6 +92,11 @@ static inline const char *node_name(const struct node *n)
 {
 	const struct node_more *more = n->more;
 	return more->name != NULL ? more->name : n->text;
+}
+
+static inline bool node_is_stream(const struct node *n)
+{
+	return (n->listed_form & NODE_STREAM) != 0;
 }
 
 static inline const struct reserved *node_row(const struct node *n)

@@ -22,8 +22,8 @@ static int open_key(struct mount *m, struct node *node, int flags, bool create,
 	if (node->feed) {
 		return handle_open_feed(m, node, flags, who, out, mode, err);
 	}
-	return node->stream ? handle_open_beside(m, node, flags, who, out, mode, err)
-			    : handle_open_item(m, node, flags, create, who, out, mode, err);
+	return node_is_stream(node) ? handle_open_beside(m, node, flags, who, out, mode, err)
+				    : handle_open_item(m, node, flags, create, who, out, mode, err);
 }
 
 int handle_open(struct mount *m, struct node *node, int flags, const struct fuse_ctx *who,
