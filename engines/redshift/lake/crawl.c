@@ -347,8 +347,11 @@ static char *decode(struct slice s)
 	for (size_t i = 0; out != NULL && i < s.n; i++) {
 		bool escaped = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 &&
 			       hex(s.p[i + 2]) >= 0;
-		out[n++] = escaped ? (char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2])) : s.p[i];
-		i += escaped ? 2 : 0;
+		out[n++] = s.p[i];
+		if (escaped) {
+			out[n - 1] = (char)(unsigned char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]));
+			i += 2;
+		}
 	}
 	if (out != NULL) {
 		out[n] = '\0';
@@ -397,7 +400,7 @@ static int sample_partitions(struct sample *s, struct err *err)
 	char **names = calloc(s->n, sizeof(*names));
 	t->values = calloc(t->files.n, sizeof(*t->values));
 	rc = names == NULL || t->values == NULL ? err_set(err, ENOMEM, "out of memory") : 0;
-	for (unsigned i = 0; rc == 0 && i < s->n; i++) {
+	for (unsigned i = 0; names != NULL && i < s->n; i++) {
 		names[i] = s->column[i].name;
 	}
 	t->n_partitions = s->n;

@@ -133,7 +133,8 @@ static unsigned find_partition(const struct rs_external_table *t, const char *co
 	for (; i < t->n_partitions; i++) {
 		bool same = true;
 		for (unsigned k = 0; k < t->def.n_partitions; k++) {
-			same &= strcmp(t->partitions[i].values[k], values[k]) == 0;
+			same = same && values[k] != NULL &&
+			       strcmp(t->partitions[i].values[k], values[k]) == 0;
 		}
 		if (same) {
 			break;
