@@ -1,5 +1,6 @@
 #include "engines/redshift/plan/plan_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,11 @@ static int no_memory(struct err *err)
 const struct rs_relation *rs_plan_relation(const struct rs_plan *p, const json_t *range)
 {
 	const json_t *index = json_object_get(range, "rs_relation");
-	return index == NULL ? NULL : p->bound.relations[json_integer_value(index)];
+	if (index == NULL) {
+		return NULL;
+	}
+	assert(p->bound.relations != NULL);
+	return p->bound.relations[json_integer_value(index)];
 }
 
 uint64_t rs_plan_rows(const struct rs_plan *p, const json_t *range)
@@ -166,6 +171,7 @@ static int add_relation(struct rs_plan *p, const struct rs_relation *r)
 {
 	size_t n = p->bound.n_relations;
 	const struct rs_relation **more =
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 		realloc((void *)p->bound.relations, (n + 1) * sizeof *more);
 	if (more == NULL) {
 		return -ENOMEM;
@@ -203,6 +209,7 @@ int rs_plan_step(struct rs_plan *p, enum rs_step_kind kind, json_t *select, stru
 	struct err *err)
 {
 	struct rs_step *s = calloc(1, sizeof *s);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	struct rs_step **more = realloc(p->steps, (p->n_steps + 1) * sizeof *more);
 
 	if (more != NULL) {
@@ -290,7 +297,7 @@ static int scan_table(struct rs_plan *p, const struct rs_relation *r, json_t *ra
 	struct err *err)
 {
 	json_t *select = scan_select(r, range, filter);
-	struct rs_step *s;
+	struct rs_step *s = NULL;
 
 	if (select == NULL) {
 		return no_memory(err);
@@ -299,6 +306,7 @@ static int scan_table(struct rs_plan *p, const struct rs_relation *r, json_t *ra
 	if (rc != 0) {
 		return rc;
 	}
+	assert(s != NULL);
 	s->one_node = r->table->placement == RS_DIST_ALL;
 	return rs_plan_read_step(p, range, s, err);
 }
@@ -327,12 +335,13 @@ static int leader_sql(struct rs_plan *p, struct rs_step *s, struct err *err)
 static int scan_other(
 	struct rs_plan *p, const struct rs_relation *r, json_t *range, struct err *err)
 {
-	struct rs_step *s;
+	struct rs_step *s = NULL;
 	int rc = rs_plan_step(p, RS_STEP_LEADER, NULL, &s, err);
 
 	if (rc != 0) {
 		return rc;
 	}
+	assert(s != NULL);
 	s->relation = r;
 	s->needed = calloc(r->n_columns + 1, sizeof *s->needed);
 	if (s->needed == NULL) {

@@ -61,6 +61,7 @@ static int own_rows(struct rs_text *t, const json_t *range, const struct rs_rela
 	}
 	buf_putc(out, '(');
 	rs_nodes_scan(sight->nodes, r->table, sight->xid, t->node, columns, with_hidden, out);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	buf_putc(out, ')');
 	return buf_check(out, err);
 }

@@ -16,6 +16,7 @@ int rs_watch_check(struct rs_watch *w, struct err *err)
 static int add(struct rs_watch *w, struct sql_session *s)
 {
 	LOCKED(&w->lock);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	struct sql_session **more = realloc((void *)w->sessions, (w->n + 1) * sizeof *more);
 	if (more == NULL) {
 		return -ENOMEM;

@@ -310,14 +310,16 @@ static int insert_row(
 /* All columns' values are left out. */
 static int insert_defaults(struct inserting *in, uint64_t n, struct err *err)
 {
+	struct rs_sink *sink = in->sink;
 	int rc = 0;
 
 	in->n = 0;
-	if (in->sink == NULL) {
-		rc = rs_sink_new(in->txn, in->table, in->columns, 0, &in->sink, err);
+	if (sink == NULL) {
+		rc = rs_sink_new(in->txn, in->table, in->columns, 0, &sink, err);
+		in->sink = sink;
 	}
 	for (uint64_t i = 0; rc == 0 && i < n; i++) {
-		rc = rs_sink_row(in->sink, NULL, NULL, NULL, err);
+		rc = rs_sink_row(sink, NULL, NULL, NULL, err);
 	}
 	return rc;
 }

@@ -10,7 +10,7 @@
 void redshift_def_init(struct redshift_def *def, struct redshift_service *s, struct slice name)
 {
 	*def = (struct redshift_def){
-		.retention_days = REDSHIFT_RETENTION, .interval_s = REDSHIFT_INTERVAL_S};
+		.retention_days = REDSHIFT_RETENTION, .interval_s = (int64_t)REDSHIFT_INTERVAL_S};
 	snprintf(def->name, sizeof(def->name), "%.*s", (int)name.n, name.p);
 	snprintf(def->driver, sizeof(def->driver), "%s", s->driver->name);
 }

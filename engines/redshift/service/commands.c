@@ -51,8 +51,8 @@ static int interval_arg(const char *text, int64_t *out, struct err *err)
 		n--;
 	}
 	snprintf(digits, sizeof(digits), "%.*s", (int)(n < 15 ? n : 15), text);
-	int rc = number(
-		"snapshot-interval", digits, 1, (uint64_t)(INTERVAL_MAX_S / unit), &value, err);
+	int rc = number("snapshot-interval", digits, 1, (uint64_t)((int64_t)INTERVAL_MAX_S / unit),
+		&value, err);
 	*out = (int64_t)value * unit;
 	return rc;
 }

@@ -44,6 +44,7 @@ static int enter_cluster(
 	if (rc < 0) {
 		return rc;
 	}
+	assert(c != NULL);
 	rc = redshift_enter(c, err);
 	if (rc < 0) {
 		redshift_put(c);

@@ -219,9 +219,12 @@ static int list_tables(const struct redshift_place *p, struct slice after, engin
 {
 	const struct rs_catalog *c = p->look.catalog;
 	struct buf *keys = calloc(c->n_tables + 1, sizeof(*keys));
-	int rc = keys != NULL ? 0 : err_set(err, ENOMEM, "out of memory");
+	int rc = 0;
 	bool stop = false;
 
+	if (keys == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
 	for (unsigned k = 0; rc == 0 && k < c->n_tables; k++) {
 		rs_table_key(c->tables[k], &keys[k]);
 		rc = buf_check(&keys[k], err);
@@ -237,7 +240,7 @@ static int list_tables(const struct redshift_place *p, struct slice after, engin
 			stop = emit(arg, buf_slice(&keys[k]), &info) != 0;
 		}
 	}
-	for (unsigned k = 0; keys != NULL && k < c->n_tables; k++) {
+	for (unsigned k = 0; k < c->n_tables; k++) {
 		buf_free(&keys[k]);
 	}
 	free(keys);
@@ -327,8 +330,10 @@ static int redshift_find_hashed(void *ctx, const struct epath *path,
 	unsigned char other[NAME_HASH_BYTES];
 	REDSHIFT_PLACE p = {0};
 
-	int rc = path->depth == 1 ? redshift_place(ctx, path, &p, err)
-				  : err_set(err, ENOENT, "there is no such name here");
+	if (path->depth != 1) {
+		return err_set(err, ENOENT, "there is no such name here");
+	}
+	int rc = redshift_place(ctx, path, &p, err);
 	for (unsigned k = 0; rc == 0 && k < p.look.catalog->n_tables; k++) {
 		CLEANUP(buf_free) struct buf name = BUF_INIT;
 		rs_table_key(p.look.catalog->tables[k], &name);

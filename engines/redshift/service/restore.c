@@ -1,4 +1,5 @@
 /* Restoring: always to something new, a cluster or a table. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -168,6 +169,7 @@ static int make_table(struct rs_txn *t, const struct rs_table *like, struct slic
 	if (rc < 0) {
 		return rc;
 	}
+	assert(made != NULL);
 	for (unsigned k = 0; k < made->n_columns && k < like->n_columns; k++) {
 		made->columns[k].identity_next = like->columns[k].identity_next;
 	}

@@ -406,8 +406,11 @@ static int parquet_file(
 	rc = rc < 0 ? rc : make_parquet(p, t, path.p, err);
 	if (rc == 0) {
 		e->fd = open(path.p, O_RDONLY | O_CLOEXEC);
-		rc = e->fd < 0 || fstat(e->fd, &st) < 0 ? err_errno(err, "%s", path.p) : 0;
-		e->bytes = rc == 0 ? (uint64_t)st.st_size : 0;
+		if (e->fd < 0 || fstat(e->fd, &st) < 0) {
+			rc = err_errno(err, "%s", path.p);
+		} else {
+			e->bytes = (uint64_t)st.st_size;
+		}
 	}
 	unlink(buf_cstr(&path));
 	if (rc < 0) {

@@ -190,10 +190,10 @@ static int check_definition(struct slice text, struct slice key, struct err *err
 				       "table)",
 				       s->create.name.name, (int)key.n, key.p)
 			     : rs_statement_next(text, &at, &more, err);
-		rc = rc != 1 ? rc
-			     : err_set(err, EINVAL,
-				       "line %lu: one CREATE TABLE is all that is expected",
-				       more->line);
+		if (rc == 1 && more != NULL) {
+			rc = err_set(err, EINVAL,
+				"line %lu: one CREATE TABLE is all that is expected", more->line);
+		}
 	} else if (rc == 0) {
 		rc = err_set(err, EINVAL, "there is no statement: a CREATE TABLE is expected");
 	}

@@ -73,7 +73,10 @@ void view_text(struct view_rows *v, const char *text)
 	struct sql_value *value = next_value(v);
 
 	value->null = text == NULL;
-	value->text = text == NULL ? (struct slice){0} : fitting(slice_of(text), t);
+	value->text = (struct slice){0};
+	if (text != NULL) {
+		value->text = fitting(slice_of(text), t);
+	}
 }
 
 struct buf *view_room(struct view_rows *v)
