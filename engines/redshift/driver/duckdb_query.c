@@ -19,7 +19,11 @@ static bool nests_unions(const char *text)
 	for (const char *p = text; *p != '\0'; p++) {
 		if (quote != '\0' || *p == '\'' || *p == '"') {
 			/* A doubled quote ends one and begins another. */
-			quote = quote == '\0' ? *p : (*p == quote ? '\0' : quote);
+			if (quote == '\0') {
+				quote = *p;
+			} else if (*p == quote) {
+				quote = '\0';
+			}
 		} else if (*p == '(' || *p == ')') {
 			depth += *p == '(' ? 1 : -1;
 		} else if (strncasecmp(p, "union", 5) == 0) {
@@ -151,6 +155,7 @@ int duck_prepare(struct sql_session *s, const char *text, const struct sql_type 
 	q->session = session;
 	int rc = begin_reading(q, text, err);
 	if (rc != 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		return rc;
 	}
 	q->nested = nests_unions(text);

@@ -21,6 +21,7 @@ static bool grow(sqlite3_context *c, struct list *l)
 		return true;
 	}
 	size_t cap = l->cap == 0 ? 16 : l->cap * 2;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	sqlite3_value **values = reallocarray(l->values, cap, l->width * sizeof(*values));
 	if (values == NULL) {
 		sqlite3_result_error_nomem(c);
@@ -111,13 +112,15 @@ static int compare_single(const void *a, const void *b, void *arg)
 static sqlite3_value **sorted(sqlite3_context *c, struct list *l)
 {
 	size_t n = l->n - l->first;
-	sqlite3_value **all = malloc(n * sizeof(*all));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
+	size_t size = sizeof(sqlite3_value *);
+	sqlite3_value **all = malloc(n * size);
 	if (all == NULL) {
 		sqlite3_result_error_nomem(c);
 		return NULL;
 	}
-	memcpy(all, l->values + l->first, n * sizeof(*all));
-	qsort_r(all, n, sizeof(*all), compare_single, l);
+	memcpy(all, l->values + l->first, n * size);
+	qsort_r(all, n, size, compare_single, l);
 	return all;
 }
 

@@ -271,7 +271,7 @@ static void put_replacement(struct buf *out, struct slice with, struct slice s, 
 	for (size_t i = 0; i < with.n; i++) {
 		bool sign = (with.p[i] == '$' || with.p[i] == '\\') && i + 1 < with.n;
 		if (sign && isdigit((unsigned char)with.p[i + 1])) {
-			uint32_t g = (uint32_t)(with.p[++i] - '0');
+			size_t g = (size_t)(with.p[++i] - '0');
 			if (g < groups && where[2 * g] != PCRE2_UNSET) {
 				buf_append(
 					out, s.p + where[2 * g], where[2 * g + 1] - where[2 * g]);
@@ -333,7 +333,7 @@ static int make_similar(sqlite3_context *c, sqlite3_value **v, struct buf *out)
 			buf_puts(out, ".*");
 		} else {
 			set = ch == '[' || (set && ch != ']');
-			buf_putc(out, !set && ch == '_' ? '.' : ch);
+			buf_putc(out, (char)(!set && ch == '_' ? '.' : ch));
 		}
 	}
 	buf_puts(out, ")$");

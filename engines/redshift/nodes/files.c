@@ -91,7 +91,8 @@ int rs_nodes_layout(const struct rs_nodes_config *config, struct rs_nodes **out,
 	}
 	struct rs_nodes *n = calloc(1, sizeof(*n));
 	if (n == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
+		err_set(err, ENOMEM, "out of memory");
+		return -ENOMEM;
 	}
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_cond_init(&n->changed, NULL);
@@ -100,7 +101,8 @@ int rs_nodes_layout(const struct rs_nodes_config *config, struct rs_nodes **out,
 	rc = copy_config(n, config, err);
 	n->n_sides = config->mirror == NULL ? 1 : SIDES;
 	if (rc == 0 && (n->node = calloc(config->nodes, sizeof(*n->node))) == NULL) {
-		rc = err_set(err, ENOMEM, "out of memory");
+		err_set(err, ENOMEM, "out of memory");
+		rc = -ENOMEM;
 	}
 	for (unsigned k = 0; rc == 0 && k < config->nodes * n->n_sides; k++) {
 		rc = layout_file(n, k / n->n_sides, k % n->n_sides, err);
@@ -208,6 +210,7 @@ static int create_all(struct rs_nodes *n, unsigned *done, struct err *err)
 	int rc = 0;
 	for (unsigned k = 0; rc == 0 && k < n->config.nodes * n->n_sides; k++) {
 		struct rs_file *f = &n->node[k / n->n_sides].side[k % n->n_sides];
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): each has a path */
 		rc = access(f->path, F_OK) == 0 ? err_set(err, EEXIST, "%s exists already", f->path)
 						: (*done = k + 1, create_file(n, f, err));
 	}

@@ -27,7 +27,7 @@ static bool composes(const struct rs_part *p)
 /* Sides that are written to as rows come. */
 static unsigned fed_sides(const struct rs_part *p)
 {
-	return composes(p) ? 1 : p->insert->nodes->n_sides;
+	return composes(p) || p->insert->nodes->n_sides == 1 ? 1 : SIDES;
 }
 
 static const struct rs_table *table_of(const struct rs_part *p)

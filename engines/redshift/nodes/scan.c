@@ -127,7 +127,8 @@ static int count_all(struct rs_nodes *n, void *arg, struct err *err)
 int rs_nodes_slice_rows(
 	struct rs_nodes *n, const struct rs_table *t, uint64_t xid, uint64_t *rows, struct err *err)
 {
-	struct count_rows c = {.t = t, .xid = xid, .rows = rows};
+	struct count_rows c = {.t = t, .xid = xid};
+	c.rows = rows;
 	return rs_nodes_read(n, count_all, &c, err);
 }
 

@@ -218,6 +218,7 @@ static int add_in(struct ddl *d, struct sql_session *s, const struct rs_file *f,
 		rc = buf_check(&sql, err);
 		rc = rc != 0 ? rc : sql_run(s, text, NULL, err);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	return rc != 0 || d->value == NULL || d->value->null ? rc : set_column(d, s, f, err);
 }
 

@@ -244,9 +244,9 @@ static int bind_from_view(struct binder *b, struct bind_scope *s, json_t *node,
 
 static int keep_relation(struct binder *b, const struct rs_relation *r, json_t *body)
 {
+	size_t n = (size_t)b->bound->n_relations + 1;
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
-	const struct rs_relation **relations = realloc(
-		b->bound->relations, (b->bound->n_relations + 1) * sizeof *b->bound->relations);
+	const struct rs_relation **relations = realloc(b->bound->relations, n * sizeof *relations);
 
 	if (relations == NULL) {
 		return bind_no_memory(b);

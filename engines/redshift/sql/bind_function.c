@@ -135,6 +135,7 @@ static int become_arguments(
 		if (rc != 0) {
 			return rc;
 		}
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 		if (*letter == 's' && n_same < sizeof same / sizeof *same) {
 			same[n_same++] = args[i];
 		}

@@ -218,8 +218,9 @@ static int bind_sysdate(struct binder *b, struct bind_scope *s, json_t *node)
 static int bind_alone(struct binder *b, struct bind_scope *s, json_t *node, const char *name)
 {
 	int levels = 0;
+	struct bind_scope *in = s;
 
-	for (struct bind_scope *in = s; in != NULL; in = in->outer, levels++) {
+	do {
 		const struct bind_name *found = NULL;
 
 		for (size_t i = 0; i < in->names.n; i++) {
@@ -243,7 +244,9 @@ static int bind_alone(struct binder *b, struct bind_scope *s, json_t *node, cons
 				return become_column(b, node, json_deep_copy(target), 0);
 			}
 		}
-	}
+		in = in->outer;
+		levels++;
+	} while (in != NULL);
 	if (strcmp(name, "sysdate") == 0) {
 		return bind_sysdate(b, s, node);
 	}

@@ -448,9 +448,9 @@ int bind_select(struct binder *b, struct bind_scope *outer, struct bind_cte *cte
 	if (json_object_get(select, "withClause") != NULL) {
 		struct bind_scope between = {.outer = outer, .clause = "WITH"};
 
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		rc = bind_with(b, &between, &ctes, json_object_get(select, "withClause"), &with);
 	}
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	if (rc == 0 && json_object_get(select, "valuesLists") != NULL) {
 		rc = bind_values(b, outer, ctes, select);
 	} else if (rc == 0 && !rs_get_is(select, "op", "SETOP_NONE")) {

@@ -332,7 +332,7 @@ static int check(struct copying *c)
 		return rs_refuse_at(c->p, c->told[OPT_QUOTE] - 1, EINVAL,
 			"QUOTE is an option of CSV, which is not told");
 	}
-	char delimiter = c->copy->delimiter != 0 ? c->copy->delimiter : ',';
+	char delimiter = (char)(c->copy->delimiter != 0 ? c->copy->delimiter : ',');
 	if (c->copy->format == RS_FORMAT_CSV && c->copy->quote == delimiter) {
 		return rs_refuse_at(c->p, c->told[OPT_QUOTE] - 1, EINVAL,
 			"QUOTE and the delimiter are the same character");

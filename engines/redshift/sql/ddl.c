@@ -230,14 +230,12 @@ static int truncate_table(struct rs_parse *p, struct rs_statement *s)
 static int take_mode(struct rs_parse *p, struct rs_statement *s)
 {
 	const char *mode = NULL;
-	if (rs_accept_words(p, "sort", "only")) {
+	if (rs_accept(p, "recluster") || rs_accept_words(p, "sort", "only")) {
 		mode = "sort only";
 	} else if (rs_accept_words(p, "delete", "only")) {
 		mode = "delete only";
 	} else if (rs_accept(p, "reindex")) {
 		mode = "reindex";
-	} else if (rs_accept(p, "recluster")) {
-		mode = "sort only";
 	} else if (rs_accept(p, "full")) {
 		mode = "full";
 	}

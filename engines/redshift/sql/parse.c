@@ -283,7 +283,7 @@ int rs_take_count(struct rs_parse *p, const char *what, uint64_t max, uint64_t *
 
 int rs_take_integer(struct rs_parse *p, const char *what, int64_t *out)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	bool negative = rs_accept_mark(p, '-');
 	if (!negative) {
 		rs_accept_mark(p, '+');

@@ -74,30 +74,30 @@ struct rs_column_def {
 
 struct rs_create {
 	struct rs_name name;
-	bool if_not_exists;
-	bool temporary; /* refused later: there are no sessions that outlive a script */
 	struct rs_column_def *columns;
 	unsigned n_columns;
+	bool if_not_exists;
+	bool temporary; /* refused later: there are no sessions that outlive a script */
 	bool has_diststyle;
+	bool backup;
 	enum rs_diststyle diststyle;
-	char *distkey; /* by the table attribute or a column's; NULL */
 	enum rs_sortstyle sortstyle;
+	char *distkey;	 /* by the table attribute or a column's; NULL */
 	char **sortkeys; /* in order; also of column attributes */
 	unsigned n_sortkeys;
-	char **constraints; /* of the table, informational, as written */
 	unsigned n_constraints;
+	char **constraints;  /* of the table, informational, as written */
 	struct rs_name like; /* name NULL: none */
-	bool like_defaults;
-	bool backup;
 	/* External: */
 	struct rs_column_def *partitions;
 	unsigned n_partitions;
+	bool skip_header;   /* skip.header.line.count >= 1 */
+	bool like_defaults; /* of `like` */
+	uint64_t skip_lines;
 	char *row_format; /* "delimited", or a SerDe's class; NULL */
 	char *field_delimiter, *line_delimiter;
 	char *stored_as; /* "textfile", "parquet", "json"…, lower case */
 	char *location;
-	bool skip_header; /* skip.header.line.count >= 1 */
-	uint64_t skip_lines;
 };
 
 enum rs_alter_kind {

@@ -15,7 +15,7 @@ static bool in_word(char c)
 
 static char byte_at(struct slice s, size_t at)
 {
-	return at < s.n ? s.p[at] : '\0';
+	return (char)(at < s.n ? s.p[at] : '\0');
 }
 
 /* Behind a comment that begins at `at`; past the end: it does not end. Comments nest. */
@@ -214,7 +214,7 @@ static size_t put_escape(struct slice body, size_t at, struct buf *out)
 		return n;
 	}
 	if (at < body.n) {
-		buf_putc(out, name != NULL ? means[name - names] : c);
+		buf_putc(out, (char)(name != NULL ? means[name - names] : c));
 	}
 	return 1;
 }

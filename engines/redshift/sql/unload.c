@@ -111,6 +111,7 @@ static int take_partition(struct unloading *u)
 static int take_file_size(struct unloading *u)
 {
 	struct rs_parse *p = u->p;
+	const uint64_t most = FILE_MAX;
 	char text[16];
 	rs_accept(p, "as");
 	size_t at = p->token.at;
@@ -124,7 +125,7 @@ static int take_file_size(struct unloading *u)
 	if (!rs_accept(p, "gb")) {
 		rs_accept(p, "mb");
 	}
-	if (!(size >= (double)FILE_MIN && size <= (double)FILE_MAX)) {
+	if (!(size >= (double)FILE_MIN && size <= (double)most)) {
 		return rs_refuse_at(
 			p, at, EINVAL, "a size of %s; 5 MB to 6.2 GB is expected", text);
 	}
