@@ -399,19 +399,25 @@ static int sample_partitions(struct sample *s, struct err *err)
 	}
 	char **names = calloc(s->n, sizeof(*names));
 	t->values = calloc(t->files.n, sizeof(*t->values));
-	rc = names == NULL || t->values == NULL ? err_set(err, ENOMEM, "out of memory") : 0;
-	for (unsigned i = 0; names != NULL && i < s->n; i++) {
+	t->n_partitions = s->n;
+	if (names == NULL || t->values == NULL) {
+		free(names);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	for (unsigned i = 0; i < s->n; i++) {
 		names[i] = s->column[i].name;
 	}
-	t->n_partitions = s->n;
 	for (unsigned k = 0; rc == 0 && k < t->files.n; k++) {
-		t->values[k] = calloc(s->n, sizeof(**t->values));
-		rc = t->values[k] == NULL ? err_set(err, ENOMEM, "out of memory")
-					  : lake_partition_values(t, t->files.file[k].address,
-						    names, s->n, t->values[k], err);
+		char **values = calloc(s->n, sizeof(*values));
+		t->values[k] = values;
+		if (values == NULL) {
+			rc = err_set(err, ENOMEM, "out of memory");
+			break;
+		}
+		rc = lake_partition_values(t, t->files.file[k].address, names, s->n, values, err);
 		for (unsigned i = 0; rc == 0 && i < s->n; i++) {
-			if (t->values[k][i] != NULL) {
-				look_at(&s->column[i], slice_of(t->values[k][i]));
+			if (values[i] != NULL) {
+				look_at(&s->column[i], slice_of(values[i]));
 			}
 		}
 	}

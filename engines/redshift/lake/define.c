@@ -178,8 +178,10 @@ int rs_external_alter(struct rs_catalog *next, const struct rs_alter *a, struct 
 		return err_set(err, EINVAL, "%s is not partitioned", a->name.name);
 	}
 	const char **values = calloc(t->def.n_partitions, sizeof(*values));
-	int rc = values == NULL ? err_set(err, ENOMEM, "out of memory")
-				: order_values(t, a, values, err);
+	if (values == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = order_values(t, a, values, err);
 	unsigned i = rc == 0 ? find_partition(t, values) : 0;
 	if (rc == 0 && a->kind == RS_ALTER_DROP_PARTITION) {
 		rc = i < t->n_partitions ? 0 : err_set(err, ENOENT, "there is no such partition");

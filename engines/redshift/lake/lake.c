@@ -238,10 +238,13 @@ static int defined_format(const struct rs_create *def, struct lake_format *out, 
 			stored);
 	}
 	out->format = strcasestr(row, "csv") != NULL ? RS_FORMAT_CSV : RS_FORMAT_TEXT;
-	out->delimiter = def->field_delimiter != NULL && def->field_delimiter[0] != '\0'
-				 ? def->field_delimiter[0]
-			 : out->format == RS_FORMAT_CSV ? ','
-							: '\001';
+	if (def->field_delimiter != NULL && def->field_delimiter[0] != '\0') {
+		out->delimiter = def->field_delimiter[0];
+	} else if (out->format == RS_FORMAT_CSV) {
+		out->delimiter = ',';
+	} else {
+		out->delimiter = '\001';
+	}
 	return 0;
 }
 

@@ -214,12 +214,14 @@ int rs_catalog_add_table(struct rs_catalog *c, struct rs_table *t, struct err *e
 		rs_table_free(t);
 		return rc;
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	struct rs_table **tables = reallocarray(c->tables, c->n_tables + 1, sizeof(*tables));
 	if (tables == NULL) {
 		rs_table_free(t);
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	c->tables = tables;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	memmove(&tables[at + 1], &tables[at], (c->n_tables - at) * sizeof(*tables));
 	tables[at] = t;
 	c->n_tables++;
@@ -235,6 +237,7 @@ void rs_catalog_take_table(struct rs_catalog *c, struct rs_table *t)
 		return;
 	}
 	c->n_tables--;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	memmove(&c->tables[at], &c->tables[at + 1], (c->n_tables - at) * sizeof(*c->tables));
 }
 

@@ -262,9 +262,11 @@ int rs_catalog_load(sqlite3 *db, struct rs_catalog **out, struct err *err)
 	int more = 1;
 
 	int rc = load_state(db, &c, err);
-	rc = rc < 0 ? rc
-		    : rs_leader_prepare(
-			      db, "SELECT key, definition FROM objects ORDER BY key", &stmt, err);
+	if (rc < 0 || c == NULL) {
+		rs_catalog_unref(c);
+		return rc;
+	}
+	rc = rs_leader_prepare(db, "SELECT key, definition FROM objects ORDER BY key", &stmt, err);
 	while (rc == 0 && more > 0) {
 		more = store_step(stmt, err);
 		rc = more < 0 ? more : 0;

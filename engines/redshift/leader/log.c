@@ -10,7 +10,7 @@
 #include "engines/common/log.h"
 #include "engines/redshift/leader/leader_impl.h"
 
-#define KEPT_NS		 (7 * 86400 * INT64_C(1000000000))
+#define KEPT_NS		 (INT64_C(7) * 86400 * 1000000000)
 #define QUERIES_KEPT	 10000
 #define LOAD_ERRORS_KEPT 100000
 #define TEXT_KEPT	 4000U

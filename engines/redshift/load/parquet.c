@@ -46,8 +46,11 @@ int rs_parquet_new(struct sql_site *site, const char *node, const char *const *n
 	}
 	p->n = n;
 	p->types = calloc(n > 0 ? n : 1, sizeof(*types));
-	int rc = p->types == NULL ? err_set(err, ENOMEM, "out of memory")
-				  : sql_session_new(site, &node, 1, &p->session, err);
+	if (p->types == NULL) {
+		free(p);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	int rc = sql_session_new(site, &node, 1, &p->session, err);
 	rc = rc == 0 ? create_text(p->session, names, types, n, &p->create, err) : rc;
 	if (rc < 0) {
 		rs_parquet_free(p);

@@ -121,8 +121,8 @@ static int new_made(struct unload *u, const struct stream *s, struct err *err)
 	const char *slash = strrchr(buf_cstr(&path), '/');
 	buf_append(&temp, path.p, (size_t)(slash - path.p) + 1);
 	buf_printf(&temp, ".unload-%llu-%s", (unsigned long long)u->txn->xid, slash + 1);
-	struct made *more = realloc(u->made, (u->n_made + 1) * sizeof(*more));
-	if (more == NULL || temp.failed) {
+	struct made *more = temp.failed ? NULL : realloc(u->made, (u->n_made + 1) * sizeof(*more));
+	if (more == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	u->made = more;
@@ -202,8 +202,7 @@ static int close_file(struct unload *u, struct stream *s, struct err *err)
 	}
 	if (rc == 0 && (s->fd < 0 || fsync(s->fd) != 0 || fstat(s->fd, &st) != 0)) {
 		rc = err_errno(err, "%s", m->temp);
-	}
-	if (rc == 0) {
+	} else if (rc == 0) {
 		m->bytes = (uint64_t)st.st_size;
 	}
 	stream_free(u, s);
@@ -301,7 +300,10 @@ static int take_row(struct unload *u, const struct sql_value *row, struct err *e
 	unsigned slice = u->how->parallel ? (unsigned)(u->n_rows / RUN_ROWS % u->slices) : 0;
 	print_folder(u, row, &folder);
 	int rc = stream_of(u, buf_cstr(&folder), slice, &s, err);
-	rc = rc == 0 ? write_row(u, s, row, err) : rc;
+	if (rc < 0 || s == NULL) {
+		return rc;
+	}
+	rc = write_row(u, s, row, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -323,6 +325,7 @@ static int take_rows(struct unload *u, struct err *err)
 		}
 	}
 	while (rc == 0 && !TAILQ_EMPTY(&u->streams)) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the freed one is out of the list */
 		rc = close_file(u, TAILQ_FIRST(&u->streams), err);
 	}
 	return rc;
@@ -433,9 +436,13 @@ static int prepare(struct unload *u, struct err *err)
 	u->format.names = u->rows.names;
 	u->format.types = u->rows.types;
 	u->format.columns = u->columns;
-	u->format.delimiter = how->delimiter != '\0'	     ? how->delimiter
-			      : how->format == RS_FORMAT_CSV ? ','
-							     : '|';
+	if (how->delimiter != '\0') {
+		u->format.delimiter = how->delimiter;
+	} else if (how->format == RS_FORMAT_CSV) {
+		u->format.delimiter = ',';
+	} else {
+		u->format.delimiter = '|';
+	}
 	u->slices = rs_nodes_slices(u->txn->look.nodes);
 	u->max_bytes = how->max_file_size > 0 ? how->max_file_size : FILE_SIZE_MAX;
 	rs_nodes_file(u->txn->look.nodes, 0, &u->node);
@@ -529,6 +536,7 @@ static int write_manifest(struct unload *u, struct err *err)
 static void clean_up(struct unload *u)
 {
 	while (!TAILQ_EMPTY(&u->streams)) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the freed one is out of the list */
 		stream_free(u, TAILQ_FIRST(&u->streams));
 	}
 	for (unsigned i = 0; i < u->n_made; i++) {
