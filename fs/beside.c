@@ -127,7 +127,7 @@ static int open_place(struct mount *m, struct node *dir, const char *name,
 	struct transfer_place *out, struct err *err)
 {
 	CLEANUP(tree_found_free) struct tree_found f = {0};
-	struct engine_level level;
+	struct engine_level level = {0};
 	*out = (struct transfer_place){0};
 	int rc = node_path(&m->nodes, dir, &out->where, err);
 	rc = rc == 0 ? engine_level(out->where.engine, &out->where.path, &level, err) : rc;

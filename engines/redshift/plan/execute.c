@@ -1,5 +1,6 @@
 #include "engines/redshift/plan/execute_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -256,7 +257,11 @@ int rs_rows_begin(
 {
 	struct rs_statement *s = NULL;
 	int rc = parse_select(select, &s, err);
-	return rc != 0 ? rc : begin_any(sight, s, json_incref(s->tree), s->text, out, err);
+	if (rc != 0) {
+		return rc;
+	}
+	assert(s != NULL);
+	return begin_any(sight, s, json_incref(s->tree), s->text, out, err);
 }
 
 int rs_explain(const struct rs_sight *sight, struct slice select, struct buf *out, struct err *err)
@@ -266,6 +271,7 @@ int rs_explain(const struct rs_sight *sight, struct slice select, struct buf *ou
 	struct rs_plan *plan = NULL;
 	int rc = parse_select(select, &s, err);
 
+	assert(rc != 0 || s != NULL);
 	rc = rc != 0 ? rc : rs_bind_select(s->tree, s->text, &sight->resolver, &bound, err);
 	rc = rc != 0 ? rc : rs_plan_new(sight, s->tree, &bound, &plan, err);
 	if (rc == 0) {

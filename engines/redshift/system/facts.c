@@ -149,7 +149,7 @@ static json_t *facts_json(const struct rs_table *t, const struct rs_table_facts 
 int rs_table_stats_json(
 	struct rs_look *look, const struct rs_table *t, struct buf *out, struct err *err)
 {
-	struct rs_table_facts f;
+	struct rs_table_facts f = {0};
 	int rc = rs_table_facts(look, t, &f, err);
 
 	if (rc != 0) {
