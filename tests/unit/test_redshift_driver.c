@@ -895,6 +895,11 @@ START_TEST(a_union_of_unions_has_all_rows)
 			   "(SELECT a FROM \"n0\".\"big\" WHERE a < 5 UNION ALL "
 			   "SELECT a FROM \"n0\".\"big\" WHERE a < 7) AS y"),
 		3 + 5 + 7);
+	ck_assert_int_eq(
+		count_rows("WITH x AS (SELECT a FROM \"n0\".\"big\" WHERE a < 5 UNION ALL "
+			   "SELECT a FROM \"n0\".\"big\" WHERE a < 7), y AS (SELECT a FROM x UNION "
+			   "ALL SELECT a FROM \"n0\".\"big\" WHERE a >= 800) SELECT a FROM y"),
+		5 + 7 + 19200);
 	/* And rows are in their order again. */
 	run("CREATE TABLE \"n0\".\"copy\" AS SELECT a FROM \"n0\".\"big\"");
 	expect("SELECT a FROM \"n0\".\"copy\" LIMIT 2", "0\n1\n");

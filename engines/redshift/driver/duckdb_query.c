@@ -9,12 +9,12 @@
 #include "engines/redshift/driver/duckdb_impl.h"
 
 /* DuckDB 1.4 loses rows when it streams a union of unions and keeps the order of rows in tables:
- * those are run without, which changes nothing for a statement that says an order itself.
+ * those are run without, which changes nothing for a statement that says an order itself. One union
+ * may stand in another wherever two are written: a common table expression brings its own along.
  */
-static bool nests_unions(const char *text)
+static bool has_unions(const char *text)
 {
-	int depth = 0;
-	int found = -1;
+	unsigned n = 0;
 	char quote = '\0';
 	for (const char *p = text; *p != '\0'; p++) {
 		if (quote != '\0' || *p == '\'' || *p == '"') {
@@ -24,13 +24,8 @@ static bool nests_unions(const char *text)
 			} else if (*p == quote) {
 				quote = '\0';
 			}
-		} else if (*p == '(' || *p == ')') {
-			depth += *p == '(' ? 1 : -1;
-		} else if (strncasecmp(p, "union", 5) == 0) {
-			if (found >= 0 && found != depth) {
-				return true;
-			}
-			found = depth;
+		} else if (strncasecmp(p, "union", 5) == 0 && ++n == 2) {
+			return true;
 		}
 	}
 	return false;
@@ -45,7 +40,7 @@ struct duck_query {
 	struct duck_session *session;
 	duckdb_prepared_statement stmt;
 	bool own;	/* a transaction around it */
-	bool nested;	/* unions in unions */
+	bool unions;	/* may be unions in unions */
 	bool unordered; /* the session is set so, until it ends */
 	duckdb_result result;
 	bool ran; /* there is a result */
@@ -158,7 +153,7 @@ int duck_prepare(struct sql_session *s, const char *text, const struct sql_type 
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		return rc;
 	}
-	q->nested = nests_unions(text);
+	q->unions = has_unions(text);
 	if (duckdb_prepare(session->conn, text, &q->stmt) != DuckDBSuccess) {
 		return duck_message(q->site, duckdb_prepare_error(q->stmt), err);
 	}
@@ -241,7 +236,7 @@ static int settle_columns(struct duck_query *q, struct err *err)
 
 static int execute(struct duck_query *q, struct err *err)
 {
-	if (q->nested) {
+	if (q->unions) {
 		int rc = duck_run(q->site, q->session->conn,
 			"SET SESSION preserve_insertion_order = false", err);
 		if (rc != 0) {

@@ -121,7 +121,7 @@ struct walk {
 	struct buf address;
 };
 
-static bool is_left_out(const char *name)
+bool rs_file_is_left_out(const char *name)
 {
 	size_t n = strlen(name);
 	return strchr("._#", name[0]) != NULL || name[n - 1] == '~';
@@ -164,7 +164,7 @@ static int walk_directory(struct walk *w, const char *prefix, struct err *err)
 	while (rc == 0 && (e = readdir(d)) != NULL) {
 		bool itself = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
 		if (!itself && strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
-			!(w->folder && is_left_out(e->d_name))) {
+			!(w->folder && rs_file_is_left_out(e->d_name))) {
 			rc = walk_name(w, e->d_name, err);
 		}
 	}

@@ -26,6 +26,8 @@ struct rs_files {
  * Spectrum reads (names that begin with '.', '_', '#' or end with '~' are left out). */
 int rs_files_list(const struct rs_catalog *c, const char *prefix, bool folder, struct rs_files *out,
 	struct err *err);
+/* Of a name in such a folder. */
+bool rs_file_is_left_out(const char *name);
 /* A manifest's entries. EINVAL, ENOENT: a mandatory one is not there. */
 int rs_files_manifest(
 	const struct rs_catalog *c, const char *address, struct rs_files *out, struct err *err);

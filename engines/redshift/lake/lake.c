@@ -91,11 +91,6 @@ static struct slice file_table(const char *name)
 	return slice_make(name, strcspn(name, "."));
 }
 
-static bool is_left_out(const char *name)
-{
-	return strchr("._#", name[0]) != NULL || name[strlen(name) - 1] == '~';
-}
-
 static int no_schema(const char *schema, struct err *err)
 {
 	return err_set(err, ENOENT, "there is no external schema %s", schema);
@@ -126,7 +121,7 @@ static int add_entry(const struct rs_catalog *c, const struct rs_lake *lake, con
 	int rc = 0;
 	buf_printf(&path, "%s/%s", lake->directory, name);
 	buf_printf(&address, "s3://%s/%s", lake->name, name);
-	if (is_left_out(name) || stat(buf_cstr(&path), &st) != 0) {
+	if (rs_file_is_left_out(name) || stat(buf_cstr(&path), &st) != 0) {
 		return 0;
 	}
 	if (S_ISDIR(st.st_mode)) {
@@ -341,7 +336,7 @@ static int find_file(const struct rs_lake *lake, const char *name, char **out, s
 	}
 	while (*out == NULL && (e = readdir(d)) != NULL) {
 		struct lake_format ignored;
-		if (!is_left_out(e->d_name) && slice_is(file_table(e->d_name), name) &&
+		if (!rs_file_is_left_out(e->d_name) && slice_is(file_table(e->d_name), name) &&
 			lake_format_of(e->d_name, &ignored)) {
 			*out = strdup(e->d_name);
 		}
@@ -358,7 +353,7 @@ static int open_crawled(struct lake_table *t, const struct rs_catalog *c,
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	struct stat st;
 	buf_printf(&path, "%s/%s", lake->directory, t->name);
-	bool folder = !is_left_out(t->name) && strchr(t->name, '/') == NULL &&
+	bool folder = !rs_file_is_left_out(t->name) && strchr(t->name, '/') == NULL &&
 		      stat(buf_cstr(&path), &st) == 0 && S_ISDIR(st.st_mode);
 	int rc = folder ? 0 : find_file(lake, t->name, &file, err);
 	if (rc < 0) {

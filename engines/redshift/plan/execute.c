@@ -77,13 +77,7 @@ static int open_leader(struct rs_rows_impl *r, struct err *err)
 		return rc;
 	}
 	const char *names[] = {r->exchange.attached ? r->exchange.name : buf_cstr(&node)};
-	rc = rs_watch_session(&r->watch, site_of(r), names, 1, &r->leader, err);
-	if (rc == 0 && r->plan->dialect == SQL_DUCKDB) {
-		/* DuckDB 1.4 loses rows of a UNION ALL within another one while it keeps both in
-		 * order; what has an ORDER BY stays ordered without. */
-		rc = sql_run(r->leader, "SET SESSION preserve_insertion_order = false", NULL, err);
-	}
-	return rc;
+	return rs_watch_session(&r->watch, site_of(r), names, 1, &r->leader, err);
 }
 
 static int run_steps(struct rs_rows_impl *r, struct err *err)

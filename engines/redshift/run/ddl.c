@@ -4,6 +4,7 @@
 
 #include "engines/common/cleanup.h"
 #include "engines/common/clock.h"
+#include "engines/redshift/lake/lake.h"
 #include "engines/redshift/run/run_impl.h"
 
 static int no_memory(struct err *err)
@@ -310,16 +311,6 @@ static int truncate_tables(
 
 /* ---- schemas ---- */
 
-static bool is_external_schema(const struct rs_catalog *c, const char *name)
-{
-	for (unsigned i = 0; i < c->n_external_schemas; i++) {
-		if (strcmp(c->external_schemas[i].name, name) == 0) {
-			return true;
-		}
-	}
-	return rs_catalog_lake(c, name) != NULL;
-}
-
 static int check_schema_name(const struct rs_catalog *c, const char *name, struct err *err)
 {
 	if (name[0] == '\0' || strlen(name) > 127) {
@@ -335,7 +326,7 @@ static int check_schema_name(const struct rs_catalog *c, const char *name, struc
 		return err_set(err, EINVAL,
 			"schema \"%s\": the name is reserved for system schemas", name);
 	}
-	if (rs_has_schema(c, name) || is_external_schema(c, name)) {
+	if (rs_has_schema(c, name) || rs_external_is_schema(c, name)) {
 		return err_set(err, EEXIST, "schema \"%s\" already exists", name);
 	}
 	return 0;
@@ -464,7 +455,7 @@ static int drop_schema(struct rs_txn *t, const struct rs_statement *s, const cha
 	struct buf *report, struct err *err)
 {
 	const struct rs_catalog *c = t->next;
-	bool external = is_external_schema(c, name) && rs_catalog_lake(c, name) == NULL;
+	bool external = rs_external_is_schema(c, name) && rs_catalog_lake(c, name) == NULL;
 
 	if (!external && !rs_has_schema(c, name)) {
 		if (s->if_exists) {

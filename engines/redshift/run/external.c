@@ -8,7 +8,7 @@
 int rs_run_external(struct rs_txn *t, struct rs_statement *s, struct buf *report, struct err *err)
 {
 	int rc;
-	t->wrote = true;
+	t->changed = true;
 	switch (s->kind) {
 	case RS_CREATE_EXTERNAL_SCHEMA:
 		rc = rs_external_add_schema(t->next, s, err);
