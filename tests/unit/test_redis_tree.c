@@ -250,6 +250,14 @@ static const char *exec(const char *commands)
 	return buf_cstr(&out);
 }
 
+/* Whether SAID, a time to live as `.exec` or a file says it, is SECONDS, or on a slow machine a minute less. */
+static bool ends_in(const char *said, long seconds)
+{
+	long left = strtol(said + strcspn(said, "-0123456789"), NULL, 10);
+
+	return left <= seconds && left > seconds - 60;
+}
+
 static bool there(const char *path)
 {
 	return OPS->stat(tree, at(path), 0, &info, &err) == 0;
@@ -292,7 +300,7 @@ START_TEST(test_a_save_ends_the_time_to_live_an_edit_keeps_it)
 	exec("set a x ex 1000");
 	ck_assert_str_eq(cat("a"), "x");
 	OK(save("a", "xy", info.version));
-	ck_assert_str_eq(exec("ttl a"), "(integer) 1000\n");
+	ck_assert(ends_in(exec("ttl a"), 1000));
 	OK(save("a", "z", ANY));
 	ck_assert_str_eq(exec("ttl a"), "(integer) -1\n");
 	exec("expire a 1000");
@@ -509,11 +517,13 @@ START_TEST(test_renames)
 {
 	exec("set a 1 ex 1000\nset b 2\nhset h x 1\nhset i y 2");
 	OK(OPS->rename(tree, at("a"), at("c"), 0, &err));
-	ck_assert_str_eq(exec("ttl c\nexists a"), "(integer) 1000\n(integer) 0\n");
+	ck_assert(ends_in(exec("ttl c"), 1000));
+	ck_assert_str_eq(exec("exists a"), "(integer) 0\n");
 	FAILS(OPS->rename(tree, at("a"), at("c"), 0, &err), ENOENT);
 	FAILS(OPS->rename(tree, at("c"), at("b"), RENAME_NOREPLACE, &err), EEXIST);
 	OK(OPS->rename(tree, at("c"), at("b"), RENAME_EXCHANGE, &err));
-	ck_assert_str_eq(exec("get b\nget c\nttl b"), "\"1\"\n\"2\"\n(integer) 1000\n");
+	ck_assert_str_eq(exec("get b\nget c"), "\"1\"\n\"2\"\n");
+	ck_assert(ends_in(exec("ttl b"), 1000));
 	FAILS(OPS->rename(tree, at("c"), at("none"), RENAME_EXCHANGE, &err), ENOENT);
 	OK(OPS->rename(tree, at("c"), at("b"), 0, &err));
 	ck_assert_str_eq(ls(""), "b h.hash i.hash ");
@@ -605,8 +615,8 @@ START_TEST(test_the_room_ttl)
 	OK(set_ttl("h.hash", "200"));
 	ck_assert_str_eq(list_by(ttl, "", 0), "a h.hash ");
 	ck_assert_str_eq(list_by(ttl, "", 1), "a h.hash ");
-	ck_assert_str_eq(text_of(ttl, "a"), "100\n");
-	ck_assert_str_eq(exec("ttl h"), "(integer) 200\n");
+	ck_assert(ends_in(text_of(ttl, "a"), 100));
+	ck_assert(ends_in(exec("ttl h"), 200));
 	ck_assert_str_eq(text_of(ttl, "b"), "(none)");
 	FAILS(set_ttl("none", "1"), ENOENT);
 	FAILS(set_ttl("a.hash", "1"), ENOENT);
@@ -852,7 +862,7 @@ START_TEST(test_as_a_store)
 	ck_assert_int_eq(s->ops->get(s, key, &text, &version, &err), 1);
 	ck_assert_str_eq(buf_cstr(&text), "new");
 	ck_assert_int_eq(s->ops->set_if(s, key, version, slice_of("newer"), 100000, &err), 1);
-	ck_assert_str_eq(exec("ttl t:1"), "(integer) 100\n");
+	ck_assert(ends_in(exec("ttl t:1"), 100));
 	ck_assert_int_eq(s->ops->set_if(s, key, version, slice_of("late"), 0, &err), 0);
 	OK(s->ops->set(s, key, slice_of("whole"), 0, &err));
 	ck_assert_str_eq(cat("t:1"), "whole");
