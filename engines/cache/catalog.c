@@ -1,8 +1,6 @@
 /* What clusters, nodes and snapshots there are: the file, its statements, what is read.
  * Every change is durable when it returns, whatever a cluster's persistence: these are rare, and
  * files depend on them. */
-#include <unistd.h>
-
 #include "engines/cache/catalog_impl.h"
 
 #define CATALOG_APPLICATION_ID 0x44624363 /* "DbCc" */
@@ -18,10 +16,7 @@ static const char catalog_schema[] =
 	" PRIMARY KEY(cluster_id, name)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE snapshots(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
 	" cluster TEXT NOT NULL, cluster_id INTEGER NOT NULL, created INTEGER NOT NULL,"
-	" bytes INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), mtime INTEGER NOT NULL,"
-	" last_id INTEGER NOT NULL) STRICT;"
-	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000, 0);";
+	" bytes INTEGER NOT NULL) STRICT;" CATALOG_STATE_SCHEMA;
 
 #define DEF_COLUMNS                                                                                \
 	"id, name, kind, created, maxmemory, policy, persistence, automatic, primary_node, "       \
@@ -46,66 +41,48 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 	[NODE_DROP] = "DELETE FROM nodes WHERE cluster_id = ?1 AND name = ?2",
 	[NODES_DROP] = "DELETE FROM nodes WHERE cluster_id = ?1",
 	[SNAPSHOT_FIND] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name = ?1",
-	[SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name > ?1 AND"
-			  " (?2 = 0 OR cluster_id = ?2) ORDER BY name LIMIT 1",
+	[SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name > ?2 AND"
+			  " (?1 = 0 OR cluster_id = ?1) ORDER BY name LIMIT 1",
 	[SNAPSHOT_HAS] = "SELECT 1 FROM snapshots WHERE id = ?1",
 	[SNAPSHOT_ADD] =
 		"INSERT INTO snapshots(" SNAPSHOT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[SNAPSHOT_DROP] = "DELETE FROM snapshots WHERE id = ?1",
-	[STATE_MTIME] = "SELECT mtime FROM state",
-	[STATE_ID] = "SELECT last_id FROM state",
-	[STATE_TOUCH] = "UPDATE state SET mtime = ?1",
-	[STATE_SET_ID] = "UPDATE state SET last_id = ?1",
+	CATALOG_STATE_SQL,
 };
 
 /* ---- the file ---- */
 
 int cache_catalog_open(struct cache_service *s, struct err *err)
 {
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-
-	buf_printf(&path, "%s/catalog.db", s->dir);
-	if (s->read_only && access(buf_cstr(&path), F_OK) < 0 && errno == ENOENT) {
-		return 0;
-	}
-	struct store_config config = {
-		.path = buf_cstr(&path),
+	struct catalog_config config = {
+		.dir = s->dir,
 		.label = "the cache catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.create = true,
-		.sync = STORE_SYNC_CLOSE,
+		.read_only = s->read_only,
 	};
-	return store_open(&config, &s->catalog, err);
+
+	return catalog_open(&config, &s->catalog, err);
 }
 
 int cache_catalog_id(struct cache_service *s, uint64_t *out, struct err *err)
 {
-	return catalog_next_id(s->catalog, STATE_ID, STATE_SET_ID, out, err);
+	return catalog_next_id(s->catalog, "the catalog", out, err);
 }
 
 int cache_catalog_mtime(struct cache_service *s, int64_t *out, struct err *err)
 {
-	struct catalog_query q = {.n = STATE_MTIME, .take = catalog_take_int, .out = out};
-
-	*out = 0;
-	int rc = catalog_row(s->catalog, &q, err);
-	return rc < 0 ? rc : 0;
+	return catalog_mtime(s->catalog, out, err);
 }
 
 bool cache_catalog_has(struct cache_service *s, char kind, uint64_t id)
 {
-	struct catalog_query q = {.n = kind == 'i'   ? CLUSTER_OF_STORE
-				       : kind == 's' ? SNAPSHOT_HAS
-						     : CLUSTER_HAS,
-		.bind = catalog_bind_one_id,
-		.arg = &id};
-	struct err ignored = {0};
+	unsigned n = kind == 'i' ? CLUSTER_OF_STORE : kind == 's' ? SNAPSHOT_HAS : CLUSTER_HAS;
 
-	return catalog_row(s->catalog, &q, &ignored) != 0;
+	return catalog_has(s->catalog, n, id);
 }
 
 /* ---- clusters ---- */
@@ -144,19 +121,6 @@ int cache_catalog_each(struct cache_service *s, cache_def_fn *fn, void *arg, str
 
 /* ---- nodes ---- */
 
-struct behind {
-	uint64_t id;
-	struct slice after;
-};
-
-static void bind_behind_node(sqlite3_stmt *stmt, const void *arg)
-{
-	const struct behind *b = arg;
-
-	catalog_bind_id(stmt, 1, b->id);
-	catalog_bind_text(stmt, 2, b->after);
-}
-
 static void take_node(sqlite3_stmt *stmt, void *out)
 {
 	struct cache_node *n = out;
@@ -170,9 +134,9 @@ static void take_node(sqlite3_stmt *stmt, void *out)
 int cache_catalog_nodes(
 	struct cache_service *s, uint64_t cluster_id, struct cache_nodes *out, struct err *err)
 {
-	struct behind b = {.id = cluster_id, .after = slice_of("")};
+	struct catalog_behind b = {.id = cluster_id, .after = slice_of("")};
 	struct catalog_query q = {
-		.n = NODE_NEXT, .bind = bind_behind_node, .arg = &b, .take = take_node};
+		.n = NODE_NEXT, .bind = catalog_bind_behind, .arg = &b, .take = take_node};
 	int rc = 0;
 
 	out->count = 0;
@@ -201,16 +165,11 @@ static void take_snapshot(sqlite3_stmt *stmt, void *out)
 	s->bytes = (uint64_t)sqlite3_column_int64(stmt, 5);
 }
 
-static void bind_name(sqlite3_stmt *stmt, const void *arg)
-{
-	catalog_bind_text(stmt, 1, *(const struct slice *)arg);
-}
-
 int cache_catalog_snapshot(
 	struct cache_service *s, struct slice name, struct cache_snapshot *out, struct err *err)
 {
 	struct catalog_query q = {.n = SNAPSHOT_FIND,
-		.bind = bind_name,
+		.bind = catalog_bind_name,
 		.arg = &name,
 		.take = take_snapshot,
 		.out = out};
@@ -222,22 +181,14 @@ int cache_catalog_snapshot(
 				  (int)(name.n < 200 ? name.n : 200), name.n > 0 ? name.p : "");
 }
 
-static void bind_behind_snapshot(sqlite3_stmt *stmt, const void *arg)
-{
-	const struct behind *b = arg;
-
-	catalog_bind_text(stmt, 1, b->after);
-	catalog_bind_id(stmt, 2, b->id);
-}
-
 int cache_catalog_snapshots(struct cache_service *s, uint64_t cluster_id, struct slice after,
 	cache_snapshot_fn *fn, void *arg, struct err *err)
 {
 	struct cache_snapshot found;
 	char last[sizeof(found.name)];
-	struct behind b = {cluster_id, after};
+	struct catalog_behind b = {cluster_id, after};
 	struct catalog_query q = {.n = SNAPSHOT_NEXT,
-		.bind = bind_behind_snapshot,
+		.bind = catalog_bind_behind,
 		.arg = &b,
 		.take = take_snapshot,
 		.out = &found};

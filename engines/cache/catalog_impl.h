@@ -6,7 +6,7 @@
 #include "engines/store/catalog.h"
 
 enum cache_catalog_sql {
-	CLUSTER_NEXT,
+	CLUSTER_NEXT = CATALOG_OWN,
 	CLUSTER_HAS,
 	CLUSTER_OF_STORE,
 	CLUSTER_ADD,
@@ -22,10 +22,6 @@ enum cache_catalog_sql {
 	SNAPSHOT_HAS,
 	SNAPSHOT_ADD,
 	SNAPSHOT_DROP,
-	STATE_MTIME,
-	STATE_ID,
-	STATE_TOUCH,
-	STATE_SET_ID,
 	N_CATALOG_SQL
 };
 

@@ -1,12 +1,6 @@
 /* Clusters, nodes and snapshots come, go and change: the catalog's side of it. */
 #include "engines/cache/catalog_impl.h"
 
-/* The service's directory changes when clusters and snapshots come and go. */
-static int touch(struct store_txn *t, struct err *err)
-{
-	return catalog_run_named(t, STATE_TOUCH, (uint64_t)store_txn_time(t), NULL, err);
-}
-
 /* What every change here is done with. */
 struct change {
 	uint64_t id;
@@ -69,7 +63,7 @@ static int add_fn(struct store_txn *t, void *arg, struct err *err)
 	for (unsigned k = 0; rc == 0 && k < c->nodes->count; k++) {
 		rc = put_node(t, c->def->id, &c->nodes->n[k], err);
 	}
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int cache_catalog_add(struct cache_service *s, const struct cache_def *def,
@@ -153,13 +147,8 @@ int cache_catalog_drop_node(
 
 static int check_free(struct store_txn *t, const char *name, struct err *err)
 {
-	CATALOG_STMT find = store_txn_stmt(t, SNAPSHOT_FIND, err);
+	int rc = catalog_taken(t, SNAPSHOT_FIND, name, err);
 
-	if (find == NULL) {
-		return -err->code;
-	}
-	catalog_bind_text(find, 1, slice_of(name));
-	int rc = store_step(find, err);
 	return rc <= 0 ? rc
 		       : err_set(err, EEXIST, "SnapshotAlreadyExistsFault: there is a snapshot %s",
 				 name);
@@ -180,7 +169,7 @@ static int add_snapshot(struct store_txn *t, const struct cache_snapshot *snapsh
 	sqlite3_bind_int64(add, 5, snapshot->created_ns);
 	catalog_bind_id(add, 6, snapshot->bytes);
 	rc = catalog_run(add, err);
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 static int add_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
@@ -198,7 +187,7 @@ static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	int rc = catalog_run_named(t, SNAPSHOT_DROP, ((const struct change *)arg)->id, NULL, err);
 
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int cache_catalog_drop_snapshot(struct cache_service *s, uint64_t id, struct err *err)
@@ -213,7 +202,7 @@ static int drop_fn(struct store_txn *t, void *arg, struct err *err)
 	int rc = c->snapshot != NULL ? add_snapshot(t, c->snapshot, err) : 0;
 	rc = rc < 0 ? rc : catalog_run_named(t, CLUSTER_DROP, c->id, NULL, err);
 	rc = rc < 0 ? rc : catalog_run_named(t, NODES_DROP, c->id, NULL, err);
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int cache_catalog_drop(

@@ -1,12 +1,6 @@
 /* Instances and snapshots come, go and change: the catalog's side of it. */
 #include "engines/rds/catalog_impl.h"
 
-/* The service's directory changes when instances and snapshots come and go. */
-static int touch(struct store_txn *t, struct err *err)
-{
-	return rds_sql_run_id(t, STATE_TOUCH, (uint64_t)store_txn_time(t), 0, err);
-}
-
 static int put_def(struct store_txn *t, const struct rds_def *def, struct err *err)
 {
 	sqlite3_stmt *put = store_txn_stmt(t, DEF_PUT, err);
@@ -15,15 +9,15 @@ static int put_def(struct store_txn *t, const struct rds_def *def, struct err *e
 		return -err->code;
 	}
 	sqlite3_bind_int64(put, 1, (int64_t)def->id);
-	rds_sql_bind_text(put, 2, slice_of(def->name));
+	catalog_bind_text(put, 2, slice_of(def->name));
 	sqlite3_bind_int(put, 3, def->stopped);
 	sqlite3_bind_int64(put, 4, def->stopped_ns);
 	sqlite3_bind_int64(put, 5, def->created_ns);
 	sqlite3_bind_int(put, 6, def->deletion_protection);
 	sqlite3_bind_int(put, 7, def->pending_multi_az);
 	sqlite3_bind_int(put, 8, def->pending_retention);
-	rds_sql_bind_text(put, 9, slice_of(def->engine_version));
-	return rds_sql_run(put, err);
+	catalog_bind_text(put, 9, slice_of(def->engine_version));
+	return catalog_run(put, err);
 }
 
 static int put_fn(struct store_txn *t, void *arg, struct err *err)
@@ -31,25 +25,13 @@ static int put_fn(struct store_txn *t, void *arg, struct err *err)
 	const struct rds_def *def = arg;
 
 	int rc = put_def(t, def, err);
-	rc = rc < 0 ? rc : rds_sql_run_id(t, INTENT_DROP, def->id, 0, err);
-	return rc < 0 ? rc : touch(t, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, INTENT_DROP, def->id, NULL, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int rds_catalog_put(struct rds_service *s, const struct rds_def *def, struct err *err)
 {
 	return store_write(s->catalog, NULL, 0, put_fn, (void *)def, err);
-}
-
-static int set_name(struct store_txn *t, uint64_t id, struct slice name, struct err *err)
-{
-	sqlite3_stmt *stmt = store_txn_stmt(t, DEF_NAME, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	sqlite3_bind_int64(stmt, 1, (int64_t)id);
-	rds_sql_bind_text(stmt, 2, name);
-	return rds_sql_run(stmt, err);
 }
 
 struct pair {
@@ -62,10 +44,10 @@ static int exchange_fn(struct store_txn *t, void *arg, struct err *err)
 	const struct pair *p = arg;
 
 	/* No instance bears the name "-": it stands in while two change places. */
-	int rc = set_name(t, p->a->id, slice_of("-"), err);
-	rc = rc < 0 ? rc : set_name(t, p->b->id, slice_of(p->a->name), err);
-	rc = rc < 0 ? rc : set_name(t, p->a->id, slice_of(p->b->name), err);
-	return rc < 0 ? rc : touch(t, err);
+	int rc = catalog_run_named(t, DEF_NAME, p->a->id, "-", err);
+	rc = rc < 0 ? rc : catalog_run_named(t, DEF_NAME, p->b->id, p->a->name, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, DEF_NAME, p->a->id, p->b->name, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int rds_catalog_exchange(
@@ -76,14 +58,26 @@ int rds_catalog_exchange(
 	return store_write(s->catalog, NULL, 0, exchange_fn, &p, err);
 }
 
+static int prune(struct store_txn *t, uint64_t instance_id, int64_t oldest_ns, struct err *err)
+{
+	sqlite3_stmt *stmt = store_txn_stmt(t, SNAPSHOT_PRUNE, err);
+
+	if (stmt == NULL) {
+		return -err->code;
+	}
+	catalog_bind_id(stmt, 1, instance_id);
+	sqlite3_bind_int64(stmt, 2, oldest_ns);
+	return catalog_run(stmt, err);
+}
+
 static int drop_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	uint64_t id = *(const uint64_t *)arg;
 
-	int rc = rds_sql_run_id(t, DEF_DROP, id, 0, err);
-	rc = rc < 0 ? rc : rds_sql_run_id(t, SNAPSHOT_PRUNE, id, INT64_MAX, err);
-	rc = rc < 0 ? rc : rds_sql_run_id(t, INTENT_DROP, id, 0, err);
-	return rc < 0 ? rc : touch(t, err);
+	int rc = catalog_run_named(t, DEF_DROP, id, NULL, err);
+	rc = rc < 0 ? rc : prune(t, id, INT64_MAX, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, INTENT_DROP, id, NULL, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int rds_catalog_drop(struct rds_service *s, uint64_t id, struct err *err)
@@ -103,9 +97,9 @@ static int add_intent(struct store_txn *t, const struct rds_intent *intent, stru
 	sqlite3_bind_int64(add, 1, (int64_t)intent->id);
 	sqlite3_bind_int(add, 2, (int)intent->kind);
 	sqlite3_bind_int64(add, 3, (int64_t)intent->instance_id);
-	rds_sql_bind_text(add, 4, slice_of(intent->replica));
-	rds_sql_bind_text(add, 5, slice_of(intent->name));
-	return rds_sql_run(add, err);
+	catalog_bind_text(add, 4, slice_of(intent->replica));
+	catalog_bind_text(add, 5, slice_of(intent->name));
+	return catalog_run(add, err);
 }
 
 static int add_intent_fn(struct store_txn *t, void *arg, struct err *err)
@@ -120,7 +114,7 @@ int rds_catalog_add_intent(struct rds_service *s, const struct rds_intent *inten
 
 static int drop_intent_fn(struct store_txn *t, void *arg, struct err *err)
 {
-	return rds_sql_run_id(t, INTENT_DROP, *(const uint64_t *)arg, 0, err);
+	return catalog_run_named(t, INTENT_DROP, *(const uint64_t *)arg, NULL, err);
 }
 
 int rds_catalog_drop_intent(struct rds_service *s, uint64_t id, struct err *err)
@@ -132,13 +126,8 @@ int rds_catalog_drop_intent(struct rds_service *s, uint64_t id, struct err *err)
 
 static int check_free(struct store_txn *t, const char *name, struct err *err)
 {
-	CATALOG_STMT find = store_txn_stmt(t, SNAPSHOT_FIND, err);
+	int rc = catalog_taken(t, SNAPSHOT_FIND, name, err);
 
-	if (find == NULL) {
-		return -err->code;
-	}
-	rds_sql_bind_text(find, 1, slice_of(name));
-	int rc = store_step(find, err);
 	return rc <= 0 ? rc
 		       : err_set(err, EEXIST,
 				 "DBSnapshotAlreadyExists: Cannot create the snapshot because a "
@@ -153,8 +142,8 @@ static int replace_automated(struct store_txn *t, const char *name, struct err *
 	if (stmt == NULL) {
 		return -err->code;
 	}
-	rds_sql_bind_text(stmt, 1, slice_of(name));
-	return rds_sql_run(stmt, err);
+	catalog_bind_text(stmt, 1, slice_of(name));
+	return catalog_run(stmt, err);
 }
 
 static int add_snapshot(struct store_txn *t, const struct rds_snapshot *snapshot, struct err *err)
@@ -165,13 +154,13 @@ static int add_snapshot(struct store_txn *t, const struct rds_snapshot *snapshot
 		return -err->code;
 	}
 	sqlite3_bind_int64(add, 1, (int64_t)snapshot->id);
-	rds_sql_bind_text(add, 2, slice_of(snapshot->name));
-	rds_sql_bind_text(add, 3, slice_of(snapshot->instance));
+	catalog_bind_text(add, 2, slice_of(snapshot->name));
+	catalog_bind_text(add, 3, slice_of(snapshot->instance));
 	sqlite3_bind_int64(add, 4, (int64_t)snapshot->instance_id);
 	sqlite3_bind_int(add, 5, snapshot->automated);
 	sqlite3_bind_int64(add, 6, snapshot->created_ns);
 	sqlite3_bind_int64(add, 7, (int64_t)snapshot->bytes);
-	return rds_sql_run(add, err);
+	return catalog_run(add, err);
 }
 
 struct adding {
@@ -189,7 +178,7 @@ static int add_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 	if (rc == 0 && a->intent != NULL) {
 		rc = add_intent(t, a->intent, err);
 	}
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int rds_catalog_add_snapshot(struct rds_service *s, const struct rds_snapshot *snapshot,
@@ -202,9 +191,9 @@ int rds_catalog_add_snapshot(struct rds_service *s, const struct rds_snapshot *s
 
 static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 {
-	int rc = rds_sql_run_id(t, SNAPSHOT_DROP, *(const uint64_t *)arg, 0, err);
+	int rc = catalog_run_named(t, SNAPSHOT_DROP, *(const uint64_t *)arg, NULL, err);
 
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int rds_catalog_drop_snapshot(struct rds_service *s, uint64_t id, struct err *err)
@@ -221,7 +210,7 @@ static int prune_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	const struct pruning *p = arg;
 
-	return rds_sql_run_id(t, SNAPSHOT_PRUNE, p->instance_id, p->oldest_ns, err);
+	return prune(t, p->instance_id, p->oldest_ns, err);
 }
 
 int rds_catalog_prune(

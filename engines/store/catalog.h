@@ -24,9 +24,46 @@ int catalog_run(sqlite3_stmt *stmt, struct err *err);
 int catalog_run_named(
 	struct store_txn *t, unsigned n, uint64_t id, const char *name, struct err *err);
 
-/* An id that never comes again, durably: `get` selects the last one, `set` stores it. */
-int catalog_next_id(
-	struct store *catalog, unsigned get, unsigned set, uint64_t *out, struct err *err);
+/* ---- the file ---- */
+
+/* Each has a row of state, which the first of its statements are for. */
+enum { CATALOG_MTIME, CATALOG_ID, CATALOG_TOUCH, CATALOG_SET_ID, CATALOG_OWN };
+#define CATALOG_STATE_SCHEMA                                                                       \
+	"CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), mtime INTEGER NOT NULL,"       \
+	" last_id INTEGER NOT NULL) STRICT;"                                                       \
+	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000, 0);"
+/* clang-format off */
+#define CATALOG_STATE_SQL                                                                          \
+	[CATALOG_MTIME] = "SELECT mtime FROM state",                                               \
+	[CATALOG_ID] = "SELECT last_id FROM state",                                                \
+	[CATALOG_TOUCH] = "UPDATE state SET mtime = ?1",                                           \
+	[CATALOG_SET_ID] = "UPDATE state SET last_id = ?1"
+/* clang-format on */
+
+struct catalog_config {
+	const char *dir; /* it is DIR/catalog.db */
+	const char *label;
+	uint32_t application_id;
+	uint32_t schema_version;
+	const char *schema;
+	const char *const *sql;
+	unsigned n_sql;
+	bool read_only; /* then it is not made: *out stays as it is */
+};
+/* EIO a damaged one. */
+int catalog_open(const struct catalog_config *c, struct store **out, struct err *err);
+
+/* When something came or went; 0 without a catalog. */
+int catalog_mtime(struct store *catalog, int64_t *out, struct err *err);
+int catalog_touch(struct store_txn *t, struct err *err);
+/* An id that never comes again, durably. `what` names the catalog, if it is damaged (EIO). */
+int catalog_next_id(struct store *catalog, const char *what, uint64_t *out, struct err *err);
+/* Whether a statement that takes an id finds it. In doubt: true, so that the file stays. */
+bool catalog_has(struct store *catalog, unsigned n, uint64_t id);
+/* 1: a statement that takes a name finds it, 0 none. */
+int catalog_taken(struct store_txn *t, unsigned n, const char *name, struct err *err);
+
+/* ---- columns ---- */
 
 static inline void catalog_stmt_cleanup(sqlite3_stmt **stmt)
 {
@@ -48,6 +85,14 @@ static inline void catalog_bind_id(sqlite3_stmt *stmt, int index, uint64_t id)
 
 /* A bind of a uint64_t. */
 void catalog_bind_one_id(sqlite3_stmt *stmt, const void *arg);
+/* A bind of a slice. */
+void catalog_bind_name(sqlite3_stmt *stmt, const void *arg);
+/* A bind of an id and the name behind which to go on. */
+struct catalog_behind {
+	uint64_t id;
+	struct slice after;
+};
+void catalog_bind_behind(sqlite3_stmt *stmt, const void *arg);
 /* A take into an int64_t. */
 void catalog_take_int(sqlite3_stmt *stmt, void *out);
 void catalog_text(sqlite3_stmt *stmt, int column, char *out, size_t size);

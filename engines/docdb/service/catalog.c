@@ -3,9 +3,6 @@
  * rare, and files depend on them. */
 #include "engines/docdb/service/catalog_impl.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #define CATALOG_APPLICATION_ID 0x44446263 /* "DDbc" */
 #define CATALOG_SCHEMA_VERSION 1
 
@@ -19,10 +16,7 @@ static const char catalog_schema[] =
 	" created INTEGER NOT NULL, PRIMARY KEY(cluster_id, name)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE snapshots(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
 	" cluster TEXT NOT NULL, cluster_id INTEGER NOT NULL, created INTEGER NOT NULL,"
-	" bytes INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), mtime INTEGER NOT NULL,"
-	" last_id INTEGER NOT NULL) STRICT;"
-	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000, 0);";
+	" bytes INTEGER NOT NULL) STRICT;" CATALOG_STATE_SCHEMA;
 
 #define DEF_COLUMNS                                                                                \
 	"id, name, created, stopped, stopped_at, deletion_protection, writer, target, allocated"
@@ -47,110 +41,42 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 	[MEMBER_DROP] = "DELETE FROM members WHERE cluster_id = ?1 AND name = ?2",
 	[MEMBERS_DROP] = "DELETE FROM members WHERE cluster_id = ?1",
 	[SNAPSHOT_FIND] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name = ?1",
-	[SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name > ?1 AND"
-			  " (cluster_id = ?2 OR ?3 AND cluster_id NOT IN (SELECT id FROM clusters))"
+	[SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name > ?2 AND"
+			  " (cluster_id = ?1 OR ?3 AND cluster_id NOT IN (SELECT id FROM clusters))"
 			  " ORDER BY name LIMIT 1",
 	[SNAPSHOT_HAS] = "SELECT 1 FROM snapshots WHERE id = ?1",
 	[SNAPSHOT_ADD] =
 		"INSERT INTO snapshots(" SNAPSHOT_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[SNAPSHOT_DROP] = "DELETE FROM snapshots WHERE id = ?1",
-	[STATE_MTIME] = "SELECT mtime FROM state",
-	[STATE_ID] = "SELECT last_id FROM state",
-	[STATE_TOUCH] = "UPDATE state SET mtime = ?1",
-	[STATE_SET_ID] = "UPDATE state SET last_id = ?1",
+	CATALOG_STATE_SQL,
 };
 
 /* ---- the file ---- */
 
 int docdb_catalog_open(struct docdb_service *s, struct err *err)
 {
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-
-	buf_printf(&path, "%s/catalog.db", s->dir);
-	if (s->read_only && access(buf_cstr(&path), F_OK) < 0 && errno == ENOENT) {
-		return 0;
-	}
-	struct store_config config = {
-		.path = buf_cstr(&path),
+	struct catalog_config config = {
+		.dir = s->dir,
 		.label = "the cluster catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.create = true,
-		.sync = STORE_SYNC_CLOSE,
+		.read_only = s->read_only,
 	};
-	return store_open(&config, &s->catalog, err);
+
+	return catalog_open(&config, &s->catalog, err);
 }
 
-/* ---- reading: one row of one statement ---- */
-
-struct query {
-	enum catalog_sql n;
-	void (*bind)(sqlite3_stmt *stmt, const void *arg); /* may be NULL */
-	const void *arg;
-	void (*take)(sqlite3_stmt *stmt, void *out); /* may be NULL */
-	void *out;
-};
-
-static int step_and_take(sqlite3_stmt *stmt, const struct query *q, struct err *err)
+int docdb_catalog_next_id(struct docdb_service *s, uint64_t *out, struct err *err)
 {
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	if (q->bind != NULL) {
-		q->bind(stmt, q->arg);
-	}
-	int rc = store_step(stmt, err);
-	if (rc == 1 && q->take != NULL) {
-		q->take(stmt, q->out);
-	}
-	sqlite3_reset(stmt);
-	return rc;
-}
-
-/* 1 there is one, 0 none. */
-static int first_row(struct docdb_service *s, const struct query *q, struct err *err)
-{
-	struct store_reader *r;
-
-	if (s->catalog == NULL) {
-		return 0;
-	}
-	int rc = store_read_begin(s->catalog, STORE_ALL_KEYS, &r, err);
-	if (rc < 0) {
-		return rc;
-	}
-	rc = step_and_take(store_reader_stmt(r, q->n, err), q, err);
-	store_read_end(r);
-	return rc;
-}
-
-static void bind_id(sqlite3_stmt *stmt, const void *arg)
-{
-	catalog_bind_id(stmt, 1, *(const uint64_t *)arg);
-}
-
-static void take_int(sqlite3_stmt *stmt, void *out)
-{
-	*(int64_t *)out = sqlite3_column_int64(stmt, 0);
-}
-
-static void column_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-	snprintf(out, size, "%s", text != NULL ? text : "");
+	return catalog_next_id(s->catalog, "the cluster catalog", out, err);
 }
 
 int docdb_catalog_mtime(struct docdb_service *s, int64_t *out, struct err *err)
 {
-	struct query q = {.n = STATE_MTIME, .take = take_int, .out = out};
-
-	*out = 0;
-	int rc = first_row(s, &q, err);
-	return rc < 0 ? rc : 0;
+	return catalog_mtime(s->catalog, out, err);
 }
 
 /* ---- clusters ---- */
@@ -160,59 +86,43 @@ static void take_def(sqlite3_stmt *stmt, void *out)
 	struct docdb_def *def = out;
 
 	def->id = (uint64_t)sqlite3_column_int64(stmt, 0);
-	column_text(stmt, 1, def->name, sizeof(def->name));
+	catalog_text(stmt, 1, def->name, sizeof(def->name));
 	def->created_ns = sqlite3_column_int64(stmt, 2);
 	def->stopped = sqlite3_column_int(stmt, 3) != 0;
 	def->stopped_ns = sqlite3_column_int64(stmt, 4);
 	def->deletion_protection = sqlite3_column_int(stmt, 5) != 0;
-	column_text(stmt, 6, def->writer, sizeof(def->writer));
-	column_text(stmt, 7, def->target, sizeof(def->target));
+	catalog_text(stmt, 6, def->writer, sizeof(def->writer));
+	catalog_text(stmt, 7, def->target, sizeof(def->target));
 	def->allocated = (uint64_t)sqlite3_column_int64(stmt, 8);
 }
 
 int docdb_catalog_each(struct docdb_service *s, docdb_def_fn *fn, void *arg, struct err *err)
 {
 	struct docdb_def def = {0};
-	struct query q = {
-		.n = CLUSTER_NEXT, .bind = bind_id, .arg = &def.id, .take = take_def, .out = &def};
+	struct catalog_query q = {.n = CLUSTER_NEXT,
+		.bind = catalog_bind_one_id,
+		.arg = &def.id,
+		.take = take_def,
+		.out = &def};
 	int rc;
 
-	while ((rc = first_row(s, &q, err)) == 1 && (rc = fn(arg, &def, err)) == 0) {
+	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && (rc = fn(arg, &def, err)) == 0) {
 	}
 	return rc;
 }
 
 bool docdb_catalog_has(struct docdb_service *s, char kind, uint64_t id)
 {
-	struct query q = {
-		.n = kind == 'c' ? CLUSTER_HAS : SNAPSHOT_HAS, .bind = bind_id, .arg = &id};
-	struct err ignored = {0};
-
-	/* In doubt the file stays. */
-	return first_row(s, &q, &ignored) != 0;
+	return catalog_has(s->catalog, kind == 'c' ? CLUSTER_HAS : SNAPSHOT_HAS, id);
 }
 
 /* ---- members ---- */
-
-struct behind {
-	uint64_t id;
-	bool orphans;
-	struct slice after;
-};
-
-static void bind_behind_member(sqlite3_stmt *stmt, const void *arg)
-{
-	const struct behind *b = arg;
-
-	catalog_bind_id(stmt, 1, b->id);
-	catalog_bind_text(stmt, 2, b->after);
-}
 
 static void take_member(sqlite3_stmt *stmt, void *out)
 {
 	struct docdb_member *m = out;
 
-	column_text(stmt, 1, m->name, sizeof(m->name));
+	catalog_text(stmt, 1, m->name, sizeof(m->name));
 	m->zone = (unsigned)sqlite3_column_int(stmt, 2);
 	m->tier = (unsigned)sqlite3_column_int(stmt, 3);
 	m->delay_ms = sqlite3_column_int64(stmt, 4);
@@ -222,15 +132,15 @@ static void take_member(sqlite3_stmt *stmt, void *out)
 int docdb_catalog_members(
 	struct docdb_service *s, uint64_t cluster_id, struct docdb_members *out, struct err *err)
 {
-	struct behind b = {.id = cluster_id, .after = slice_of("")};
-	struct query q = {
-		.n = MEMBER_NEXT, .bind = bind_behind_member, .arg = &b, .take = take_member};
+	struct catalog_behind b = {.id = cluster_id, .after = slice_of("")};
+	struct catalog_query q = {
+		.n = MEMBER_NEXT, .bind = catalog_bind_behind, .arg = &b, .take = take_member};
 	int rc = 0;
 
 	out->n = 0;
 	while (out->n < DOCDB_MEMBERS_MAX) {
 		q.out = &out->m[out->n];
-		rc = first_row(s, &q, err);
+		rc = catalog_row(s->catalog, &q, err);
 		if (rc != 1) {
 			break;
 		}
@@ -246,16 +156,11 @@ static void take_snapshot(sqlite3_stmt *stmt, void *out)
 	struct docdb_snapshot *s = out;
 
 	s->id = (uint64_t)sqlite3_column_int64(stmt, 0);
-	column_text(stmt, 1, s->name, sizeof(s->name));
-	column_text(stmt, 2, s->cluster, sizeof(s->cluster));
+	catalog_text(stmt, 1, s->name, sizeof(s->name));
+	catalog_text(stmt, 2, s->cluster, sizeof(s->cluster));
 	s->cluster_id = (uint64_t)sqlite3_column_int64(stmt, 3);
 	s->created_ns = sqlite3_column_int64(stmt, 4);
 	s->bytes = (uint64_t)sqlite3_column_int64(stmt, 5);
-}
-
-static void bind_name(sqlite3_stmt *stmt, const void *arg)
-{
-	catalog_bind_text(stmt, 1, *(const struct slice *)arg);
 }
 
 static int no_snapshot(struct slice name, struct err *err)
@@ -267,22 +172,26 @@ static int no_snapshot(struct slice name, struct err *err)
 int docdb_catalog_snapshot(
 	struct docdb_service *s, struct slice name, struct docdb_snapshot *out, struct err *err)
 {
-	struct query q = {.n = SNAPSHOT_FIND,
-		.bind = bind_name,
+	struct catalog_query q = {.n = SNAPSHOT_FIND,
+		.bind = catalog_bind_name,
 		.arg = &name,
 		.take = take_snapshot,
 		.out = out};
 
-	int rc = first_row(s, &q, err);
+	int rc = catalog_row(s->catalog, &q, err);
 	return rc == 0 ? no_snapshot(name, err) : rc < 0 ? rc : 0;
 }
 
-static void bind_behind_snapshot(sqlite3_stmt *stmt, const void *arg)
+struct behind {
+	struct catalog_behind name;
+	bool orphans;
+};
+
+static void bind_behind(sqlite3_stmt *stmt, const void *arg)
 {
 	const struct behind *b = arg;
 
-	catalog_bind_text(stmt, 1, b->after);
-	catalog_bind_id(stmt, 2, b->id);
+	catalog_bind_behind(stmt, &b->name);
 	sqlite3_bind_int(stmt, 3, b->orphans);
 }
 
@@ -291,17 +200,17 @@ int docdb_catalog_snapshots(struct docdb_service *s, uint64_t cluster_id, bool o
 {
 	struct docdb_snapshot found;
 	char last[sizeof(found.name)];
-	struct behind b = {cluster_id, orphans, after};
-	struct query q = {.n = SNAPSHOT_NEXT,
-		.bind = bind_behind_snapshot,
+	struct behind b = {{cluster_id, after}, orphans};
+	struct catalog_query q = {.n = SNAPSHOT_NEXT,
+		.bind = bind_behind,
 		.arg = &b,
 		.take = take_snapshot,
 		.out = &found};
 	int rc;
 
-	while ((rc = first_row(s, &q, err)) == 1 && fn(arg, &found) == 0) {
+	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
 		memcpy(last, found.name, sizeof(last));
-		b.after = slice_of(last);
+		b.name.after = slice_of(last);
 	}
 	return rc < 0 ? rc : 0;
 }

@@ -1,36 +1,6 @@
 /* Clusters, members and snapshots come, go and change: the catalog's side of it. */
 #include "engines/docdb/service/catalog_impl.h"
 
-static int run(sqlite3_stmt *stmt, struct err *err)
-{
-	int rc = store_step(stmt, err);
-
-	sqlite3_reset(stmt);
-	return rc < 0 ? rc : 0;
-}
-
-/* Of a statement that takes a cluster's or snapshot's id, and a name if that is not NULL. */
-static int run_id(
-	struct store_txn *t, enum catalog_sql n, uint64_t id, const char *name, struct err *err)
-{
-	sqlite3_stmt *stmt = store_txn_stmt(t, n, err);
-
-	if (stmt == NULL) {
-		return -err->code;
-	}
-	catalog_bind_id(stmt, 1, id);
-	if (name != NULL) {
-		catalog_bind_text(stmt, 2, slice_of(name));
-	}
-	return run(stmt, err);
-}
-
-/* The service's directory changes when clusters and snapshots come and go. */
-static int touch(struct store_txn *t, struct err *err)
-{
-	return run_id(t, STATE_TOUCH, (uint64_t)store_txn_time(t), NULL, err);
-}
-
 /* What every change here is done with. */
 struct change {
 	uint64_t id;
@@ -45,27 +15,6 @@ static int write_change(
 	struct docdb_service *s, store_fn *fn, const struct change *c, struct err *err)
 {
 	return store_write(s->catalog, NULL, 0, fn, (void *)c, err);
-}
-
-/* ---- ids ---- */
-
-static int next_id_fn(struct store_txn *t, void *arg, struct err *err)
-{
-	CATALOG_STMT stmt = store_txn_stmt(t, STATE_ID, err);
-
-	int rc = stmt != NULL ? store_step(stmt, err) : -err->code;
-	if (rc != 1) {
-		return rc < 0 ? rc
-			      : err_set(err, EIO,
-					"the cluster catalog is damaged: its state is missing");
-	}
-	*(uint64_t *)arg = (uint64_t)sqlite3_column_int64(stmt, 0) + 1;
-	return run_id(t, STATE_SET_ID, *(uint64_t *)arg, NULL, err);
-}
-
-int docdb_catalog_next_id(struct docdb_service *s, uint64_t *out, struct err *err)
-{
-	return store_write(s->catalog, NULL, 0, next_id_fn, out, err);
 }
 
 /* ---- clusters ---- */
@@ -84,7 +33,7 @@ static int put_member(
 	sqlite3_bind_int64(stmt, 4, m->tier);
 	sqlite3_bind_int64(stmt, 5, m->delay_ms);
 	sqlite3_bind_int64(stmt, 6, m->created_ns);
-	return run(stmt, err);
+	return catalog_run(stmt, err);
 }
 
 static int add_cluster(struct store_txn *t, const struct docdb_def *def, struct err *err)
@@ -103,7 +52,7 @@ static int add_cluster(struct store_txn *t, const struct docdb_def *def, struct 
 	catalog_bind_text(stmt, 7, slice_of(def->writer));
 	catalog_bind_text(stmt, 8, slice_of(def->target));
 	catalog_bind_id(stmt, 9, def->allocated);
-	return run(stmt, err);
+	return catalog_run(stmt, err);
 }
 
 static int add_fn(struct store_txn *t, void *arg, struct err *err)
@@ -112,7 +61,7 @@ static int add_fn(struct store_txn *t, void *arg, struct err *err)
 
 	int rc = add_cluster(t, c->def, err);
 	rc = rc < 0 ? rc : put_member(t, c->def->id, c->member, err);
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int docdb_catalog_add(struct docdb_service *s, const struct docdb_def *def,
@@ -134,7 +83,7 @@ static int set_fn(struct store_txn *t, void *arg, struct err *err)
 	sqlite3_bind_int64(stmt, 3, def->stopped_ns);
 	sqlite3_bind_int(stmt, 4, def->deletion_protection);
 	catalog_bind_id(stmt, 5, def->allocated);
-	return run(stmt, err);
+	return catalog_run(stmt, err);
 }
 
 int docdb_catalog_set(struct docdb_service *s, const struct docdb_def *def, struct err *err)
@@ -148,7 +97,7 @@ static int target_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	const struct change *c = arg;
 
-	return run_id(t, CLUSTER_TARGET, c->id, c->name, err);
+	return catalog_run_named(t, CLUSTER_TARGET, c->id, c->name, err);
 }
 
 int docdb_catalog_set_target(
@@ -168,8 +117,8 @@ static int writer_fn(struct store_txn *t, void *arg, struct err *err)
 	catalog_bind_id(stmt, 1, c->id);
 	catalog_bind_text(stmt, 2, slice_of(c->name));
 	sqlite3_bind_int64(stmt, 3, c->zone);
-	int rc = run(stmt, err);
-	return rc < 0 ? rc : run_id(t, CLUSTER_WRITER, c->id, c->name, err);
+	int rc = catalog_run(stmt, err);
+	return rc < 0 ? rc : catalog_run_named(t, CLUSTER_WRITER, c->id, c->name, err);
 }
 
 int docdb_catalog_set_writer(struct docdb_service *s, uint64_t cluster_id, const char *writer,
@@ -198,7 +147,7 @@ static int drop_member_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	const struct change *c = arg;
 
-	return run_id(t, MEMBER_DROP, c->id, c->name, err);
+	return catalog_run_named(t, MEMBER_DROP, c->id, c->name, err);
 }
 
 int docdb_catalog_drop_member(
@@ -212,13 +161,8 @@ int docdb_catalog_drop_member(
 
 static int check_free(struct store_txn *t, const char *name, struct err *err)
 {
-	CATALOG_STMT find = store_txn_stmt(t, SNAPSHOT_FIND, err);
+	int rc = catalog_taken(t, SNAPSHOT_FIND, name, err);
 
-	if (find == NULL) {
-		return -err->code;
-	}
-	catalog_bind_text(find, 1, slice_of(name));
-	int rc = store_step(find, err);
 	return rc <= 0 ? rc
 		       : err_set(err, EEXIST,
 				 "DBClusterSnapshotAlreadyExistsFault: there is a snapshot %s",
@@ -239,8 +183,8 @@ static int add_snapshot(struct store_txn *t, const struct docdb_snapshot *snapsh
 	catalog_bind_id(add, 4, snapshot->cluster_id);
 	sqlite3_bind_int64(add, 5, snapshot->created_ns);
 	catalog_bind_id(add, 6, snapshot->bytes);
-	rc = run(add, err);
-	return rc < 0 ? rc : touch(t, err);
+	rc = catalog_run(add, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 static int add_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
@@ -256,9 +200,9 @@ int docdb_catalog_add_snapshot(
 
 static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 {
-	int rc = run_id(t, SNAPSHOT_DROP, ((const struct change *)arg)->id, NULL, err);
+	int rc = catalog_run_named(t, SNAPSHOT_DROP, ((const struct change *)arg)->id, NULL, err);
 
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int docdb_catalog_drop_snapshot(struct docdb_service *s, uint64_t id, struct err *err)
@@ -271,9 +215,9 @@ static int drop_fn(struct store_txn *t, void *arg, struct err *err)
 	const struct change *c = arg;
 
 	int rc = c->snapshot != NULL ? add_snapshot(t, c->snapshot, err) : 0;
-	rc = rc < 0 ? rc : run_id(t, CLUSTER_DROP, c->id, NULL, err);
-	rc = rc < 0 ? rc : run_id(t, MEMBERS_DROP, c->id, NULL, err);
-	return rc < 0 ? rc : touch(t, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, CLUSTER_DROP, c->id, NULL, err);
+	rc = rc < 0 ? rc : catalog_run_named(t, MEMBERS_DROP, c->id, NULL, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int docdb_catalog_drop(

@@ -1,7 +1,5 @@
 /* What clusters and snapshots there are: the file, its statements, what is read. Every change is
  * durable when it returns: these are rare, and files depend on them. */
-#include <unistd.h>
-
 #include "engines/redshift/service/catalog_impl.h"
 
 #define CATALOG_APPLICATION_ID 0x44627263 /* "Dbrc" */
@@ -18,10 +16,7 @@ static const char catalog_schema[] =
 	" retention INTEGER NOT NULL, nodes INTEGER NOT NULL, slices INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE sizes(cluster_id INTEGER NOT NULL, table_id INTEGER NOT NULL,"
 	" form INTEGER NOT NULL, xid INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-	" PRIMARY KEY(cluster_id, table_id, form)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), mtime INTEGER NOT NULL,"
-	" last_id INTEGER NOT NULL) STRICT;"
-	"INSERT INTO state VALUES(1, strftime('%s', 'now') * 1000000000, 0);";
+	" PRIMARY KEY(cluster_id, table_id, form)) STRICT, WITHOUT ROWID;" CATALOG_STATE_SCHEMA;
 
 #define DEF_COLUMNS "id, name, driver, created, paused, retention, interval, automated"
 #define SNAPSHOT_COLUMNS                                                                           \
@@ -37,8 +32,8 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 			" automated = ?8 WHERE id = ?1",
 	[CLUSTER_DROP] = "DELETE FROM clusters WHERE id = ?1",
 	[SNAPSHOT_FIND] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name = ?1",
-	[SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name > ?1 AND"
-			  " (?2 = 0 OR cluster_id = ?2) ORDER BY name LIMIT 1",
+	[SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE name > ?2 AND"
+			  " (?1 = 0 OR cluster_id = ?1) ORDER BY name LIMIT 1",
 	[SNAPSHOT_HAS] = "SELECT 1 FROM snapshots WHERE id = ?1",
 	[SNAPSHOT_ADD] = "INSERT INTO snapshots(" SNAPSHOT_COLUMNS
 			 ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -48,58 +43,40 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 	[SIZE_PUT] = "INSERT OR REPLACE INTO sizes(cluster_id, table_id, form, xid, bytes)"
 		     " VALUES(?1, ?2, ?3, ?4, ?5)",
 	[SIZES_DROP] = "DELETE FROM sizes WHERE cluster_id = ?1",
-	[STATE_MTIME] = "SELECT mtime FROM state",
-	[STATE_ID] = "SELECT last_id FROM state",
-	[STATE_TOUCH] = "UPDATE state SET mtime = ?1",
-	[STATE_SET_ID] = "UPDATE state SET last_id = ?1",
+	CATALOG_STATE_SQL,
 };
 
 /* ---- the file ---- */
 
 int redshift_catalog_open(struct redshift_service *s, struct err *err)
 {
-	CLEANUP(buf_free) struct buf path = BUF_INIT;
-
-	buf_printf(&path, "%s/catalog.db", s->dir);
-	if (s->read_only && access(buf_cstr(&path), F_OK) < 0 && errno == ENOENT) {
-		return 0;
-	}
-	struct store_config config = {
-		.path = buf_cstr(&path),
+	struct catalog_config config = {
+		.dir = s->dir,
 		.label = "the redshift catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.create = true,
-		.sync = STORE_SYNC_CLOSE,
+		.read_only = s->read_only,
 	};
-	return store_open(&config, &s->catalog, err);
+
+	return catalog_open(&config, &s->catalog, err);
 }
 
 int redshift_catalog_id(struct redshift_service *s, uint64_t *out, struct err *err)
 {
-	return catalog_next_id(s->catalog, STATE_ID, STATE_SET_ID, out, err);
+	return catalog_next_id(s->catalog, "the catalog", out, err);
 }
 
 int redshift_catalog_mtime(struct redshift_service *s, int64_t *out, struct err *err)
 {
-	struct catalog_query q = {.n = STATE_MTIME, .take = catalog_take_int, .out = out};
-
-	*out = 0;
-	int rc = catalog_row(s->catalog, &q, err);
-	return rc < 0 ? rc : 0;
+	return catalog_mtime(s->catalog, out, err);
 }
 
 bool redshift_catalog_has(struct redshift_service *s, char kind, uint64_t id)
 {
-	struct catalog_query q = {.n = kind == 's' ? SNAPSHOT_HAS : CLUSTER_HAS,
-		.bind = catalog_bind_one_id,
-		.arg = &id};
-	struct err ignored = {0};
-
-	return catalog_row(s->catalog, &q, &ignored) != 0;
+	return catalog_has(s->catalog, kind == 's' ? SNAPSHOT_HAS : CLUSTER_HAS, id);
 }
 
 /* ---- clusters ---- */
@@ -153,16 +130,11 @@ static void take_snapshot(sqlite3_stmt *stmt, void *out)
 	s->slices = (unsigned)sqlite3_column_int(stmt, 10);
 }
 
-static void bind_name(sqlite3_stmt *stmt, const void *arg)
-{
-	catalog_bind_text(stmt, 1, *(const struct slice *)arg);
-}
-
 int redshift_catalog_snapshot(struct redshift_service *s, struct slice name,
 	struct redshift_snapshot *out, struct err *err)
 {
 	struct catalog_query q = {.n = SNAPSHOT_FIND,
-		.bind = bind_name,
+		.bind = catalog_bind_name,
 		.arg = &name,
 		.take = take_snapshot,
 		.out = out};
@@ -174,27 +146,14 @@ int redshift_catalog_snapshot(struct redshift_service *s, struct slice name,
 				  (int)(name.n < 200 ? name.n : 200), name.n > 0 ? name.p : "");
 }
 
-struct behind {
-	uint64_t id;
-	struct slice after;
-};
-
-static void bind_behind(sqlite3_stmt *stmt, const void *arg)
-{
-	const struct behind *b = arg;
-
-	catalog_bind_text(stmt, 1, b->after);
-	catalog_bind_id(stmt, 2, b->id);
-}
-
 int redshift_catalog_snapshots(struct redshift_service *s, uint64_t cluster_id, struct slice after,
 	redshift_snapshot_fn *fn, void *arg, struct err *err)
 {
 	struct redshift_snapshot found;
 	char last[sizeof(found.name)];
-	struct behind b = {cluster_id, after};
+	struct catalog_behind b = {cluster_id, after};
 	struct catalog_query q = {.n = SNAPSHOT_NEXT,
-		.bind = bind_behind,
+		.bind = catalog_bind_behind,
 		.arg = &b,
 		.take = take_snapshot,
 		.out = &found};

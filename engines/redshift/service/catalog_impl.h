@@ -6,7 +6,7 @@
 #include "engines/store/catalog.h"
 
 enum redshift_catalog_sql {
-	CLUSTER_NEXT,
+	CLUSTER_NEXT = CATALOG_OWN,
 	CLUSTER_HAS,
 	CLUSTER_ADD,
 	CLUSTER_SET,
@@ -19,10 +19,6 @@ enum redshift_catalog_sql {
 	SIZE_FIND,
 	SIZE_PUT,
 	SIZES_DROP,
-	STATE_MTIME,
-	STATE_ID,
-	STATE_TOUCH,
-	STATE_SET_ID,
 	N_CATALOG_SQL
 };
 

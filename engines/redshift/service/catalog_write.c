@@ -1,12 +1,6 @@
 /* Clusters and snapshots come, go and change: the catalog's side of it. */
 #include "engines/redshift/service/catalog_impl.h"
 
-/* The service's directory changes when clusters and snapshots come and go. */
-static int touch(struct store_txn *t, struct err *err)
-{
-	return catalog_run_named(t, STATE_TOUCH, (uint64_t)store_txn_time(t), NULL, err);
-}
-
 /* What every change here is done with. */
 struct change {
 	uint64_t id;
@@ -45,7 +39,7 @@ static int add_fn(struct store_txn *t, void *arg, struct err *err)
 	sqlite3_bind_int64(stmt, 4, def->created_ns);
 	bind_settings(stmt, def);
 	int rc = catalog_run(stmt, err);
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int redshift_catalog_add(
@@ -77,13 +71,8 @@ int redshift_catalog_set(
 
 static int check_free(struct store_txn *t, const char *name, struct err *err)
 {
-	CATALOG_STMT find = store_txn_stmt(t, SNAPSHOT_FIND, err);
+	int rc = catalog_taken(t, SNAPSHOT_FIND, name, err);
 
-	if (find == NULL) {
-		return -err->code;
-	}
-	catalog_bind_text(find, 1, slice_of(name));
-	int rc = store_step(find, err);
 	return rc <= 0 ? rc
 		       : err_set(err, EEXIST,
 				 "ClusterSnapshotAlreadyExists: there is a snapshot %s", name);
@@ -110,7 +99,7 @@ static int add_snapshot(
 	sqlite3_bind_int64(add, 10, snapshot->nodes);
 	sqlite3_bind_int64(add, 11, snapshot->slices);
 	rc = catalog_run(add, err);
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 static int add_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
@@ -128,7 +117,7 @@ static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 {
 	int rc = catalog_run_named(t, SNAPSHOT_DROP, ((const struct change *)arg)->id, NULL, err);
 
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int redshift_catalog_drop_snapshot(struct redshift_service *s, uint64_t id, struct err *err)
@@ -143,7 +132,7 @@ static int drop_fn(struct store_txn *t, void *arg, struct err *err)
 	int rc = c->snapshot != NULL ? add_snapshot(t, c->snapshot, err) : 0;
 	rc = rc < 0 ? rc : catalog_run_named(t, CLUSTER_DROP, c->id, NULL, err);
 	rc = rc < 0 ? rc : catalog_run_named(t, SIZES_DROP, c->id, NULL, err);
-	return rc < 0 ? rc : touch(t, err);
+	return rc < 0 ? rc : catalog_touch(t, err);
 }
 
 int redshift_catalog_drop(struct redshift_service *s, uint64_t id,
