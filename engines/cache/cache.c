@@ -28,7 +28,7 @@ static int check_writable(const struct cache *x, struct err *err)
 	if (is_fixed_view(x)) {
 		return err_set(err, EROFS, "READONLY You can't write against a read only replica.");
 	}
-	return cache_check_writable(x->service, err);
+	return clusters_check_writable(&x->service->base, err);
 }
 
 /* Its content moves by itself. */
@@ -567,9 +567,10 @@ static int each_open(struct cache_service *s, cluster_fn *fn, void *arg, struct 
 
 	while (rc == 0 && (c = cache_next(s, slice_of(last))) != NULL) {
 		memcpy(last, c->def.name, sizeof(last));
-		if (c->def.kind == CACHE_REDIS && cache_is_open(c) && cache_enter(c, &why) == 0) {
+		if (c->def.kind == CACHE_REDIS && cluster_is_open(&c->base) &&
+			cache_enter(c, &why) == 0) {
 			rc = fn(c, arg, err);
-			cache_leave(c);
+			cluster_leave(&c->base);
 		}
 		cache_put(c);
 	}
@@ -604,7 +605,7 @@ static int cache_sqlite_sync(void *ctx, const struct epath *path, struct err *er
 {
 	struct cache *x = ctx;
 
-	if (x->service->read_only || is_fixed_view(x)) {
+	if (x->service->base.read_only || is_fixed_view(x)) {
 		return 0;
 	}
 	return path->depth == 0 ? each_open(x->service, sync_cluster, NULL, err)
@@ -622,7 +623,7 @@ static int add_bytes(struct cache_cluster *c, void *arg, struct err *err)
 static uint64_t cache_sqlite_bytes(void *ctx)
 {
 	const struct cache *x = ctx;
-	DIR *dir = opendir(x->service->dir);
+	DIR *dir = opendir(x->service->base.dir);
 	const struct dirent *entry;
 	struct err ignored = {0};
 	uint64_t bytes = 0;

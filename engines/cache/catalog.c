@@ -55,34 +55,34 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 int cache_catalog_open(struct cache_service *s, struct err *err)
 {
 	struct catalog_config config = {
-		.dir = s->dir,
+		.dir = s->base.dir,
 		.label = "the cache catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.read_only = s->read_only,
+		.read_only = s->base.read_only,
 	};
 
-	return catalog_open(&config, &s->catalog, err);
+	return catalog_open(&config, &s->base.catalog, err);
 }
 
 int cache_catalog_id(struct cache_service *s, uint64_t *out, struct err *err)
 {
-	return catalog_next_id(s->catalog, "the catalog", out, err);
+	return catalog_next_id(s->base.catalog, "the catalog", out, err);
 }
 
 int cache_catalog_mtime(struct cache_service *s, int64_t *out, struct err *err)
 {
-	return catalog_mtime(s->catalog, out, err);
+	return catalog_mtime(s->base.catalog, out, err);
 }
 
 bool cache_catalog_has(struct cache_service *s, char kind, uint64_t id)
 {
 	unsigned n = kind == 'i' ? CLUSTER_OF_STORE : kind == 's' ? SNAPSHOT_HAS : CLUSTER_HAS;
 
-	return catalog_has(s->catalog, n, id);
+	return catalog_has(s->base.catalog, n, id);
 }
 
 /* ---- clusters ---- */
@@ -114,7 +114,8 @@ int cache_catalog_each(struct cache_service *s, cache_def_fn *fn, void *arg, str
 		.out = &def};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && (rc = fn(arg, &def, err)) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 &&
+		(rc = fn(arg, &def, err)) == 0) {
 	}
 	return rc;
 }
@@ -142,7 +143,7 @@ int cache_catalog_nodes(
 	out->count = 0;
 	while (out->count < CACHE_NODES_MAX) {
 		q.out = &out->n[out->count];
-		rc = catalog_row(s->catalog, &q, err);
+		rc = catalog_row(s->base.catalog, &q, err);
 		if (rc != 1) {
 			break;
 		}
@@ -174,7 +175,7 @@ int cache_catalog_snapshot(
 		.take = take_snapshot,
 		.out = out};
 
-	int rc = catalog_row(s->catalog, &q, err);
+	int rc = catalog_row(s->base.catalog, &q, err);
 	return rc == 1	? 0
 	       : rc < 0 ? rc
 			: err_set(err, ENOENT, "SnapshotNotFoundFault: there is no snapshot %.*s",
@@ -194,7 +195,7 @@ int cache_catalog_snapshots(struct cache_service *s, uint64_t cluster_id, struct
 		.out = &found};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
 		memcpy(last, found.name, sizeof(last));
 		b.after = slice_of(last);
 	}

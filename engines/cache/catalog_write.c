@@ -15,7 +15,7 @@ struct change {
 static int write_change(
 	struct cache_service *s, store_fn *fn, const struct change *c, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, fn, (void *)c, err);
+	return store_write(s->base.catalog, NULL, 0, fn, (void *)c, err);
 }
 
 /* ---- clusters ---- */

@@ -50,7 +50,7 @@ static int take_back(struct cache_cluster *c, int rc)
 {
 	struct err why = {0};
 
-	LOCKED(&c->service->ddl);
+	LOCKED(&c->service->base.ddl);
 	return cache_catalog_drop(c->service, c->def.id, NULL, &why) < 0 ? 0 : rc;
 }
 
@@ -67,14 +67,14 @@ static int make(
 		return rc;
 	}
 	{
-		LOCKED(&c->service->ddl);
+		LOCKED(&c->service->base.ddl);
 		rc = cache_catalog_add(c->service, &c->def, nodes, err);
 	}
 	if (rc == 0) {
 		rc = cache_settle(c, err);
 		rc = rc < 0 ? take_back(c, rc) : 0;
 	}
-	cache_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 
@@ -84,7 +84,7 @@ int cache_create(struct cache_service *s, const struct cache_def *like, unsigned
 	struct cache_nodes nodes;
 	CACHE_CLUSTER c = NULL;
 
-	int rc = cache_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : cache_reserve(s, like, &c, err);
 	if (rc < 0) {
 		return rc;
@@ -92,13 +92,13 @@ int cache_create(struct cache_service *s, const struct cache_def *like, unsigned
 	name_nodes(&c->def, n_replicas + 1, &nodes);
 	rc = make(c, &nodes, from, err);
 	if (rc < 0) {
-		cache_shut(c);
-		cache_dropped(c);
+		cluster_shut(&c->base);
+		cluster_dropped(&c->base);
 		return rc;
 	}
-	cache_state_end(c);
+	cluster_state_set(&c->base, CACHE_AVAILABLE);
 	cache_event(c, "ElastiCache:CreateReplicationGroupComplete: %s", c->def.name);
-	cache_keeper_mend(s);
+	keeper_kick(&s->nodes);
 	return 0;
 }
 
@@ -151,7 +151,7 @@ static int look_and_copy(struct cache_cluster *c, bool empty, const char *final_
 	if (rc == 0 && final_snapshot != NULL) {
 		rc = cache_snapshot_copy(c, final_snapshot, progress, snapshot, err);
 	}
-	cache_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 
@@ -160,14 +160,14 @@ static int drop(struct cache_cluster *c, const struct cache_snapshot *final, str
 {
 	struct cache_service *s = c->service;
 
-	LOCKED(&s->ddl);
+	LOCKED(&s->base.ddl);
 	int rc = cache_catalog_drop(s, c->def.id, final, err);
 	if (rc < 0) {
 		return rc;
 	}
-	cache_dropped(c);
-	cache_shut(c);
-	cache_file_remove(s, 't', c->def.id);
+	cluster_dropped(&c->base);
+	cluster_shut(&c->base);
+	clusters_file_remove(&s->base, 't', c->def.id);
 	if (c->def.kind == CACHE_REDIS) {
 		cache_destroy_store(s, &c->def, c->def.store_id);
 	}
@@ -179,9 +179,9 @@ int cache_delete(struct cache_cluster *c, bool empty, const char *final_snapshot
 {
 	struct cache_snapshot snapshot = {0};
 
-	int rc = cache_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 	rc = rc == 0 && final_snapshot != NULL ? cache_only_redis(c, "snapshots", err) : rc;
-	rc = rc < 0 ? rc : cache_state_begin(c, CACHE_DELETING, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, CACHE_DELETING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -190,10 +190,10 @@ int cache_delete(struct cache_cluster *c, bool empty, const char *final_snapshot
 	if (rc == 0) {
 		rc = look_and_copy(c, empty, final_snapshot, progress, &snapshot, err);
 		rc = rc < 0 ? rc : drop(c, final_snapshot != NULL ? &snapshot : NULL, err);
-		cache_open_gate(c);
+		cluster_open_gate(&c->base);
 	}
 	if (rc < 0) {
-		cache_state_end(c);
+		cluster_state_set(&c->base, CACHE_AVAILABLE);
 		return rc;
 	}
 	cache_event(c, "Replication group %s deleted", c->def.name);
@@ -213,9 +213,9 @@ static int change_gated(struct cache_cluster *c, cache_change_fn *change,
 	}
 	rc = cache_change(c, change, with, err);
 	if (rc == 0 && c->def.kind == CACHE_REDIS) {
-		cache_shut(c);
+		cluster_shut(&c->base);
 	}
-	cache_open_gate(c);
+	cluster_open_gate(&c->base);
 	return rc;
 }
 
@@ -225,8 +225,8 @@ int cache_modify(struct cache_cluster *c, cache_change_fn *change, const struct 
 	struct cache_def before;
 	struct cache_def after;
 
-	int rc = cache_check_writable(c->service, err);
-	rc = rc < 0 ? rc : cache_state_begin(c, CACHE_MODIFYING, err);
+	int rc = clusters_check_writable(&c->service->base, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, CACHE_MODIFYING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -239,6 +239,6 @@ int cache_modify(struct cache_cluster *c, cache_change_fn *change, const struct 
 	if (rc == 0 && c->keys != NULL && c->keys->memory != NULL) {
 		memcached_set_memory(c->keys->memory, after.maxmemory);
 	}
-	cache_state_end(c);
+	cluster_state_set(&c->base, CACHE_AVAILABLE);
 	return rc;
 }

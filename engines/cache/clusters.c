@@ -1,18 +1,12 @@
-/* Clusters in use: found by name, counted, opened when first needed. There are so few
- * that a sorted list will do. */
+/* Clusters in use: what is opened for one, in which words it refuses, what comes, changes and
+ * goes. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engines/cache/service.h"
 #include "engines/common/clock.h"
 #include "engines/common/identifier.h"
 #include "engines/common/log.h"
-
-/* How long a step that needs a cluster empty waits for those who read or write, and they for
- * another primary. */
-#define EMPTY_SECONDS 15
-#define WAIT_SECONDS  (INSTANCE_WAIT_MS / 1000)
 
 const char *const cache_kind_names[] = {
 	[CACHE_REDIS] = "redis",
@@ -42,12 +36,12 @@ static struct cache_cluster *cluster_new(struct cache_service *s, const struct c
 	if (c == NULL) {
 		return NULL;
 	}
+	cluster_init(&c->base, &s->base, c->def.name, CACHE_AVAILABLE);
 	c->service = s;
 	c->def = *def;
 	c->sync_at = INT64_MAX;
 	TAILQ_INIT(&c->copies);
 	pthread_mutex_init(&c->changing, NULL);
-	pthread_mutex_init(&c->opening, NULL);
 	cache_apply_limits(c);
 	return c;
 }
@@ -64,9 +58,9 @@ static void close_tables(struct cache_cluster *c)
 	c->cache = NULL;
 }
 
-/* Nobody uses it. */
-static void cluster_free(struct cache_cluster *c)
+void cache_cluster_free(struct cluster *base)
 {
+	struct cache_cluster *c = (struct cache_cluster *)base;
 	struct cache_copy *copy;
 
 	close_tables(c);
@@ -75,63 +69,26 @@ static void cluster_free(struct cache_cluster *c)
 		cache_copy_free(copy);
 	}
 	instance_close(c->store);
-	pthread_mutex_destroy(&c->opening);
 	pthread_mutex_destroy(&c->changing);
+	cluster_finish(base);
 	free(c);
-}
-
-/* Under the lock. */
-static void insert(struct cache_cluster *c)
-{
-	struct cache_cluster_list *list = &c->service->clusters;
-	struct cache_cluster *other;
-
-	TAILQ_FOREACH (other, list, link) {
-		if (strcmp(other->def.name, c->def.name) > 0) {
-			TAILQ_INSERT_BEFORE(other, c, link);
-			return;
-		}
-	}
-	TAILQ_INSERT_TAIL(list, c, link);
-}
-
-/* Under the lock; one that is being made, too. */
-static struct cache_cluster *find(struct cache_service *s, struct slice name)
-{
-	struct cache_cluster *c;
-
-	TAILQ_FOREACH (c, &s->clusters, link) {
-		if (slice_is(name, c->def.name)) {
-			return c;
-		}
-	}
-	return NULL;
 }
 
 static int load_one(void *arg, const struct cache_def *def, struct err *err)
 {
-	struct cache_cluster *c = cluster_new(arg, def);
+	struct cache_service *s = arg;
+	struct cache_cluster *c = cluster_new(s, def);
 
 	if (c == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	insert(c);
+	clusters_insert(&s->base, &c->base);
 	return 0;
 }
 
 int cache_clusters_load(struct cache_service *s, struct err *err)
 {
 	return cache_catalog_each(s, load_one, s, err);
-}
-
-void cache_clusters_close(struct cache_service *s)
-{
-	struct cache_cluster *c;
-
-	while ((c = TAILQ_FIRST(&s->clusters)) != NULL) {
-		TAILQ_REMOVE(&s->clusters, c, link);
-		cluster_free(c);
-	}
 }
 
 /* ---- finding, counting ---- */
@@ -145,73 +102,19 @@ int cache_no_cluster(struct slice name, struct err *err)
 int cache_find(
 	struct cache_service *s, struct slice name, struct cache_cluster **out, struct err *err)
 {
-	LOCKED(&s->lock);
-	struct cache_cluster *c = find(s, name);
+	struct cluster *c = clusters_find(&s->base, name, false);
 
-	if (c == NULL || c->state == CACHE_CREATING) {
+	if (c == NULL) {
 		return cache_no_cluster(name, err);
 	}
-	c->refs++;
-	*out = c;
+	*out = (struct cache_cluster *)c;
 	return 0;
-}
-
-struct cache_cluster *cache_next(struct cache_service *s, struct slice after)
-{
-	LOCKED(&s->lock);
-	struct cache_cluster *c;
-
-	TAILQ_FOREACH (c, &s->clusters, link) {
-		if (c->state != CACHE_CREATING && slice_compare(slice_of(c->def.name), after) > 0) {
-			c->refs++;
-			return c;
-		}
-	}
-	return NULL;
-}
-
-struct cache_cluster *cache_hold(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-	c->refs++;
-	return c;
-}
-
-void cache_put(struct cache_cluster *c)
-{
-	if (c == NULL) {
-		return;
-	}
-	pthread_mutex_lock(&c->service->lock);
-	bool last = --c->refs == 0 && c->gone;
-	pthread_mutex_unlock(&c->service->lock);
-	if (last) {
-		cluster_free(c);
-	}
 }
 
 void cache_def_now(struct cache_cluster *c, struct cache_def *out)
 {
-	LOCKED(&c->service->lock);
+	LOCKED(&c->service->base.lock);
 	*out = c->def;
-}
-
-enum cache_state cache_state_now(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-	return c->state;
-}
-
-bool cache_is_gone(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-	return c->gone;
-}
-
-bool cache_is_open(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-	return c->open;
 }
 
 int cache_only_redis(struct cache_cluster *c, const char *what, struct err *err)
@@ -231,20 +134,12 @@ int cache_only_redis(struct cache_cluster *c, const char *what, struct err *err)
 void cache_config_init(struct cache_config *c, struct cache_service *s, const struct cache_def *def,
 	uint64_t store_id)
 {
-	static const char *const names[INSTANCE_ZONES] = {"a", "b"};
-
 	*c = (struct cache_config){0};
-	snprintf(c->id_text, sizeof(c->id_text), "i%llu", (unsigned long long)store_id);
+	clusters_config_fill(&s->base, store_id, &c->id, &c->config);
 	snprintf(c->label, sizeof(c->label), "cluster %s", def->name);
-	c->config.id = c->id_text;
-	c->config.dir = s->dir;
 	c->config.label = c->label;
 	c->config.disk = s->disk;
 	c->config.sync = def->persistence == CACHE_ALWAYS ? STORE_SYNC_CLOSE : STORE_SYNC_INTERVAL;
-	for (unsigned z = 0; z < INSTANCE_ZONES; z++) {
-		c->config.zone[z].name = names[z];
-		c->config.zone[z].dir = s->zone_dir[z];
-	}
 	redis_instance_config(&c->config);
 }
 
@@ -347,7 +242,7 @@ static void put_cache(void *arg, struct cache_store *store)
 
 	(void)store;
 	cache_wrote(c);
-	cache_leave(c);
+	cluster_leave(&c->base);
 }
 
 static int open_tables(struct cache_cluster *c, struct err *err)
@@ -355,14 +250,14 @@ static int open_tables(struct cache_cluster *c, struct err *err)
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	struct cache_service *s = c->service;
 
-	cache_file_path(s, 't', c->def.id, &path);
+	clusters_file_path(&s->base, 't', c->def.id, &path);
 	int rc = buf_check(&path, err);
 	if (rc < 0) {
 		return rc;
 	}
 	struct cache_tables_config config = {.path = path.p,
 		.label = c->def.name,
-		.read_only = s->read_only,
+		.read_only = s->base.read_only,
 		.host = cache_host_of(c),
 		.get_store = get_cache,
 		.put_store = put_cache,
@@ -377,13 +272,10 @@ static int open_tables(struct cache_cluster *c, struct err *err)
 	return rc;
 }
 
-/* Of two who came while it was shut, the second one finds it open: what those inside read is not
- * set again beside them. */
-int cache_open_now(struct cache_cluster *c, struct err *err)
+int cache_cluster_open(struct cluster *base, struct err *err)
 {
-	if (cache_is_open(c)) {
-		return 0;
-	}
+	struct cache_cluster *c = (struct cache_cluster *)base;
+
 	int rc = open_keys(c, err);
 	if (rc == 0 && c->tables == NULL) {
 		rc = open_tables(c, err);
@@ -392,22 +284,16 @@ int cache_open_now(struct cache_cluster *c, struct err *err)
 	if (rc == 0) {
 		/* What was not replicated to another primary may be there again, or no more. */
 		cache_tables_in(c->tables, c->def.store_id);
-		LOCKED(&c->service->lock);
-		c->open = true;
 		atomic_store(&c->ready, true);
 	}
 	return rc;
 }
 
-void cache_shut(struct cache_cluster *c)
+void cache_cluster_shut(struct cluster *base)
 {
+	struct cache_cluster *c = (struct cache_cluster *)base;
 	struct cache_copy *copy;
 
-	LOCKED(&c->opening);
-	{
-		LOCKED(&c->service->lock);
-		c->open = false;
-	}
 	TAILQ_FOREACH (copy, &c->copies, link) {
 		cache_copy_shut(copy);
 	}
@@ -417,74 +303,33 @@ void cache_shut(struct cache_cluster *c)
 
 /* ---- entering ---- */
 
-static struct timespec in_seconds(unsigned seconds)
+int cache_refuse(const struct cluster *c, enum cluster_refusal why, struct err *err)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += seconds;
-	return until;
-}
-
-/* Under the lock. */
-static int wrong_state(const struct cache_cluster *c, struct err *err)
-{
-	return err_set(err, EBUSY,
-		"InvalidReplicationGroupState: cluster %s is not available: it is %s", c->def.name,
-		cache_state_names[c->state]);
-}
-
-/* Under the lock: while another primary is about to serve. */
-static int wait_for_gate(struct cache_cluster *c, struct err *err)
-{
-	struct timespec until = in_seconds(WAIT_SECONDS);
-	int code = 0;
-
-	while (c->moving && !c->gone && code == 0) {
-		code = pthread_cond_timedwait(&c->service->moved, &c->service->lock, &until);
+	switch (why) {
+	case CLUSTER_STATE:
+		return err_set(err, EBUSY,
+			"InvalidReplicationGroupState: cluster %s is not available: it is %s",
+			c->name, cache_state_names[c->state]);
+	case CLUSTER_GATED:
+		return err_set(err, EBUSY, "cluster %s: no node served within %u seconds", c->name,
+			c->all->kind->wait_s);
+	case CLUSTER_IN_USE:
+		return err_set(err, EBUSY,
+			"cluster %s: %u reads or writes have not ended within %u seconds", c->name,
+			c->users, c->all->kind->empty_s);
+	case CLUSTER_GONE: break;
 	}
-	return !c->moving || c->gone
-		       ? 0
-		       : err_set(err, EBUSY, "cluster %s: no node served within %d seconds",
-				 c->def.name, WAIT_SECONDS);
-}
-
-static int count_user(struct cache_cluster *c, bool any, bool *open, struct err *err)
-{
-	LOCKED(&c->service->lock);
-
-	int rc = any ? 0 : wait_for_gate(c, err);
-	if (rc == 0 && c->gone) {
-		rc = cache_no_cluster(slice_of(c->def.name), err);
-	}
-	if (rc == 0 && !any && c->state == CACHE_DELETING) {
-		rc = wrong_state(c, err);
-	}
-	if (rc == 0) {
-		c->users++;
-		*open = c->open;
-	}
-	return rc;
+	return cache_no_cluster(slice_of(c->name), err);
 }
 
 static int enter(struct cache_cluster *c, bool any, struct err *err)
 {
-	bool open = false;
+	int rc = cluster_enter(&c->base, any, err);
 
-	int rc = count_user(c, any, &open, err);
-	if (rc < 0 || open) {
-		return rc;
+	if (rc == 1) {
+		keeper_kick(&c->service->time); /* it goes past what is shut */
 	}
-	{
-		LOCKED(&c->opening);
-		rc = cache_open_now(c, err);
-	}
-	if (rc < 0) {
-		cache_leave(c);
-	} else {
-		cache_keeper_kick(c->service); /* it goes past what is shut */
-	}
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 int cache_enter(struct cache_cluster *c, struct err *err)
@@ -497,30 +342,10 @@ int cache_enter_any(struct cache_cluster *c, struct err *err)
 	return enter(c, true, err);
 }
 
-bool cache_enter_now(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-
-	if (!c->open || c->moving || c->gone) {
-		return false;
-	}
-	c->users++;
-	return true;
-}
-
 bool cache_is_serving(struct cache_cluster *c)
 {
-	LOCKED(&c->service->lock);
-	return (c->open || c->moving) && !c->gone;
-}
-
-void cache_leave(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-
-	if (--c->users == 0 && (c->moving || c->state == CACHE_DELETING)) {
-		pthread_cond_broadcast(&c->service->moved);
-	}
+	LOCKED(&c->service->base.lock);
+	return (c->base.open || c->base.gated) && !c->base.gone;
 }
 
 /* The gate would keep in who goes on from here to the keys. */
@@ -531,22 +356,47 @@ int cache_visit(struct cache_cluster *c, struct err *err)
 	if (rc < 0) {
 		return rc;
 	}
-	LOCKED(&c->service->lock);
-	c->guests++;
-	c->users--;
-	if (c->users == 0 && c->moving) {
-		pthread_cond_broadcast(&c->service->moved);
+	{
+		LOCKED(&c->service->base.lock);
+		c->guests++;
 	}
+	cluster_leave(&c->base);
 	return 0;
 }
 
 void cache_unvisit(struct cache_cluster *c)
 {
-	LOCKED(&c->service->lock);
+	LOCKED(&c->service->base.lock);
 
-	if (--c->guests == 0 && c->state == CACHE_DELETING) {
-		pthread_cond_broadcast(&c->service->moved);
+	if (--c->guests == 0 && c->base.state == CACHE_DELETING) {
+		pthread_cond_broadcast(&c->service->base.moved);
 	}
+}
+
+/* Behind the gate. */
+static int wait_for_guests(struct cache_cluster *c, struct err *err)
+{
+	struct clusters *all = &c->service->base;
+	LOCKED(&all->lock);
+	struct timespec until = cluster_in_seconds(CACHE_EMPTY_SECONDS);
+	int code = 0;
+
+	while (c->guests > 0 && c->base.state == CACHE_DELETING && code == 0) {
+		code = pthread_cond_timedwait(&all->moved, &all->lock, &until);
+	}
+	return c->guests == 0 || c->base.state != CACHE_DELETING
+		       ? 0
+		       : cache_refuse(&c->base, CLUSTER_IN_USE, err);
+}
+
+int cache_close_gate(struct cache_cluster *c, struct err *err)
+{
+	int rc = cluster_close_gate(&c->base, err);
+
+	if (rc == 0 && (rc = wait_for_guests(c, err)) < 0) {
+		cluster_open_gate(&c->base);
+	}
+	return rc;
 }
 
 int cache_copy_of(
@@ -556,66 +406,17 @@ int cache_copy_of(
 		*out = c->keys;
 		return 0;
 	}
-	LOCKED(&c->opening);
+	LOCKED(&c->base.opening);
 	return cache_copy_open(c, node, out, err);
 }
 
-int cache_close_gate(struct cache_cluster *c, struct err *err)
-{
-	LOCKED(&c->service->lock);
-	struct timespec until = in_seconds(EMPTY_SECONDS);
-	bool deleting = c->state == CACHE_DELETING;
-	int code = 0;
-
-	c->moving = true;
-	while ((c->users > 0 || (deleting && c->guests > 0)) && code == 0) {
-		code = pthread_cond_timedwait(&c->service->moved, &c->service->lock, &until);
-	}
-	if (c->users == 0 && (!deleting || c->guests == 0)) {
-		return 0;
-	}
-	c->moving = false;
-	pthread_cond_broadcast(&c->service->moved);
-	return err_set(err, EBUSY,
-		"cluster %s: %u reads or writes have not ended within %d seconds", c->def.name,
-		c->users, EMPTY_SECONDS);
-}
-
-void cache_open_gate(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-
-	c->moving = false;
-	pthread_cond_broadcast(&c->service->moved);
-}
-
-/* ---- states ---- */
-
-int cache_state_begin(struct cache_cluster *c, enum cache_state to, struct err *err)
-{
-	LOCKED(&c->service->lock);
-
-	if (c->gone) {
-		return cache_no_cluster(slice_of(c->def.name), err);
-	}
-	if (c->state != CACHE_AVAILABLE) {
-		return wrong_state(c, err);
-	}
-	c->state = to;
-	return 0;
-}
-
-void cache_state_end(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-	c->state = CACHE_AVAILABLE;
-}
+/* ---- steps ---- */
 
 int cache_step_begin(struct cache_cluster *c, enum cache_state state, struct err *err)
 {
-	int rc = cache_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 
-	rc = rc < 0 ? rc : cache_state_begin(c, state, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, state, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -623,16 +424,16 @@ int cache_step_begin(struct cache_cluster *c, enum cache_state state, struct err
 	rc = cache_enter(c, err);
 	if (rc < 0) {
 		pthread_mutex_unlock(&c->changing);
-		cache_state_end(c);
+		cluster_state_set(&c->base, CACHE_AVAILABLE);
 	}
 	return rc;
 }
 
 void cache_step_end(struct cache_cluster *c)
 {
-	cache_leave(c);
+	cluster_leave(&c->base);
 	pthread_mutex_unlock(&c->changing);
-	cache_state_end(c);
+	cluster_state_set(&c->base, CACHE_AVAILABLE);
 }
 
 /* ---- coming, changing, going ---- */
@@ -654,31 +455,14 @@ int cache_reserve(struct cache_service *s, const struct cache_def *like, struct 
 	if (c == NULL) {
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	c->state = CACHE_CREATING;
 	c->begun = true;
-	c->refs = 1;
-	pthread_mutex_lock(&s->lock);
-	bool taken = find(s, name) != NULL;
-	if (!taken) {
-		insert(c);
-	}
-	pthread_mutex_unlock(&s->lock);
-	if (taken) {
-		cluster_free(c);
+	if (!clusters_reserve(&s->base, &c->base)) {
+		cache_cluster_free(&c->base);
 		return err_set(err, EEXIST, "ReplicationGroupAlreadyExists: there is a cluster %s",
 			like->name);
 	}
 	*out = c;
 	return 0;
-}
-
-void cache_dropped(struct cache_cluster *c)
-{
-	LOCKED(&c->service->lock);
-
-	TAILQ_REMOVE(&c->service->clusters, c, link);
-	c->gone = true;
-	pthread_cond_broadcast(&c->service->moved);
 }
 
 void cache_apply_limits(struct cache_cluster *c)
@@ -692,16 +476,16 @@ int cache_change(struct cache_cluster *c, cache_change_fn *change, const struct 
 {
 	struct cache_def def;
 
-	int rc = cache_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 	if (rc < 0) {
 		return rc;
 	}
-	LOCKED(&c->service->ddl);
+	LOCKED(&c->service->base.ddl);
 	cache_def_now(c, &def);
 	change(&def, with);
 	rc = cache_catalog_set(c->service, &def, err);
 	if (rc == 0) {
-		LOCKED(&c->service->lock);
+		LOCKED(&c->service->base.lock);
 		change(&c->def, with);
 		cache_apply_limits(c);
 	}

@@ -230,7 +230,7 @@ static int run_create(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : check_kind(&w, err);
 	rc = rc < 0 ? rc : cache_create(x->service, &w.def, (unsigned)w.replicas, NULL, err);
 	if (rc == 0) {
-		cache_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "cluster %s created\n", name);
 	}
 	return rc;
@@ -311,7 +311,7 @@ static int run_delete_cluster(void *ctx, struct engine_call *call, struct err *e
 	rc = rc < 0 ? rc : own(ctx, call, &c, err);
 	rc = rc < 0 ? rc : cache_delete(c, false, final ? snapshot : NULL, &progress, err);
 	if (rc == 0) {
-		cache_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "cluster deleted%s%s\n", final ? ", kept as snapshot " : "",
 			final ? snapshot : "");
 	}
@@ -512,7 +512,7 @@ static int run_delete_snapshot(void *ctx, struct engine_call *call, struct err *
 	int rc = find_snapshot(x, call, &s, err);
 	rc = rc < 0 ? rc : cache_snapshot_delete(x->service, slice_of(s.name), err);
 	if (rc == 0) {
-		cache_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "snapshot %s deleted\n", s.name);
 	}
 	return rc;
@@ -531,7 +531,7 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : find_snapshot(x, call, &s, err);
 	rc = rc < 0 ? rc : cache_restore(x->service, &s, slice_of(name), err);
 	if (rc == 0) {
-		cache_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "cluster %s restored from snapshot %s of cluster %s\n", name,
 			s.name, s.cluster);
 	}
@@ -546,7 +546,7 @@ static int visit_own(void *ctx, const struct engine_call *call, bool writes,
 {
 	const struct cache *x = ctx;
 
-	int rc = writes ? cache_check_writable(x->service, err) : 0;
+	int rc = writes ? clusters_check_writable(&x->service->base, err) : 0;
 	rc = rc < 0 ? rc : own(ctx, call, out, err);
 	return rc < 0 ? rc : cache_visit(*out, err);
 }

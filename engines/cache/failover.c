@@ -21,7 +21,7 @@ static int switch_store(
 	int rc = cache_catalog_set_primary(c->service, c->def.id, node, store_id, err);
 
 	if (rc == 0) {
-		LOCKED(&c->service->lock);
+		LOCKED(&c->service->base.lock);
 		memmove(c->def.primary, node, strlen(node) + 1);
 		c->def.store_id = store_id;
 	}
@@ -67,7 +67,7 @@ static int replace_store(
 /* Closes what was the primary's before, and removes it. */
 static void leave_store(struct cache_cluster *c, const struct cache_def *before)
 {
-	cache_shut(c);
+	cluster_shut(&c->base);
 	cache_destroy_store(c->service, before, before->store_id);
 }
 
@@ -76,7 +76,7 @@ int cache_begin_empty(struct cache_cluster *c, struct err *err)
 	struct cache_def def;
 
 	cache_def_now(c, &def);
-	if (def.persistence != CACHE_NONE || c->service->read_only) {
+	if (def.persistence != CACHE_NONE || c->service->base.read_only) {
 		return 0;
 	}
 	int rc = replace_store(c, def.primary, NULL, err);
@@ -158,7 +158,7 @@ static int take_over(struct cache_cluster *c, const char *node, enum manner mann
 	struct cache_def before;
 
 	cache_def_now(c, &before);
-	cache_temp_path(c->service, &path);
+	clusters_temp_path(&c->service->base, ".db", &path);
 	int rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : take_file(c, node, manner, path.p, err);
 	if (rc == 0) {
@@ -173,8 +173,8 @@ static int take_over(struct cache_cluster *c, const char *node, enum manner mann
 
 static int open_new(struct cache_cluster *c, struct loss *loss, struct err *err)
 {
-	LOCKED(&c->opening);
-	int rc = cache_open_now(c, err);
+	LOCKED(&c->base.opening);
+	int rc = cluster_open_now(&c->base, err);
 
 	return rc < 0 ? rc : redis_read(c->keys->db, offset_fn, &loss->there, err);
 }
@@ -215,7 +215,7 @@ static int move_gated(
 		return rc;
 	}
 	rc = move(c, target, manner, err);
-	cache_open_gate(c);
+	cluster_open_gate(&c->base);
 	cache_tell_changed(c, NULL);
 	return rc;
 }
@@ -234,7 +234,7 @@ void cache_recovery(struct cache_cluster *c)
 		cache_event(c, "Finished recovery for cache nodes %s", c->recovering);
 		c->recovering[0] = '\0';
 	}
-	cache_leave(c);
+	cluster_leave(&c->base);
 }
 
 /* ---- by command ---- */
@@ -276,13 +276,13 @@ static int by_command(
 	if (rc == 0 && manner == ABANDON) {
 		cache_event(c, "Test Failover API called for node group " NODE_GROUP);
 	}
-	cache_leave(c);
+	cluster_leave(&c->base);
 	if (rc == 0) {
 		rc = move_gated(c, node, manner, err);
 		cache_recovery(c);
 	}
 	pthread_mutex_unlock(&c->changing);
-	cache_state_end(c);
+	cluster_state_set(&c->base, CACHE_AVAILABLE);
 	return rc;
 }
 
@@ -326,7 +326,7 @@ static bool has_failed(struct cache_cluster *c)
 {
 	struct instance_status status;
 
-	LOCKED(&c->opening);
+	LOCKED(&c->base.opening);
 	if (c->store == NULL) {
 		return false;
 	}
@@ -349,7 +349,7 @@ static int replace_failed(struct cache_cluster *c, struct err *err)
 			err, EIO, "cluster %s has no replica that could take over", c->def.name);
 	}
 	rc = rc < 0 ? rc : move(c, node, SALVAGE, err);
-	cache_open_gate(c);
+	cluster_open_gate(&c->base);
 	return rc;
 }
 
@@ -363,13 +363,13 @@ bool cache_recovers(struct cache_cluster *c, uint64_t store_id)
 	if (def.store_id != store_id) {
 		return true;
 	}
-	if (def.kind != CACHE_REDIS || cache_is_gone(c)) {
+	if (def.kind != CACHE_REDIS || cluster_is_gone(&c->base)) {
 		return false;
 	}
 	if (!has_failed(c)) {
 		return true;
 	}
-	if (!def.automatic_failover || c->service->read_only) {
+	if (!def.automatic_failover || c->service->base.read_only) {
 		return false;
 	}
 	int rc = replace_failed(c, &why);
@@ -378,7 +378,7 @@ bool cache_recovers(struct cache_cluster *c, uint64_t store_id)
 		return false;
 	}
 	cache_tell_changed(c, NULL);
-	cache_keeper_mend(c->service);
+	keeper_kick(&c->service->nodes);
 	return true;
 }
 
@@ -411,10 +411,10 @@ int cache_salvage(struct cache_cluster *c, struct err *err)
 	struct cache_def before;
 
 	cache_def_now(c, &before);
-	if (!before.automatic_failover || c->service->read_only) {
+	if (!before.automatic_failover || c->service->base.read_only) {
 		return err_set(err, EIO, "automatic failover is off");
 	}
-	cache_temp_path(c->service, &path);
+	clusters_temp_path(&c->service->base, ".db", &path);
 	int rc = buf_check(&path, err);
 	if (rc == 0) {
 		rc = salvage_to(c, &before, path.p, err);
@@ -423,7 +423,7 @@ int cache_salvage(struct cache_cluster *c, struct err *err)
 	if (rc == 0) {
 		cache_destroy_store(c->service, &before, before.store_id);
 		tell_salvaged(c, before.primary);
-		cache_keeper_mend(c->service);
+		keeper_kick(&c->service->nodes);
 	}
 	return rc;
 }
@@ -438,8 +438,8 @@ static int renew(struct cache_cluster *c, struct err *err)
 	int rc;
 
 	{
-		LOCKED(&c->opening);
-		rc = cache_open_now(c, &why);
+		LOCKED(&c->base.opening);
+		rc = cluster_open_now(&c->base, &why);
 	}
 	if (rc == 0 && !has_failed(c)) {
 		return err_set(err, EBUSY,
@@ -451,8 +451,8 @@ static int renew(struct cache_cluster *c, struct err *err)
 	rc = replace_store(c, before.primary, NULL, err);
 	if (rc == 0) {
 		leave_store(c, &before);
-		LOCKED(&c->opening);
-		rc = cache_open_now(c, err);
+		LOCKED(&c->base.opening);
+		rc = cluster_open_now(&c->base, err);
 	}
 	return rc;
 }
@@ -460,10 +460,10 @@ static int renew(struct cache_cluster *c, struct err *err)
 /* Behind the gate. */
 static int reboot(struct cache_cluster *c, struct err *err)
 {
-	cache_shut(c);
-	LOCKED(&c->opening);
+	cluster_shut(&c->base);
+	LOCKED(&c->base.opening);
 	c->begun = false;
-	return cache_open_now(c, err);
+	return cluster_open_now(&c->base, err);
 }
 
 typedef int gated_fn(struct cache_cluster *c, struct err *err);
@@ -471,8 +471,8 @@ static int run_gated(struct cache_cluster *c, gated_fn *fn, struct err *err)
 {
 	int rc = cache_only_redis(c, "storage", err);
 
-	rc = rc < 0 ? rc : cache_check_writable(c->service, err);
-	rc = rc < 0 ? rc : cache_state_begin(c, CACHE_MODIFYING, err);
+	rc = rc < 0 ? rc : clusters_check_writable(&c->service->base, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, CACHE_MODIFYING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -480,11 +480,11 @@ static int run_gated(struct cache_cluster *c, gated_fn *fn, struct err *err)
 	rc = cache_close_gate(c, err);
 	if (rc == 0) {
 		rc = fn(c, err);
-		cache_open_gate(c);
+		cluster_open_gate(&c->base);
 	}
-	cache_state_end(c);
+	cluster_state_set(&c->base, CACHE_AVAILABLE);
 	cache_tell_changed(c, NULL);
-	cache_keeper_mend(c->service);
+	keeper_kick(&c->service->nodes);
 	return rc;
 }
 

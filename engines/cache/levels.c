@@ -61,7 +61,7 @@ static int tree_of(struct cache *x, struct cache_cluster *c, struct cache_tree *
 		if (cache_enter(c, &ignored) < 0) {
 			return -ignored.code;
 		}
-		cache_leave(c);
+		cluster_leave(&c->base);
 	}
 	if (copy == NULL && v != NULL && strcmp(v->room, ".tables") == 0) {
 		*out = c->tables_tree;

@@ -293,7 +293,7 @@ static int detach_entered(
 	if (rc < 0) {
 		return rc;
 	}
-	cache_temp_path(c->service, &path);
+	clusters_temp_path(&c->service->base, ".db", &path);
 	rc = buf_check(&path, err);
 	/* What is acknowledged need not be in the log yet. */
 	rc = rc < 0 ? rc : instance_sync(c->store, err);
@@ -329,8 +329,8 @@ int cache_detach(struct cache_cluster *c, const char *name, struct slice as, str
 	if (rc == 0) {
 		cache_event(c, "Replica %s has become cluster %s, with everything up to then.",
 			name, like.name);
-		cache_tell_list(c->service);
+		clusters_tell(&c->service->base, NULL);
 	}
-	cache_keeper_mend(c->service);
+	keeper_kick(&c->service->nodes);
 	return rc;
 }

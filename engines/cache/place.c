@@ -18,7 +18,7 @@ int cache_cluster_at(
 	if (x->view->cluster == NULL) {
 		return err_set(err, ENOTSUP, "a copy is no cluster: say it in the cluster itself");
 	}
-	if (cache_is_gone(x->view->cluster)) {
+	if (cluster_is_gone(&x->view->cluster->base)) {
 		return cache_no_cluster(path->key[0], err);
 	}
 	*out = cache_hold(x->view->cluster);
@@ -61,7 +61,7 @@ static int keys_of(struct cache *x, struct cache_place *out, struct err *err)
 	rc = rc < 0 ? rc : cache_copy_of(out->cluster, node, &out->copy, err);
 	rc = rc < 0 ? rc : cache_copy_tree(out->copy, v != NULL ? v->room : "", &out->tree, err);
 	if (rc < 0) {
-		cache_leave(out->cluster);
+		cluster_leave(&out->cluster->base);
 		out->copy = NULL;
 	}
 	return rc;
@@ -117,7 +117,7 @@ int cache_place(struct cache *x, const struct epath *path, struct cache_place *o
 void cache_place_leave(struct cache_place *p)
 {
 	if (p->cluster != NULL && p->copy != NULL) {
-		cache_leave(p->cluster);
+		cluster_leave(&p->cluster->base);
 	} else if (p->cluster != NULL) {
 		cache_unvisit(p->cluster);
 	}

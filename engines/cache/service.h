@@ -6,7 +6,6 @@
  *   i<id>/           what belongs to a primary's storage and no zone (store/instance.h)
  *   s<id>.db         a snapshot
  *   t<id>.db         the cached tables of cluster <id>, and the writes that wait (tables/)
- *   site             a random text that zones of ours bear, too (store/zones.h)
  *   az-a/ az-b/      the zones, unless settings az.a, az.b name others: i<id>/
  *   tmp/             replicas on their way to be primaries; emptied when the engine opens
  *
@@ -23,27 +22,21 @@
  * A failover changes the database below it, while nobody is inside: calls wait. So open
  * sessions, listeners and directories go on, on the new primary.
  *
- * Locks, in the order they are taken:
- *   cache_cluster.changing   one at a time: steps that change nodes or the primary
- *   cache_service.ddl        one at a time: steps that make or drop clusters, rows
- *   cache_cluster.opening    opening and shutting one cluster's databases and trees
- *   cache_service.lock       the list of clusters in memory, their states and
- *                            users; never held over a call of a store or tree */
+ * The life of a cluster is that of clusters/clusters.h; its state, row and users are under the
+ * lock there. Before the locks listed there comes cache_cluster.changing: one at a time, steps that
+ * change nodes or the primary. */
 #ifndef DBMOUNT_CACHE_SERVICE_H
 #define DBMOUNT_CACHE_SERVICE_H
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <sys/queue.h>
 
 #include "engines/cache/memcached/memcached.h"
 #include "engines/cache/redis/evict.h"
 #include "engines/cache/redis/server.h"
 #include "engines/cache/tables/tables.h"
 #include "engines/cache/tree.h"
+#include "engines/clusters/keeper.h"
 #include "engines/common/cleanup.h"
-#include "engines/store/zones.h"
 
 extern const struct engine_ops cache_sqlite_ops;
 
@@ -53,8 +46,10 @@ extern const struct engine_ops cache_sqlite_ops;
 #define CACHE_REPLICAS_MAX 5
 #define CACHE_NODES_MAX	   (CACHE_REPLICAS_MAX + 1)
 #define CACHE_ROOMS_MAX	   8
-#define MEMCACHED_ITEM_MAX (UINT64_C(1) << 20)
-#define CACHE_MEMORY	   (UINT64_C(64) << 20) /* of a Memcached-like cluster, when none is told */
+/* How long a step that needs a cluster empty waits for those who read or write. */
+#define CACHE_EMPTY_SECONDS 15
+#define MEMCACHED_ITEM_MAX  (UINT64_C(1) << 20)
+#define CACHE_MEMORY	    (UINT64_C(64) << 20) /* of a Memcached-like cluster, when none is told */
 
 /* ---- catalog.c, catalog_write.c ---- */
 
@@ -194,23 +189,16 @@ enum cache_state {
 extern const char *const cache_state_names[];
 
 struct cache_cluster {
-	TAILQ_ENTRY(cache_cluster) link; /* under service->lock, in byte order of names */
+	struct cluster base;
 	struct cache_service *service;
 	pthread_mutex_t changing;
-	pthread_mutex_t opening;
 	struct redis_limits limits;
 	_Atomic bool ready;   /* has been open: its trees are there until it is gone */
 	_Atomic bool written; /* since the keeper looked last */
 	_Atomic bool trouble; /* its store said that it failed */
 
-	/* Under service->lock: */
+	/* Under the lock of all: */
 	struct cache_def def;
-	enum cache_state state;
-	bool gone;	 /* no row any more */
-	bool moving;	 /* another primary is about to serve: nobody enters */
-	bool open;	 /* what is set under opening, is */
-	unsigned refs;	 /* keep this struct */
-	unsigned users;	 /* are inside its keys */
 	unsigned guests; /* are inside its cached tables, and may go on to be users */
 	/* Set under opening: */
 	bool begun; /* has been open since the daemon started */
@@ -228,22 +216,12 @@ struct cache_cluster {
 	int64_t tick_at;
 	int64_t settle_at;
 };
-TAILQ_HEAD(cache_cluster_list, cache_cluster);
 
 struct cache_service {
-	char *dir;
-	int dir_fd;
-	char *tmp; /* DIR/tmp */
-	char *zone_dir[INSTANCE_ZONES];
-	bool read_only;
-	struct engine_host host;
+	struct clusters base;
 	const struct disk_ops *disk; /* of the instances; tests set a failing one */
-	struct store *catalog;	     /* NULL: none, mounted read-only */
-	pthread_mutex_t ddl;
-	pthread_mutex_t lock;
-	pthread_cond_t moved; /* some cluster lost its last user, or can be entered again */
-	struct cache_cluster_list clusters; /* under lock */
-	struct cache_keeper *keeper;	    /* keeper.c */
+	struct keeper time;  /* keeper.c: what time brings; kicked when something is written */
+	struct keeper nodes; /* nodes; kicked when they are to be looked at */
 };
 
 /* What every operation gets as ctx: the service, or a view of one cluster. */
@@ -308,18 +286,10 @@ int cache_cluster_at(
 
 int cache_sqlite_open(const struct engine_config *config, void **ctx, struct err *err);
 void cache_sqlite_close(void *ctx);
-int cache_check_writable(const struct cache_service *s, struct err *err); /* EROFS */
-void cache_file_path(const struct cache_service *s, char kind, uint64_t id, struct buf *out);
-/* The rest of the file's siblings goes too; missing is fine. */
-void cache_file_remove(const struct cache_service *s, char kind, uint64_t id);
-/* A file of its own in tmp/. */
-void cache_temp_path(const struct cache_service *s, struct buf *out);
 /* Content at or below `path` (NULL: all), a path in the cluster, changed. */
 void cache_tell_changed(struct cache_cluster *c, const struct epath *path);
 /* The same in a room of it. */
 void cache_tell_room(struct cache_cluster *c, const char *room, const struct epath *path);
-/* The list of clusters changed. */
-void cache_tell_list(struct cache_service *s);
 /* A line in `.events` of a cluster. */
 void cache_event(struct cache_cluster *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -330,24 +300,35 @@ void cache_store_event(void *arg, enum instance_event what, const char *detail);
 
 /* ---- clusters.c: clusters in use ---- */
 
+/* Of struct clusters_kind. */
+int cache_cluster_open(struct cluster *base, struct err *err);
+void cache_cluster_shut(struct cluster *base);
+void cache_cluster_free(struct cluster *base);
+int cache_refuse(const struct cluster *c, enum cluster_refusal why, struct err *err);
 int cache_clusters_load(struct cache_service *s, struct err *err);
-void cache_clusters_close(struct cache_service *s);
 /* ENOENT, ReplicationGroupNotFoundFault. Counted; ends with cache_put(). */
 int cache_find(
 	struct cache_service *s, struct slice name, struct cache_cluster **out, struct err *err);
-struct cache_cluster *cache_hold(struct cache_cluster *c);
-void cache_put(struct cache_cluster *c); /* NULL is fine */
-/* The first behind `after` in byte order of names, counted; NULL at the end. */
-struct cache_cluster *cache_next(struct cache_service *s, struct slice after);
+static inline struct cache_cluster *cache_hold(struct cache_cluster *c)
+{
+	cluster_hold(&c->base);
+	return c;
+}
+static inline void cache_put(struct cache_cluster *c) /* NULL is fine */
+{
+	cluster_put((struct cluster *)c);
+}
+/* As clusters_next(). */
+static inline struct cache_cluster *cache_next(struct cache_service *s, struct slice after)
+{
+	return (struct cache_cluster *)clusters_next(&s->base, after);
+}
 void cache_def_now(struct cache_cluster *c, struct cache_def *out);
-enum cache_state cache_state_now(struct cache_cluster *c);
-bool cache_is_gone(struct cache_cluster *c);
-bool cache_is_open(struct cache_cluster *c);
 int cache_no_cluster(struct slice name, struct err *err); /* ENOENT */
 /* EINVAL, SnapshotFeatureNotSupportedFault or the like, of a Memcached-like one. */
 int cache_only_redis(struct cache_cluster *c, const char *what, struct err *err);
 
-/* Its keys can be used until cache_leave(); opened when need be. Waits while another primary is
+/* Its keys can be used until cluster_leave(); opened when need be. Waits while another primary is
  * about to serve. ENOENT gone; EBUSY being deleted; EIO: its store cannot be opened. */
 int cache_enter(struct cache_cluster *c, struct err *err);
 /* For the step that keeps the others out. */
@@ -355,35 +336,22 @@ int cache_enter_any(struct cache_cluster *c, struct err *err);
 /* The copy of a node ("": the primary), of a cluster that was entered. */
 int cache_copy_of(
 	struct cache_cluster *c, const char *node, struct cache_copy **out, struct err *err);
-/* If that is possible without waiting, or opening it. */
-bool cache_enter_now(struct cache_cluster *c);
 /* Whether it is open, or may be as soon as those outside can enter again. */
 bool cache_is_serving(struct cache_cluster *c);
-void cache_leave(struct cache_cluster *c);
 /* Its cached tables can be used; the same, but waits for nobody. */
 int cache_visit(struct cache_cluster *c, struct err *err);
 void cache_unvisit(struct cache_cluster *c);
-/* Keeps others out and waits for those inside to leave. EBUSY: some stay; nobody is kept out
- * then. */
+/* As cluster_close_gate(); of one that is being deleted guests are waited for, too. */
 int cache_close_gate(struct cache_cluster *c, struct err *err);
-void cache_open_gate(struct cache_cluster *c);
-/* Nobody is inside: the databases are closed. */
-void cache_shut(struct cache_cluster *c);
-/* Opens what the row says, under opening. */
-int cache_open_now(struct cache_cluster *c, struct err *err);
 
-/* From available to `to`. EBUSY, InvalidReplicationGroupState. */
-int cache_state_begin(struct cache_cluster *c, enum cache_state to, struct err *err);
-void cache_state_end(struct cache_cluster *c);
 /* The cluster in a passing state, under changing, entered. Ends with cache_step_end(). */
 int cache_step_begin(struct cache_cluster *c, enum cache_state state, struct err *err);
 void cache_step_end(struct cache_cluster *c);
 
 /* Reserves the name for a cluster that is being made (nobody sees it yet), with an id of its
- * own, counted. EEXIST. Ends with cache_state_end() or cache_dropped(). */
+ * own, counted. EEXIST. As clusters_reserve(). */
 int cache_reserve(struct cache_service *s, const struct cache_def *like, struct cache_cluster **out,
 	struct err *err);
-void cache_dropped(struct cache_cluster *c);
 /* Memory, policy, automatic failover as `change` says: the catalog first. */
 typedef void cache_change_fn(struct cache_def *def, const struct cache_def *with);
 int cache_change(struct cache_cluster *c, cache_change_fn *change, const struct cache_def *with,
@@ -400,7 +368,7 @@ static inline void cache_cluster_cleanup(struct cache_cluster **c)
 /* What the store of a cluster is asked with. */
 struct cache_config {
 	struct instance_config config;
-	char id_text[24];
+	struct cluster_store_id id;
 	char label[CACHE_NAME_MAX + 32];
 };
 void cache_config_init(struct cache_config *c, struct cache_service *s, const struct cache_def *def,
@@ -500,20 +468,15 @@ int cache_restore(struct cache_service *s, const struct cache_snapshot *snapshot
 
 /* ---- keeper.c: what is done without being asked ---- */
 
-int cache_keeper_start(struct cache_service *s, struct err *err);
-/* It does nothing more, but can be told still. */
-void cache_keeper_stop(struct cache_service *s);
-void cache_keeper_free(struct cache_service *s);
-/* Something was written. */
-void cache_keeper_kick(struct cache_service *s);
-/* Nodes are to be looked at. */
-void cache_keeper_mend(struct cache_service *s);
+/* Those of a service that is not open yet. */
+void cache_keepers_init(struct cache_service *s);
+int cache_keepers_start(struct cache_service *s, struct err *err);
 /* Something was written to the cluster. */
 static inline void cache_wrote(struct cache_cluster *c)
 {
 	if (!atomic_load_explicit(&c->written, memory_order_relaxed) &&
 		!atomic_exchange(&c->written, true)) {
-		cache_keeper_kick(c->service);
+		keeper_kick(&c->service->time);
 	}
 }
 

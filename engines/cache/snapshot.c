@@ -42,7 +42,7 @@ int cache_snapshot_copy(struct cache_cluster *c, const char *name,
 	}
 	memcpy(out->cluster, c->def.name, sizeof(out->cluster));
 	snprintf(out->name, sizeof(out->name), "%s", name);
-	cache_file_path(c->service, 's', out->id, &path);
+	clusters_file_path(&c->service->base, 's', out->id, &path);
 	rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : instance_copy(c->store, path.p, progress->fn, progress->arg, err);
 	out->bytes = rc < 0 ? 0 : size_of(path.p);
@@ -84,12 +84,12 @@ int cache_snapshot_delete(struct cache_service *s, struct slice name, struct err
 {
 	struct cache_snapshot snapshot;
 
-	LOCKED(&s->ddl);
-	int rc = cache_check_writable(s, err);
+	LOCKED(&s->base.ddl);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : cache_catalog_snapshot(s, name, &snapshot, err);
 	rc = rc < 0 ? rc : cache_catalog_drop_snapshot(s, snapshot.id, err);
 	if (rc == 0) {
-		cache_file_remove(s, 's', snapshot.id);
+		clusters_file_remove(&s->base, 's', snapshot.id);
 	}
 	return rc;
 }
@@ -113,7 +113,7 @@ int cache_check_new(struct cache_service *s, struct slice name, struct err *err)
 	CACHE_CLUSTER other = NULL;
 	struct err why = {0};
 
-	int rc = cache_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : identifier_check("ReplicationGroupId", name, CACHE_NAME_MAX, err);
 	return rc == 0 && cache_find(s, name, &other, &why) == 0
 		       ? err_set(err, EEXIST,
@@ -134,8 +134,8 @@ int cache_restore(struct cache_service *s, const struct cache_snapshot *snapshot
 		return rc;
 	}
 	cache_def_init(&def, name, CACHE_REDIS);
-	cache_file_path(s, 's', snapshot->id, &from);
-	cache_temp_path(s, &path);
+	clusters_file_path(&s->base, 's', snapshot->id, &from);
+	clusters_temp_path(&s->base, ".db", &path);
 	rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : disk_copy_file(&disk_system, from.p, path.p, err);
 	if (rc == 0) {

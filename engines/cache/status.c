@@ -188,7 +188,7 @@ static int add_inside(
 /* One that cannot be opened still has a status: it says why. */
 static int status_cluster(struct cache_cluster *c, json_t *out, struct err *err)
 {
-	const char *state = cache_state_names[cache_state_now(c)];
+	const char *state = cache_state_names[cluster_state(&c->base)];
 	struct cache_def def;
 	struct err why = {0};
 	bool entered = cache_enter(c, &why) == 0;
@@ -197,7 +197,7 @@ static int status_cluster(struct cache_cluster *c, json_t *out, struct err *err)
 	int rc = add_def(&def, entered || why.code == EBUSY ? state : "failed", out, err);
 	if (entered) {
 		rc = rc < 0 ? rc : add_inside(c, &def, out, err);
-		cache_leave(c);
+		cluster_leave(&c->base);
 		return rc;
 	}
 	rc = rc < 0 ? rc : status_add(out, json_pack("{s:s}", "StatusMessage", why.msg), err);
@@ -214,8 +214,8 @@ static int list_clusters(struct cache_service *s, json_t *list, struct err *err)
 
 	while (rc == 0 && (c = cache_next(s, slice_of(last))) != NULL) {
 		memcpy(last, c->def.name, sizeof(last));
-		rc = status_add(
-			list, json_pack("{s:s}", last, cache_state_names[cache_state_now(c)]), err);
+		rc = status_add(list,
+			json_pack("{s:s}", last, cache_state_names[cluster_state(&c->base)]), err);
 		cache_put(c);
 	}
 	return rc;
@@ -232,7 +232,7 @@ static int status_service(struct cache_service *s, json_t *out, struct err *err)
 	}
 	return status_add(out,
 		json_pack("{s:o, s:{s:s, s:s}}", "ReplicationGroups", clusters, "AvailabilityZones",
-			"a", s->zone_dir[0], "b", s->zone_dir[1]),
+			"a", s->base.zone_dir[0], "b", s->base.zone_dir[1]),
 		err);
 }
 

@@ -45,7 +45,7 @@ static int stream_enter(struct cache_stream *s, struct err *err)
 	if (rc == 0 && s->copy->node[0] != '\0') {
 		rc = cache_copy_of(s->cluster, s->copy->node, &copy, err);
 		if (rc < 0) {
-			cache_leave(s->cluster);
+			cluster_leave(&s->cluster->base);
 		}
 	}
 	return rc;
@@ -60,7 +60,7 @@ static void stream_leave(struct cache_stream *s)
 		cache_unvisit(s->cluster);
 		return;
 	}
-	cache_leave(s->cluster);
+	cluster_leave(&s->cluster->base);
 }
 
 /* ---- drafts: of a text alone, no database is asked ---- */

@@ -94,7 +94,7 @@ static int open_snapshot(struct cache *x, struct cache_cluster *c, struct slice 
 	}
 	memcpy(v->name, s.cluster, sizeof(v->name));
 	v->time_ns = s.created_ns;
-	cache_file_path(x->service, 's', s.id, &path);
+	clusters_file_path(&x->service->base, 's', s.id, &path);
 	rc = buf_check(&path, err);
 	return rc < 0 ? rc : cache_copy_file(path.p, v->name, &v->file, err);
 }

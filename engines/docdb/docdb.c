@@ -347,13 +347,13 @@ static int sync_cluster(struct docdb_cluster *c, void *arg, struct err *err)
 {
 	(void)arg;
 	/* A stopped one has nothing that waits. */
-	if (docdb_state_now(c) == DOCDB_STOPPED) {
+	if (cluster_state(&c->base) == DOCDB_STOPPED) {
 		return 0;
 	}
 	int rc = docdb_enter(c, err);
 	if (rc == 0) {
 		rc = instance_sync(c->store, err);
-		docdb_leave(c);
+		cluster_leave(&c->base);
 	}
 	return rc;
 }
@@ -364,7 +364,8 @@ static int docdb_sqlite_sync(void *ctx, const struct epath *path, struct err *er
 	DOCDB_CLUSTER c = NULL;
 
 	(void)path;
-	if (d->service->read_only || (d->view != NULL && d->view->kind != ENGINE_VIEW_CLUSTER)) {
+	if (d->service->base.read_only ||
+		(d->view != NULL && d->view->kind != ENGINE_VIEW_CLUSTER)) {
 		return 0;
 	}
 	if (d->view == NULL) {
@@ -381,7 +382,7 @@ static int add_bytes(struct docdb_cluster *c, void *arg, struct err *err)
 
 	if (docdb_enter(c, &why) == 0) {
 		*(uint64_t *)arg += instance_bytes(c->store);
-		docdb_leave(c);
+		cluster_leave(&c->base);
 	}
 	return 0;
 }
@@ -390,7 +391,7 @@ static int add_bytes(struct docdb_cluster *c, void *arg, struct err *err)
 static uint64_t docdb_sqlite_bytes(void *ctx)
 {
 	const struct docdb *d = ctx;
-	DIR *dir = opendir(d->service->dir);
+	DIR *dir = opendir(d->service->base.dir);
 	const struct dirent *entry;
 	struct err ignored = {0};
 	uint64_t bytes = 0;

@@ -56,27 +56,27 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 int rds_catalog_open(struct rds_service *s, struct err *err)
 {
 	struct catalog_config config = {
-		.dir = s->dir,
+		.dir = s->base.dir,
 		.label = "the instance catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.read_only = s->read_only,
+		.read_only = s->base.read_only,
 	};
 
-	return catalog_open(&config, &s->catalog, err);
+	return catalog_open(&config, &s->base.catalog, err);
 }
 
 int rds_catalog_mtime(struct rds_service *s, int64_t *out, struct err *err)
 {
-	return catalog_mtime(s->catalog, out, err);
+	return catalog_mtime(s->base.catalog, out, err);
 }
 
 int rds_catalog_next_id(struct rds_service *s, uint64_t *out, struct err *err)
 {
-	return catalog_next_id(s->catalog, "the instance catalog", out, err);
+	return catalog_next_id(s->base.catalog, "the instance catalog", out, err);
 }
 
 /* ---- instances ---- */
@@ -106,7 +106,8 @@ int rds_catalog_each(struct rds_service *s, rds_def_fn *fn, void *arg, struct er
 		.out = &def};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && (rc = fn(arg, &def, err)) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 &&
+		(rc = fn(arg, &def, err)) == 0) {
 	}
 	return rc;
 }
@@ -115,7 +116,7 @@ bool rds_catalog_has(struct rds_service *s, char kind, uint64_t id)
 {
 	unsigned n = kind == 'i' ? DEF_HAS : kind == 's' ? SNAPSHOT_HAS : INTENT_HAS;
 
-	return catalog_has(s->catalog, n, id);
+	return catalog_has(s->base.catalog, n, id);
 }
 
 /* ---- snapshots ---- */
@@ -142,7 +143,7 @@ int rds_catalog_snapshot(
 		.take = take_snapshot,
 		.out = out};
 
-	int rc = catalog_row(s->catalog, &q, err);
+	int rc = catalog_row(s->base.catalog, &q, err);
 	return rc == 1 ? 0 : rc < 0 ? rc : rds_no_snapshot(name, err);
 }
 
@@ -159,7 +160,7 @@ int rds_catalog_snapshots(struct rds_service *s, uint64_t instance_id, struct sl
 		.out = &found};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
 		memcpy(last, found.name, sizeof(last));
 		b.after = slice_of(last);
 	}
@@ -188,5 +189,5 @@ int rds_catalog_next_intent(
 		.take = take_intent,
 		.out = out};
 
-	return catalog_row(s->catalog, &q, err);
+	return catalog_row(s->base.catalog, &q, err);
 }

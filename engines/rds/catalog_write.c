@@ -31,7 +31,7 @@ static int put_fn(struct store_txn *t, void *arg, struct err *err)
 
 int rds_catalog_put(struct rds_service *s, const struct rds_def *def, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, put_fn, (void *)def, err);
+	return store_write(s->base.catalog, NULL, 0, put_fn, (void *)def, err);
 }
 
 struct pair {
@@ -55,7 +55,7 @@ int rds_catalog_exchange(
 {
 	struct pair p = {a, b};
 
-	return store_write(s->catalog, NULL, 0, exchange_fn, &p, err);
+	return store_write(s->base.catalog, NULL, 0, exchange_fn, &p, err);
 }
 
 static int prune(struct store_txn *t, uint64_t instance_id, int64_t oldest_ns, struct err *err)
@@ -82,7 +82,7 @@ static int drop_fn(struct store_txn *t, void *arg, struct err *err)
 
 int rds_catalog_drop(struct rds_service *s, uint64_t id, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, drop_fn, &id, err);
+	return store_write(s->base.catalog, NULL, 0, drop_fn, &id, err);
 }
 
 /* ---- intents ---- */
@@ -109,7 +109,7 @@ static int add_intent_fn(struct store_txn *t, void *arg, struct err *err)
 
 int rds_catalog_add_intent(struct rds_service *s, const struct rds_intent *intent, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, add_intent_fn, (void *)intent, err);
+	return store_write(s->base.catalog, NULL, 0, add_intent_fn, (void *)intent, err);
 }
 
 static int drop_intent_fn(struct store_txn *t, void *arg, struct err *err)
@@ -119,7 +119,7 @@ static int drop_intent_fn(struct store_txn *t, void *arg, struct err *err)
 
 int rds_catalog_drop_intent(struct rds_service *s, uint64_t id, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, drop_intent_fn, &id, err);
+	return store_write(s->base.catalog, NULL, 0, drop_intent_fn, &id, err);
 }
 
 /* ---- snapshots ---- */
@@ -186,7 +186,7 @@ int rds_catalog_add_snapshot(struct rds_service *s, const struct rds_snapshot *s
 {
 	struct adding a = {snapshot, intent};
 
-	return store_write(s->catalog, NULL, 0, add_snapshot_fn, &a, err);
+	return store_write(s->base.catalog, NULL, 0, add_snapshot_fn, &a, err);
 }
 
 static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
@@ -198,7 +198,7 @@ static int drop_snapshot_fn(struct store_txn *t, void *arg, struct err *err)
 
 int rds_catalog_drop_snapshot(struct rds_service *s, uint64_t id, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, drop_snapshot_fn, &id, err);
+	return store_write(s->base.catalog, NULL, 0, drop_snapshot_fn, &id, err);
 }
 
 struct pruning {
@@ -218,5 +218,5 @@ int rds_catalog_prune(
 {
 	struct pruning p = {instance_id, oldest_ns};
 
-	return store_write(s->catalog, NULL, 0, prune_fn, &p, err);
+	return store_write(s->base.catalog, NULL, 0, prune_fn, &p, err);
 }

@@ -8,8 +8,6 @@
 #define SECOND_MS    INT64_C(1000)
 #define DELAY_MAX_MS (INT64_C(24) * 3600 * SECOND_MS)
 
-static const struct epath the_service;
-
 static struct rds_service *service_of(void *ctx)
 {
 	return ((struct rds *)ctx)->service;
@@ -219,7 +217,7 @@ static int run_stop(void *ctx, struct engine_call *call, struct err *err)
 	int rc = run_simple(ctx, call, rds_stop, err);
 
 	if (rc == 0) {
-		rds_changed(service_of(ctx), call->path);
+		clusters_tell(&service_of(ctx)->base, call->path);
 	}
 	return rc;
 }
@@ -229,7 +227,7 @@ static int run_start(void *ctx, struct engine_call *call, struct err *err)
 	int rc = run_simple(ctx, call, rds_start, err);
 
 	if (rc == 0) {
-		rds_changed(service_of(ctx), call->path);
+		clusters_tell(&service_of(ctx)->base, call->path);
 	}
 	return rc;
 }
@@ -269,7 +267,7 @@ static int run_snapshot(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : rds_snapshot_create(i, name, &progress, err);
 	rc = rc < 0 ? rc : rds_catalog_snapshot(service_of(ctx), slice_of(name), &made, err);
 	if (rc == 0) {
-		rds_changed(service_of(ctx), call->path);
+		clusters_tell(&service_of(ctx)->base, call->path);
 		buf_printf(call->out, "snapshot %s: %llu bytes\n", name,
 			(unsigned long long)made.bytes);
 	}
@@ -307,7 +305,7 @@ static int run_delete_snapshot(void *ctx, struct engine_call *call, struct err *
 	int rc = snapshot_arg(ctx, call, &snapshot, err);
 	rc = rc < 0 ? rc : rds_snapshot_delete(s, slice_of(snapshot.name), err);
 	if (rc == 0) {
-		rds_changed(s, call->path);
+		clusters_tell(&s->base, call->path);
 		buf_printf(call->out, "snapshot %s deleted\n", snapshot.name);
 	}
 	return rc;
@@ -326,7 +324,7 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : snapshot_arg(ctx, call, &snapshot, err);
 	rc = rc < 0 ? rc : rds_restore(s, &snapshot, slice_of(name), err);
 	if (rc == 0) {
-		rds_changed(s, &the_service);
+		clusters_tell(&s->base, NULL);
 		buf_printf(call->out, "instance %s restored from snapshot %s of instance %s\n",
 			name, snapshot.name, snapshot.instance);
 	}
@@ -359,7 +357,7 @@ static int run_restore_to_time(void *ctx, struct engine_call *call, struct err *
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_restore_time(i, time_ns, slice_of(name), &commit_ns, err);
 	if (rc == 0) {
-		rds_changed(service_of(ctx), &the_service);
+		clusters_tell(&service_of(ctx)->base, NULL);
 		rfc3339_print(commit_ns, when);
 		buf_printf(
 			call->out, "instance %s restored, its last commit is of %s\n", name, when);
@@ -428,7 +426,7 @@ static int run_create_replica(void *ctx, struct engine_call *call, struct err *e
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_replica_create(i, &wish, err);
 	if (rc == 0) {
-		rds_changed(service_of(ctx), call->path);
+		clusters_tell(&service_of(ctx)->base, call->path);
 		buf_printf(call->out, "replica %s follows, under .replicas/%s\n", name, name);
 	}
 	return rc;
@@ -441,7 +439,7 @@ static int run_delete_replica(void *ctx, struct engine_call *call, struct err *e
 	int rc = own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_replica_delete(i, call->argv[1], err);
 	if (rc == 0) {
-		rds_changed(service_of(ctx), call->path);
+		clusters_tell(&service_of(ctx)->base, call->path);
 		buf_printf(call->out, "replica %s deleted\n", call->argv[1]);
 	}
 	return rc;
@@ -466,7 +464,7 @@ static int run_promote(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : rds_find(rds->service, call->path->key[0], &i, err);
 	rc = rc < 0 ? rc : rds_promote_available(i, replica, slice_of(name), err);
 	if (rc == 0) {
-		rds_changed(rds->service, &the_service);
+		clusters_tell(&rds->service->base, NULL);
 		buf_printf(call->out, "replica %s is instance %s now\n", replica, name);
 	}
 	return rc;
@@ -492,7 +490,7 @@ static int run_delete(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : own(ctx, call, &i, err);
 	rc = rc < 0 ? rc : rds_delete(i, final ? snapshot : NULL, &progress, err);
 	if (rc == 0) {
-		rds_changed(service_of(ctx), &the_service);
+		clusters_tell(&service_of(ctx)->base, NULL);
 		buf_printf(call->out, "instance deleted%s%s\n", final ? ", kept as snapshot " : "",
 			final ? snapshot : "");
 	}

@@ -34,7 +34,7 @@ static const struct wording converting[] = {
 
 static const struct wording *wording_of(struct rds_instance *i, enum instance_event what)
 {
-	bool modifying = rds_state_now(i) == RDS_MODIFYING;
+	bool modifying = cluster_state(&i->base) == RDS_MODIFYING;
 
 	if (modifying && what == INSTANCE_STANDBY_STARTED) {
 		return &converting[0];
@@ -59,7 +59,7 @@ void rds_store_event(void *arg, enum instance_event what, const char *detail)
 
 	if (what == INSTANCE_FAILED) {
 		char name[RDS_NAME_MAX + 1];
-		rds_name(i, name);
+		cluster_name_now(&i->base, name);
 		log_error("rds: instance %s failed: %s", name, detail != NULL ? detail : "");
 	}
 	if (what == INSTANCE_FAILOVER_COMPLETED) {

@@ -8,13 +8,6 @@
 #include "engines/rds/lifecycle.h"
 #include "engines/store/disk.h"
 
-static const struct epath the_service;
-
-int rds_check_writable(const struct rds_service *s, struct err *err)
-{
-	return s->read_only ? err_set(err, EROFS, "rds is mounted read-only") : 0;
-}
-
 /* ---- making ---- */
 
 static const struct instance_settings new_settings = {.retention_days = 1};
@@ -52,11 +45,11 @@ static int publish(struct rds_instance *i, struct err *err)
 	struct rds_service *s = i->service;
 	struct rds_def def;
 
-	LOCKED(&s->ddl);
+	LOCKED(&s->base.ddl);
 	rds_def_now(i, &def);
 	int rc = rds_catalog_put(s, &def, err);
 	if (rc == 0) {
-		rds_reserved_keep(i);
+		cluster_state_set(&i->base, RDS_AVAILABLE);
 	}
 	return rc;
 }
@@ -73,14 +66,14 @@ int rds_create(struct rds_service *s, struct slice name, const char *from, struc
 {
 	RDS_INSTANCE i = NULL;
 
-	int rc = rds_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : rds_reserve(s, name, &i, err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = make_and_publish(i, &new_settings, from, err);
 	if (rc < 0) {
-		rds_dropped(i);
+		cluster_dropped(&i->base);
 		return rc;
 	}
 	rds_event(i, 5, "creation", "DB instance created.");
@@ -94,7 +87,7 @@ int rds_draft_begin(struct rds_service *s, struct slice name, struct rds_instanc
 {
 	struct rds_instance *i = NULL;
 
-	int rc = rds_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : rds_reserve(s, name, &i, err);
 	if (rc < 0) {
 		return rc;
@@ -107,7 +100,7 @@ int rds_draft_begin(struct rds_service *s, struct slice name, struct rds_instanc
 		}
 	}
 	if (rc < 0) {
-		rds_dropped(i);
+		cluster_dropped(&i->base);
 		rds_put(i);
 		return rc;
 	}
@@ -119,14 +112,14 @@ int rds_draft_keep(struct rds_instance *i, struct err *err)
 {
 	struct err why = {0};
 
-	rds_leave(i);
+	cluster_leave(&i->base);
 	int rc = publish(i, err);
 	if (rc < 0) {
-		rds_shut(i, &why);
-		rds_dropped(i);
+		cluster_close(&i->base, &why);
+		cluster_dropped(&i->base);
 	} else {
 		rds_event(i, 5, "creation", "DB instance created.");
-		rds_changed(i->service, &the_service);
+		clusters_tell(&i->service->base, NULL);
 	}
 	rds_put(i);
 	return rc;
@@ -136,10 +129,10 @@ void rds_draft_drop(struct rds_instance *i)
 {
 	struct err why = {0};
 
-	rds_leave(i);
-	rds_shut(i, &why);
+	cluster_leave(&i->base);
+	cluster_close(&i->base, &why);
 	unmake(i);
-	rds_dropped(i);
+	cluster_dropped(&i->base);
 	rds_put(i);
 }
 
@@ -157,19 +150,15 @@ int rds_only_own(const struct rds_instance *i, const char *what, struct err *err
 /* Under ddl. */
 static int rename_to(struct rds_instance *i, struct slice to, struct err *err)
 {
-	struct rds_instance *other = NULL;
-	struct err why = {0};
 	struct rds_def def;
 
-	if (rds_find_any(i->service, to, &other, &why) == 0) {
-		rds_put(other);
-		return err_set(err, EEXIST,
-			"DBInstanceAlreadyExists: DB instance already exists: %.*s", (int)to.n,
-			to.p);
+	int rc = rds_check_free(i->service, to, err);
+	if (rc < 0) {
+		return rc;
 	}
 	rds_def_now(i, &def);
 	snprintf(def.name, sizeof(def.name), "%.*s", (int)to.n, to.p);
-	int rc = rds_catalog_put(i->service, &def, err);
+	rc = rds_catalog_put(i->service, &def, err);
 	if (rc == 0) {
 		rds_renamed(i, to);
 	}
@@ -201,7 +190,7 @@ static int rename_or_exchange(
 {
 	RDS_INSTANCE other = NULL;
 
-	LOCKED(&i->service->ddl);
+	LOCKED(&i->service->base.ddl);
 	if ((flags & RENAME_EXCHANGE) == 0) {
 		return rename_to(i, to, err);
 	}
@@ -231,7 +220,7 @@ int rds_rename_instance(
 {
 	RDS_INSTANCE i = NULL;
 
-	int rc = rds_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : rds_find(s, from, &i, err);
 	rc = rc < 0 ? rc : rds_only_own(i, "renamed", err);
 	rc = rc < 0 ? rc : identifier_check("NewDBInstanceIdentifier", to, RDS_NAME_MAX, err);
@@ -242,13 +231,13 @@ int rds_rename_instance(
 	if (rc < 0) {
 		return rc;
 	}
-	enum rds_state before = rds_state_now(i);
-	rc = rds_state_begin(i, RDS_RENAMING, RDS_FROM(RDS_STOPPED), err);
+	unsigned before = cluster_state(&i->base);
+	rc = cluster_state_begin(&i->base, RDS_RENAMING, CLUSTER_FROM(RDS_STOPPED), err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = rename_or_exchange(i, to, flags, err);
-	rds_state_end(i, before);
+	cluster_state_set(&i->base, before);
 	return rc;
 }
 
@@ -256,7 +245,7 @@ int rds_rename_instance(
 
 static void temp_path(const struct rds_service *s, uint64_t id, struct buf *out)
 {
-	buf_printf(out, "%s/tmp/n%llu.db", s->dir, (unsigned long long)id);
+	buf_printf(out, "%s/tmp/n%llu.db", s->base.dir, (unsigned long long)id);
 	buf_cstr(out);
 }
 
@@ -269,14 +258,14 @@ static int make_of_promoted(
 	struct rds_def def;
 
 	rds_def_now(i, &def);
-	rds_file_path(i->service, 'p', def.id, &promoted);
+	clusters_file_path(&i->service->base, 'p', def.id, &promoted);
 	temp_path(i->service, def.id, &copy);
 	int rc = buf_check(&copy, err);
 	rc = rc < 0 ? rc : disk_copy_file(&disk_system, promoted.p, copy.p, err);
 	rc = rc < 0 ? rc : make_and_publish(i, settings, copy.p, err);
 	unlink(buf_cstr(&copy));
 	if (rc == 0) {
-		rds_file_remove(i->service, 'p', def.id);
+		clusters_file_remove(&i->service->base, 'p', def.id);
 	}
 	return rc;
 }
@@ -315,7 +304,7 @@ static int take_out(
 	intent.instance_id = from.id;
 	snprintf(intent.replica, sizeof(intent.replica), "%s", replica);
 	snprintf(intent.name, sizeof(intent.name), "%s", def.name);
-	rds_file_path(i->service, 'p', def.id, &path);
+	clusters_file_path(&i->service->base, 'p', def.id, &path);
 	int rc = rds_catalog_add_intent(i->service, &intent, err);
 	rc = rc < 0 ? rc : instance_replica_promote(i->store, replica, false, path.p, err);
 	if (rc < 0 && access(path.p, F_OK) < 0) {
@@ -350,7 +339,7 @@ int rds_promote(struct rds_instance *i, const char *replica, struct slice name, 
 	RDS_INSTANCE to = NULL;
 	struct rds_source *rows;
 
-	int rc = rds_check_writable(i->service, err);
+	int rc = clusters_check_writable(&i->service->base, err);
 	rc = rc < 0 ? rc : rds_only_own(i, "promoted", err);
 	rc = rc < 0 ? rc : rds_reserve(i->service, name, &to, err);
 	if (rc < 0) {
@@ -359,10 +348,10 @@ int rds_promote(struct rds_instance *i, const char *replica, struct slice name, 
 	rc = rds_enter_any(i, &rows, err);
 	if (rc == 0) {
 		rc = promote_entered(i, replica, to, err);
-		rds_leave(i);
+		cluster_leave(&i->base);
 	}
 	if (rc < 0) {
-		rds_dropped(to);
+		cluster_dropped(&to->base);
 		return rc;
 	}
 	rds_event(i, 57, "read replica",
@@ -376,13 +365,13 @@ int rds_promote(struct rds_instance *i, const char *replica, struct slice name, 
 int rds_promote_available(
 	struct rds_instance *i, const char *replica, struct slice name, struct err *err)
 {
-	int rc = rds_state_begin(i, RDS_MODIFYING, 0, err);
+	int rc = cluster_state_begin(&i->base, RDS_MODIFYING, 0, err);
 
 	if (rc < 0) {
 		return rc;
 	}
 	rc = rds_promote(i, replica, name, err);
-	rds_state_end(i, RDS_AVAILABLE);
+	cluster_state_set(&i->base, RDS_AVAILABLE);
 	return rc;
 }
 
@@ -399,7 +388,7 @@ static int promote_all(struct rds_instance *i, struct err *err)
 		return rc;
 	}
 	rc = instance_replicas(i->store, &list, &n, err);
-	rds_leave(i);
+	cluster_leave(&i->base);
 	for (size_t k = 0; rc == 0 && k < n; k++) {
 		rc = rds_promote(i, list[k].name, slice_of(list[k].name), err);
 	}
@@ -412,16 +401,16 @@ static int drop(struct rds_instance *i, struct err *err)
 	struct rds_service *s = i->service;
 	struct rds_def def;
 
-	int rc = rds_shut(i, err);
+	int rc = cluster_close(&i->base, err);
 	if (rc < 0) {
 		return rc;
 	}
 	{
-		LOCKED(&s->ddl);
+		LOCKED(&s->base.ddl);
 		rds_def_now(i, &def);
 		rc = rds_catalog_drop(s, def.id, err);
 		if (rc == 0) {
-			rds_dropped(i);
+			cluster_dropped(&i->base);
 		}
 	}
 	if (rc == 0) {
@@ -450,7 +439,7 @@ static int delete_now(struct rds_instance *i, const char *final_snapshot,
 	struct rds_def def;
 	struct err why = {0};
 
-	int rc = rds_drain(i, err);
+	int rc = cluster_drain(&i->base, err);
 	rc = rc < 0 ? rc : write_intent(i, final_snapshot, progress, err);
 	if (rc < 0) {
 		return rc;
@@ -469,7 +458,7 @@ static int check_deletable(struct rds_instance *i, struct err *err)
 	struct rds_def def;
 
 	rds_def_now(i, &def);
-	int rc = rds_check_writable(i->service, err);
+	int rc = clusters_check_writable(&i->service->base, err);
 	rc = rc < 0 ? rc : rds_only_own(i, "deleted", err);
 	if (rc == 0 && def.deletion_protection) {
 		return err_set(err, EBUSY,
@@ -482,16 +471,17 @@ static int check_deletable(struct rds_instance *i, struct err *err)
 int rds_delete(struct rds_instance *i, const char *final_snapshot,
 	const struct rds_progress *progress, struct err *err)
 {
-	enum rds_state before = rds_state_now(i);
+	unsigned before = cluster_state(&i->base);
 
 	int rc = check_deletable(i, err);
-	rc = rc < 0 ? rc : rds_state_begin(i, RDS_DELETING, RDS_FROM(RDS_STOPPED), err);
+	rc = rc < 0 ? rc
+		    : cluster_state_begin(&i->base, RDS_DELETING, CLUSTER_FROM(RDS_STOPPED), err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = delete_now(i, final_snapshot, progress, err);
 	if (rc < 0) {
-		rds_state_end(i, before);
+		cluster_state_set(&i->base, before);
 	}
 	return rc;
 }
@@ -499,18 +489,18 @@ int rds_delete(struct rds_instance *i, const char *final_snapshot,
 /* Nothing in it, no replicas: then a rmdir is enough. The state keeps others out. */
 int rds_delete_empty(struct rds_instance *i, rds_empty_fn *is_empty, struct err *err)
 {
-	enum rds_state before = rds_state_now(i);
+	unsigned before = cluster_state(&i->base);
 
 	int rc = check_deletable(i, err);
-	rc = rc < 0 ? rc : rds_state_begin(i, RDS_DELETING, 0, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&i->base, RDS_DELETING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = rds_drain(i, err);
+	rc = cluster_drain(&i->base, err);
 	rc = rc < 0 ? rc : is_empty(i, err);
 	rc = rc < 0 ? rc : drop(i, err);
 	if (rc < 0) {
-		rds_state_end(i, before);
+		cluster_state_set(&i->base, before);
 	}
 	return rc;
 }
@@ -522,7 +512,7 @@ static int finish_promotion(struct rds_service *s, const struct rds_intent *inte
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	RDS_INSTANCE i = NULL;
 
-	rds_file_path(s, 'p', intent->id, &path);
+	clusters_file_path(&s->base, 'p', intent->id, &path);
 	if (access(path.p, F_OK) < 0) {
 		return rds_catalog_drop_intent(s, intent->id, err);
 	}
@@ -534,7 +524,7 @@ static int finish_promotion(struct rds_service *s, const struct rds_intent *inte
 	unmake(i);
 	rc = make_of_promoted(i, &new_settings, err);
 	if (rc < 0) {
-		rds_dropped(i);
+		cluster_dropped(&i->base);
 	} else {
 		log_info("rds: completed the promotion of replica %s to instance %s",
 			intent->replica, intent->name);
@@ -567,7 +557,7 @@ int rds_recover(struct rds_service *s, struct err *err)
 	struct rds_intent intent = {0};
 	int rc = 0;
 
-	while (s->catalog != NULL &&
+	while (s->base.catalog != NULL &&
 		(rc = rds_catalog_next_intent(s, intent.id, &intent, err)) == 1) {
 		struct err why = {0};
 		rc = intent.kind == RDS_INTENT_PROMOTE ? finish_promotion(s, &intent, &why)

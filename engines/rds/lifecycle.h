@@ -6,7 +6,6 @@
  *   i<id>/           what belongs to an instance and no zone (store/instance.h)
  *   s<id>.db         a manual snapshot
  *   p<id>.db         a replica just promoted, on its way to be instance <id>
- *   site             a random text that zones of ours bear, too (store/zones.h)
  *   az-a/ az-b/      the zones, unless settings az.a, az.b name others: i<id>/
  *   tmp/             points in time being looked at; emptied when the engine opens
  *
@@ -17,22 +16,16 @@
  * from an instance before they give: promotion and deletion. They write down first
  * what they are about to do (an intent), and the next open completes them.
  *
- * Locks, in the order they are taken:
- *   rds_service.ddl       one at a time: steps that change the catalog
- *   rds_instance.opening  opening and shutting one instance's store
- *   rds_service.lock      the list of instances in memory, their names, states and
- *                         users; never held over a call of a store */
+ * The life of an instance is that of clusters/clusters.h; its row, name, state and users are under
+ * the lock there. */
 #ifndef DBMOUNT_RDS_LIFECYCLE_H
 #define DBMOUNT_RDS_LIFECYCLE_H
 
-#include <pthread.h>
-#include <sys/queue.h>
-
+#include "engines/clusters/keeper.h"
 #include "engines/common/identifier.h"
 #include "engines/common/rfc3339.h"
 #include "engines/rds/rds.h"
 #include "engines/store/past.h"
-#include "engines/store/zones.h"
 
 #define RDS_NAME_MAX	  63
 #define RDS_SNAPSHOT_MAX  255
@@ -141,42 +134,20 @@ int rds_catalog_next_intent(
 
 /* An instance, or an attached file. */
 struct rds_instance {
-	TAILQ_ENTRY(rds_instance) link; /* under service->lock, in byte order of names */
+	struct cluster base;
 	struct rds_service *service;
-	char id_text[24];
-	char *file; /* attached: its path; else NULL */
-	pthread_mutex_t opening;
-
-	/* Under service->lock: */
-	struct rds_def def;
-	enum rds_state state;
-	bool gone;	/* no row any more */
-	unsigned refs;	/* keep this struct */
-	unsigned users; /* keep the store open */
-	/* Set under opening, by who sets `open` under service->lock: */
-	bool open;
+	char *file;	    /* attached: its path; else NULL */
+	struct rds_def def; /* under the lock of all */
+	/* Set under opening: */
 	struct instance *store; /* NULL of an attached file */
 	struct rds_source *source;
 };
 
-TAILQ_HEAD(rds_instance_list, rds_instance);
-
 struct rds_service {
-	char *dir;
-	int dir_fd;
-	char *tmp; /* DIR/tmp */
-	char *zone_dir[INSTANCE_ZONES];
+	struct clusters base;
 	enum store_sync sync;
-	bool read_only;
-	struct engine_host host;
-	struct store *catalog; /* NULL: none, mounted read-only */
-	pthread_mutex_t ddl;
-	pthread_mutex_t lock;
-	pthread_cond_t idle;		    /* some instance lost its last user */
-	struct rds_instance_list instances; /* under lock */
-	unsigned n_instances;		    /* under lock */
 	struct past_list past;
-	struct rds_keeper *keeper; /* keeper.c */
+	struct keeper keeper; /* keeper.c */
 };
 
 /* What every operation gets as ctx: the service, or a view of one instance. */
@@ -211,11 +182,6 @@ void rds_place_leave(struct rds_place *p);
 
 int rds_sqlite_open(const struct engine_config *config, void **ctx, struct err *err);
 void rds_sqlite_close(void *ctx);
-/* Its id in an instance's or a snapshot's file name, appended: DIR/i12, DIR/s3.db. */
-void rds_file_path(const struct rds_service *s, char kind, uint64_t id, struct buf *out);
-/* The rest of the file's siblings goes too; missing is fine. */
-void rds_file_remove(const struct rds_service *s, char kind, uint64_t id);
-void rds_changed(struct rds_service *s, const struct epath *path);
 /* A line in `.events` of an instance, as the service words it: "RDS-EVENT-0005 creation:
  * DB instance created." `id` is the number. */
 void rds_event(struct rds_instance *i, unsigned id, const char *category, const char *fmt, ...)
@@ -227,54 +193,55 @@ void rds_event_service(struct rds_service *s, unsigned id, const char *category,
 
 /* ---- instances.c: instances in use ---- */
 
+/* Of struct clusters_kind. */
+int rds_instance_open(struct cluster *base, struct err *err);
+void rds_instance_shut(struct cluster *base);
+void rds_instance_free(struct cluster *base);
+int rds_refuse(const struct cluster *c, enum cluster_refusal why, struct err *err);
+/* In these its rows are served. */
+#define RDS_SERVING                                                                                \
+	(CLUSTER_FROM(RDS_AVAILABLE) | CLUSTER_FROM(RDS_BACKING_UP) |                              \
+		CLUSTER_FROM(RDS_MAINTENANCE) | CLUSTER_FROM(RDS_MODIFYING) |                      \
+		CLUSTER_FROM(RDS_REBOOTING) | CLUSTER_FROM(RDS_RENAMING))
 int rds_instances_load(struct rds_service *s, struct err *err);
 /* An SQLite file in place, under a name nobody has. EEXIST, EIO, ENOENT. */
 int rds_instances_attach(
 	struct rds_service *s, const char *name, const char *file, struct err *err);
-void rds_instances_close(struct rds_service *s);
 /* ENOENT. Counted; ends with rds_put(). */
 int rds_find(struct rds_service *s, struct slice name, struct rds_instance **out, struct err *err);
-/* One that is being made, too. */
-int rds_find_any(
-	struct rds_service *s, struct slice name, struct rds_instance **out, struct err *err);
 struct rds_instance *rds_find_id(struct rds_service *s, uint64_t id); /* or NULL */
-struct rds_instance *rds_hold(struct rds_instance *i);
-void rds_put(struct rds_instance *i); /* NULL is fine */
-/* The first behind `after` in byte order of names, counted; NULL at the end. */
-struct rds_instance *rds_next(struct rds_service *s, struct slice after);
-void rds_name(struct rds_instance *i, char out[RDS_NAME_MAX + 1]);
+static inline struct rds_instance *rds_hold(struct rds_instance *i)
+{
+	cluster_hold(&i->base);
+	return i;
+}
+static inline void rds_put(struct rds_instance *i) /* NULL is fine */
+{
+	cluster_put((struct cluster *)i);
+}
+/* As clusters_next(). */
+static inline struct rds_instance *rds_next(struct rds_service *s, struct slice after)
+{
+	return (struct rds_instance *)clusters_next(&s->base, after);
+}
 void rds_def_now(struct rds_instance *i, struct rds_def *out);
-enum rds_state rds_state_now(struct rds_instance *i);
 
-/* Its rows, until rds_leave(); opened when need be. EBUSY: stopped, stopping, being deleted
+/* Its rows, until cluster_leave(); opened when need be. EBUSY: stopped, stopping, being deleted
  * (InvalidDBInstanceState); EIO: damaged. */
 int rds_enter(struct rds_instance *i, struct rds_source **out, struct err *err);
 /* For the step that holds the state: whatever that is. */
 int rds_enter_any(struct rds_instance *i, struct rds_source **out, struct err *err);
-void rds_leave(struct rds_instance *i);
-/* Waits for users to leave. The state must keep others from entering. EBUSY: some stay. */
-int rds_drain(struct rds_instance *i, struct err *err);
-/* Waits for users to leave, then closes it. The state must keep others from
- * entering. EBUSY: some stay. */
-int rds_shut(struct rds_instance *i, struct err *err);
 
-/* From available (or one of the states whose bit is in `from`) to `to`. EBUSY,
- * InvalidDBInstanceState. */
-int rds_state_begin(struct rds_instance *i, enum rds_state to, unsigned from, struct err *err);
-void rds_state_end(struct rds_instance *i, enum rds_state to);
-#define RDS_FROM(state) (1U << (state))
-
+/* Whether no instance is called so, one that is being made included. EEXIST. */
+int rds_check_free(struct rds_service *s, struct slice name, struct err *err);
 /* Reserves the name for an instance that is being made (nobody sees it yet), with an
- * id of its own, counted. EEXIST. Ends with rds_reserved_keep() or rds_dropped(). */
+ * id of its own, counted. EEXIST. Ends with cluster_state_set() or cluster_dropped(). */
 int rds_reserve(
 	struct rds_service *s, struct slice name, struct rds_instance **out, struct err *err);
 int rds_reserve_id(struct rds_service *s, struct slice name, uint64_t id, struct rds_instance **out,
 	struct err *err);
-/* Under ddl, after the catalog has it. */
-void rds_reserved_keep(struct rds_instance *i);
 /* Under ddl, after the catalog changed. */
 void rds_renamed(struct rds_instance *i, struct slice name);
-void rds_dropped(struct rds_instance *i);
 /* Changes the row: the catalog first. Under ddl. */
 int rds_save(struct rds_instance *i, const struct rds_def *def, struct err *err);
 
@@ -287,7 +254,7 @@ static inline void rds_instance_cleanup(struct rds_instance **i)
 /* What the store of an instance is asked with. */
 struct rds_config {
 	struct instance_config config;
-	char id_text[24];
+	struct cluster_store_id id;
 	char label[RDS_NAME_MAX + 32];
 };
 void rds_config_init(struct rds_config *c, struct rds_service *s, uint64_t id, const char *name);
@@ -326,7 +293,6 @@ struct rds_progress {
 	void *arg;
 };
 
-int rds_check_writable(const struct rds_service *s, struct err *err); /* EROFS */
 /* ENOTSUP for an attached file: "cannot be %s here". */
 int rds_only_own(const struct rds_instance *i, const char *what, struct err *err);
 /* A new instance of a database file, which goes into it; NULL: an empty one. */
@@ -375,8 +341,7 @@ void rds_snapshot_automated(struct rds_instance *i);
 
 /* A thread opens the instances, so that replicas follow and backups are made, then
  * looks now and then. */
-int rds_keeper_start(struct rds_service *s, struct err *err);
-void rds_keeper_stop(struct rds_service *s);
+void rds_keeper_init(struct rds_service *s);
 
 /* ---- operate.c: what is done to an instance as a whole ---- */
 

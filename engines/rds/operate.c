@@ -13,35 +13,35 @@ static int step_begin(
 {
 	struct rds_source *rows;
 
-	int rc = rds_check_writable(i->service, err);
+	int rc = clusters_check_writable(&i->service->base, err);
 	rc = rc < 0 ? rc : rds_only_own(i, what, err);
-	rc = rc < 0 ? rc : rds_state_begin(i, state, 0, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&i->base, state, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = rds_enter_any(i, &rows, err);
 	if (rc < 0) {
-		rds_state_end(i, RDS_AVAILABLE);
+		cluster_state_set(&i->base, RDS_AVAILABLE);
 	}
 	return rc;
 }
 
 static void step_end(struct rds_instance *i)
 {
-	rds_leave(i);
-	rds_state_end(i, RDS_AVAILABLE);
+	cluster_leave(&i->base);
+	cluster_state_set(&i->base, RDS_AVAILABLE);
 }
 
 int rds_change(struct rds_instance *i, rds_change_fn *change, int value, struct err *err)
 {
 	struct rds_def def;
 
-	int rc = rds_check_writable(i->service, err);
+	int rc = clusters_check_writable(&i->service->base, err);
 	rc = rc < 0 ? rc : rds_only_own(i, "changed", err);
 	if (rc < 0) {
 		return rc;
 	}
-	LOCKED(&i->service->ddl);
+	LOCKED(&i->service->base.ddl);
 	rds_def_now(i, &def);
 	change(&def, value);
 	return rds_save(i, &def, err);
@@ -70,25 +70,25 @@ static int refuse_with_replicas(struct rds_instance *i, const char *what, struct
 
 static int stop_now(struct rds_instance *i, struct err *err)
 {
-	int rc = rds_shut(i, err);
+	int rc = cluster_close(&i->base, err);
 
 	return rc < 0 ? rc : rds_change(i, set_stopped, 1, err);
 }
 
 int rds_stop(struct rds_instance *i, struct err *err)
 {
-	int rc = rds_check_writable(i->service, err);
+	int rc = clusters_check_writable(&i->service->base, err);
 
 	rc = rc < 0 ? rc : rds_only_own(i, "stopped", err);
 	rc = rc < 0 ? rc
 		    : refuse_with_replicas(
 			      i, "it cannot be stopped; delete or promote them first", err);
-	rc = rc < 0 ? rc : rds_state_begin(i, RDS_STOPPING, 0, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&i->base, RDS_STOPPING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = stop_now(i, err);
-	rds_state_end(i, rc < 0 ? RDS_AVAILABLE : RDS_STOPPED);
+	cluster_state_set(&i->base, rc < 0 ? RDS_AVAILABLE : RDS_STOPPED);
 	if (rc == 0) {
 		rds_event(i, 87, "notification", "DB instance stopped.");
 	}
@@ -101,7 +101,7 @@ static int start_now(struct rds_instance *i, struct err *err)
 
 	int rc = rds_enter_any(i, &rows, err);
 	if (rc == 0) {
-		rds_leave(i);
+		cluster_leave(&i->base);
 		rc = rds_change(i, set_stopped, 0, err);
 	}
 	return rc;
@@ -109,18 +109,19 @@ static int start_now(struct rds_instance *i, struct err *err)
 
 int rds_start(struct rds_instance *i, struct err *err)
 {
-	if (rds_state_now(i) == RDS_AVAILABLE) {
+	if (cluster_state(&i->base) == RDS_AVAILABLE) {
 		return err_set(err, EBUSY,
 			"InvalidDBInstanceState: the DB instance is available: only a stopped one "
 			"can be started");
 	}
-	int rc = rds_check_writable(i->service, err);
-	rc = rc < 0 ? rc : rds_state_begin(i, RDS_STARTING, RDS_FROM(RDS_STOPPED), err);
+	int rc = clusters_check_writable(&i->service->base, err);
+	rc = rc < 0 ? rc
+		    : cluster_state_begin(&i->base, RDS_STARTING, CLUSTER_FROM(RDS_STOPPED), err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = start_now(i, err);
-	rds_state_end(i, rc < 0 ? RDS_STOPPED : RDS_AVAILABLE);
+	cluster_state_set(&i->base, rc < 0 ? RDS_STOPPED : RDS_AVAILABLE);
 	if (rc == 0) {
 		rds_event(i, 88, "notification", "DB instance started.");
 	}
@@ -308,7 +309,7 @@ static int list_replicas(
 	int rc = rds_enter_any(i, &rows, err);
 	if (rc == 0) {
 		rc = i->store != NULL ? instance_replicas(i->store, out, n, err) : 0;
-		rds_leave(i);
+		cluster_leave(&i->base);
 	}
 	return rc;
 }

@@ -26,7 +26,7 @@ int rds_place(struct rds *rds, const struct epath *path, struct rds_place *out, 
 void rds_place_leave(struct rds_place *p)
 {
 	if (p->instance != NULL) {
-		rds_leave(p->instance);
+		cluster_leave(&p->instance->base);
 		rds_put(p->instance);
 	}
 }

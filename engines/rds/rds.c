@@ -316,7 +316,7 @@ static int list_instances(
 
 	while (rc == 0 && !stop && (i = rds_next(rds->service, after)) != NULL) {
 		struct engine_info info;
-		rds_name(i, last);
+		cluster_name_now(&i->base, last);
 		after = slice_of(last);
 		struct epath path = {.depth = 1, .key = {after}};
 		rc = stat_instance(rds, &path, &info, err);
@@ -475,7 +475,7 @@ int rds_is_empty(struct rds_instance *i, struct err *err)
 		return rc;
 	}
 	rc = rds_source_read(rows, empty_fn, NULL, err);
-	rds_leave(i);
+	cluster_leave(&i->base);
 	rc = rc < 0 ? rc : rds_replica_count(i, &n, err);
 	return rc < 0 || n == 0
 		       ? rc
@@ -515,13 +515,13 @@ static int sync_instance(struct rds_instance *i, struct err *err)
 	struct rds_source *rows;
 
 	/* A stopped one has nothing that waits. */
-	if (rds_state_now(i) == RDS_STOPPED) {
+	if (cluster_state(&i->base) == RDS_STOPPED) {
 		return 0;
 	}
 	int rc = rds_enter(i, &rows, err);
 	if (rc == 0) {
 		rc = rds_source_sync(rows, err);
-		rds_leave(i);
+		cluster_leave(&i->base);
 	}
 	return rc;
 }
@@ -533,7 +533,7 @@ static int sync_all(struct rds_service *s, struct err *err)
 	int rc = 0;
 
 	while (rc == 0 && (i = rds_next(s, slice_of(last))) != NULL) {
-		rds_name(i, last);
+		cluster_name_now(&i->base, last);
 		rc = sync_instance(i, err);
 		rds_put(i);
 	}
@@ -545,7 +545,7 @@ static int rds_sqlite_sync(void *ctx, const struct epath *path, struct err *err)
 	struct rds *rds = ctx;
 	RDS_INSTANCE i = NULL;
 
-	if (rds->view != NULL || rds->service->read_only) {
+	if (rds->view != NULL || rds->service->base.read_only) {
 		return 0;
 	}
 	if (path->depth == 0) {
@@ -565,10 +565,10 @@ static uint64_t instances_bytes(struct rds_service *s)
 	uint64_t bytes = 0;
 
 	while ((i = rds_next(s, slice_of(last))) != NULL) {
-		rds_name(i, last);
+		cluster_name_now(&i->base, last);
 		if (rds_enter(i, &rows, &why) == 0) {
 			bytes += rds_source_bytes(rows);
-			rds_leave(i);
+			cluster_leave(&i->base);
 		}
 		rds_put(i);
 	}
@@ -582,7 +582,7 @@ static uint64_t rds_sqlite_bytes(void *ctx)
 	if (rds->view != NULL) {
 		return rds_source_bytes(rds->view->source);
 	}
-	DIR *dir = opendir(rds->service->dir);
+	DIR *dir = opendir(rds->service->base.dir);
 	uint64_t bytes = instances_bytes(rds->service);
 	const struct dirent *entry;
 	struct stat st;

@@ -25,7 +25,7 @@ static int copy_and_add(struct rds_instance *i, struct rds_snapshot *snapshot,
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 
-	rds_file_path(i->service, 's', snapshot->id, &path);
+	clusters_file_path(&i->service->base, 's', snapshot->id, &path);
 	int rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : instance_copy(i->store, path.p, progress->fn, progress->arg, err);
 	if (rc < 0) {
@@ -70,7 +70,7 @@ int rds_snapshot_take(struct rds_instance *i, const char *name, const struct rds
 	snprintf(snapshot.name, sizeof(snapshot.name), "%s", name);
 	rds_event(i, 40, "creation", "Creating manual snapshot. [%s]", name);
 	rc = copy_and_add(i, &snapshot, intent, progress, err);
-	rds_leave(i);
+	cluster_leave(&i->base);
 	if (rc == 0) {
 		rds_event(i, 42, "creation", "Manual snapshot created. [%s]", name);
 	}
@@ -80,15 +80,15 @@ int rds_snapshot_take(struct rds_instance *i, const char *name, const struct rds
 int rds_snapshot_create(struct rds_instance *i, const char *name,
 	const struct rds_progress *progress, struct err *err)
 {
-	int rc = rds_check_writable(i->service, err);
+	int rc = clusters_check_writable(&i->service->base, err);
 
 	rc = rc < 0 ? rc : rds_only_own(i, "kept as a snapshot", err);
-	rc = rc < 0 ? rc : rds_state_begin(i, RDS_BACKING_UP, 0, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&i->base, RDS_BACKING_UP, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = rds_snapshot_take(i, name, NULL, progress, err);
-	rds_state_end(i, RDS_AVAILABLE);
+	cluster_state_set(&i->base, RDS_AVAILABLE);
 	return rc;
 }
 
@@ -124,8 +124,8 @@ int rds_snapshot_delete(struct rds_service *s, struct slice name, struct err *er
 {
 	struct rds_snapshot snapshot;
 
-	LOCKED(&s->ddl);
-	int rc = rds_check_writable(s, err);
+	LOCKED(&s->base.ddl);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : rds_catalog_snapshot(s, name, &snapshot, err);
 	if (rc == 0 && snapshot.automated) {
 		return err_set(err, EINVAL,
@@ -135,21 +135,13 @@ int rds_snapshot_delete(struct rds_service *s, struct slice name, struct err *er
 	}
 	rc = rc < 0 ? rc : rds_catalog_drop_snapshot(s, snapshot.id, err);
 	if (rc == 0) {
-		rds_file_remove(s, 's', snapshot.id);
+		clusters_file_remove(&s->base, 's', snapshot.id);
 		rds_event_service(s, 41, "deletion", "Deleted user snapshot. [%s]", snapshot.name);
 	}
 	return rc;
 }
 
 /* ---- restoring ---- */
-
-static void temp_path(const struct rds_service *s, struct buf *out)
-{
-	uint64_t unique = (uint64_t)clock_wall_ns();
-
-	buf_printf(out, "%s/tmp/r%llu-%p.db", s->dir, (unsigned long long)unique, (void *)out);
-	buf_cstr(out);
-}
 
 /* The file becomes a new instance, or goes. */
 static int create_of(struct rds_service *s, struct slice name, const char *path, struct err *err)
@@ -162,17 +154,10 @@ static int create_of(struct rds_service *s, struct slice name, const char *path,
 
 static int check_new_name(struct rds_service *s, struct slice name, struct err *err)
 {
-	RDS_INSTANCE other = NULL;
-	struct err why = {0};
+	int rc = clusters_check_writable(&s->base, err);
 
-	int rc = rds_check_writable(s, err);
 	rc = rc < 0 ? rc : identifier_check("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
-	if (rc == 0 && rds_find_any(s, name, &other, &why) == 0) {
-		return err_set(err, EEXIST,
-			"DBInstanceAlreadyExists: DB instance already exists: %.*s", (int)name.n,
-			name.p);
-	}
-	return rc;
+	return rc < 0 ? rc : rds_check_free(s, name, err);
 }
 
 static int restore_to(struct rds_instance *i, int64_t time_ns, struct slice name,
@@ -185,9 +170,9 @@ static int restore_to(struct rds_instance *i, int64_t time_ns, struct slice name
 	if (rc < 0) {
 		return rc;
 	}
-	temp_path(i->service, &path);
+	clusters_temp_path(&i->service->base, ".db", &path);
 	rc = instance_build_time(i->store, time_ns, path.p, commit_ns, err);
-	rds_leave(i);
+	cluster_leave(&i->base);
 	return rc < 0 ? rc : create_of(i->service, name, path.p, err);
 }
 
@@ -197,8 +182,8 @@ static int of_file(struct rds_service *s, const struct rds_snapshot *snapshot, s
 	CLEANUP(buf_free) struct buf from = BUF_INIT;
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 
-	rds_file_path(s, 's', snapshot->id, &from);
-	temp_path(s, &path);
+	clusters_file_path(&s->base, 's', snapshot->id, &from);
+	clusters_temp_path(&s->base, ".db", &path);
 	int rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : disk_copy_file(&disk_system, from.p, path.p, err);
 	return rc < 0 ? rc : create_of(s, name, path.p, err);
@@ -256,7 +241,7 @@ int rds_restore_time(struct rds_instance *i, int64_t time_ns, struct slice name,
 	rc = rc < 0 ? rc : check_time(i, time_ns, err);
 	rc = rc < 0 ? rc : restore_to(i, time_ns, name, commit_ns, err);
 	if (rc == 0 && rds_find(i->service, name, &made, &why) == 0) {
-		rds_name(i, from);
+		cluster_name_now(&i->base, from);
 		rds_event(made, 19, "restoration", "Restored from DB instance %s to %.*s.", from,
 			(int)name.n, name.p);
 	}

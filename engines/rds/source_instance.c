@@ -354,7 +354,7 @@ static int source_replica_read(struct rds_source *source, rds_fn *fn, void *arg,
 	rds_def_now(s->instance, &def);
 	p.created_ns = def.created_ns;
 	rc = instance_replica_read(s->instance->store, s->replica, replica_fn, &p, err);
-	rds_leave(s->instance);
+	cluster_leave(&s->instance->base);
 	return rc;
 }
 

@@ -23,9 +23,9 @@ static int list_instances(struct rds_service *s, json_t *list, struct err *err)
 	int rc = 0;
 
 	while (rc == 0 && (i = rds_next(s, slice_of(last))) != NULL) {
-		rds_name(i, last);
-		rc = status_add(
-			list, json_pack("{s:s}", last, rds_state_names[rds_state_now(i)]), err);
+		cluster_name_now(&i->base, last);
+		rc = status_add(list,
+			json_pack("{s:s}", last, rds_state_names[cluster_state(&i->base)]), err);
 		rds_put(i);
 	}
 	return rc;
@@ -45,7 +45,7 @@ static int status_service(struct rds_service *s, json_t *out, struct err *err)
 	return status_add(out,
 		json_pack("{s:o, s:i, s:i, s:{s:s, s:s}}", "DBInstances", instances,
 			"ManualSnapshots", (int)counts[0], "AutomatedSnapshots", (int)counts[1],
-			"AvailabilityZones", "a", s->zone_dir[0], "b", s->zone_dir[1]),
+			"AvailabilityZones", "a", s->base.zone_dir[0], "b", s->base.zone_dir[1]),
 		err);
 }
 
@@ -219,7 +219,7 @@ static int add_store(struct rds_instance *i, json_t *out, struct err *err)
 /* One that cannot be opened still has a status: it says why. */
 static int status_instance(struct rds_instance *i, json_t *out, struct err *err)
 {
-	enum rds_state state = rds_state_now(i);
+	unsigned state = cluster_state(&i->base);
 	struct rds_source *rows = NULL;
 	struct err why = {0};
 	bool entered = rds_enter(i, &rows, &why) == 0;
@@ -239,7 +239,7 @@ static int status_instance(struct rds_instance *i, json_t *out, struct err *err)
 						err);
 	}
 	if (entered) {
-		rds_leave(i);
+		cluster_leave(&i->base);
 	}
 	return rc;
 }
@@ -255,7 +255,7 @@ static int status_replica(const struct rds_view *v, json_t *out, struct err *err
 	if (rc < 0) {
 		return rc;
 	}
-	rds_name(v->instance, source);
+	cluster_name_now(&v->instance->base, source);
 	rc = status_add(out, replica_json(&r), err);
 	return rc < 0 ? rc
 		      : status_add(out,

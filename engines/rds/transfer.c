@@ -21,7 +21,8 @@ int rds_sqlite_export_open(void *ctx, const struct epath *path, const char *form
 	}
 	struct slice table = path->depth == 2 ? path->key[1] : (struct slice){0};
 	int rc = rds_place(rds, path, &p, err);
-	rc = rc < 0 ? rc : rds_export_open(p.rows, rds->service->tmp, table, format, &s, size, err);
+	rc = rc < 0 ? rc
+		    : rds_export_open(p.rows, rds->service->base.tmp, table, format, &s, size, err);
 	if (rc == 0) {
 		*stream = s;
 	}
@@ -36,7 +37,8 @@ int rds_sqlite_query_open(void *ctx, const struct epath *path, struct slice text
 	RDS_PLACE p = {0};
 
 	int rc = rds_place(rds, path, &p, err);
-	rc = rc < 0 ? rc : rds_query_open(p.rows, rds->service->tmp, text, form, &s, size, err);
+	rc = rc < 0 ? rc
+		    : rds_query_open(p.rows, rds->service->base.tmp, text, form, &s, size, err);
 	if (rc == 0) {
 		*stream = s;
 	}
@@ -74,16 +76,9 @@ static void sink_free(struct sink *k)
 /* Early, so that nobody writes a long dump for nothing. */
 static int check_new(struct rds *rds, struct slice name, struct err *err)
 {
-	RDS_INSTANCE other = NULL;
-	struct err why = {0};
-
 	int rc = identifier_check("DBInstanceIdentifier", name, RDS_NAME_MAX, err);
-	if (rc == 0 && rds_find_any(rds->service, name, &other, &why) == 0) {
-		rc = err_set(err, EEXIST,
-			"DBInstanceAlreadyExists: DB instance already exists: %.*s", (int)name.n,
-			name.p);
-	}
-	return rc;
+
+	return rc < 0 ? rc : rds_check_free(rds->service, name, err);
 }
 
 static int check_there(struct rds *rds, const struct epath *path, struct err *err)
@@ -111,7 +106,7 @@ static int check_target(
 
 static int open_script(struct sink *k, struct err *err)
 {
-	struct rds_script_options options = {.tmp = k->rds->service->tmp, .create = k->create};
+	struct rds_script_options options = {.tmp = k->rds->service->base.tmp, .create = k->create};
 
 	return rds_script_open(&options, &k->script, err);
 }
@@ -128,8 +123,8 @@ static int open_sink(struct sink *k, const struct epath *path, const char *mode,
 	}
 	k->create = path->depth == 1 && strcmp(mode, "create") == 0;
 	return script ? open_script(k, err)
-		      : rds_import_open(
-				k->rds->service->tmp, path->key[1], mode, format, &k->table, err);
+		      : rds_import_open(k->rds->service->base.tmp, path->key[1], mode, format,
+				&k->table, err);
 }
 
 int rds_sqlite_import_open(void *ctx, const struct epath *path, const char *mode,

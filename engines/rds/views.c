@@ -70,7 +70,7 @@ static int list_replicas(
 		return rc;
 	}
 	rc = instance_replicas(i->store, &list, &n, err);
-	rds_leave(i);
+	cluster_leave(&i->base);
 	rds_def_now(i, &def);
 	for (size_t k = 0; rc == 0 && k < n; k++) {
 		struct slice name = slice_of(list[k].name);
@@ -159,7 +159,7 @@ static int build_moment(void *arg, int64_t time_ns, const char *path, struct err
 	int rc = rds_enter(i, &rows, err);
 	if (rc == 0) {
 		rc = instance_build_time(i->store, time_ns, path, &commit_ns, err);
-		rds_leave(i);
+		cluster_leave(&i->base);
 	}
 	return rc;
 }
@@ -213,7 +213,7 @@ static int open_snapshot(struct rds *rds, struct rds_view *v, struct rds_instanc
 		return open_automated(rds, v, &s, err);
 	}
 	v->time_ns = s.created_ns;
-	rds_file_path(rds->service, 's', s.id, &path);
+	clusters_file_path(&rds->service->base, 's', s.id, &path);
 	return open_copy(v, path.p, err);
 }
 
@@ -252,7 +252,7 @@ static int fill_view(struct rds *rds, struct rds_view *v, struct rds_instance *i
 	struct err *err)
 {
 	if (i != NULL) {
-		rds_name(i, v->name);
+		cluster_name_now(&i->base, v->name);
 	}
 	switch (v->kind) {
 	case ENGINE_VIEW_SNAPSHOT: return open_snapshot(rds, v, i, name, err);

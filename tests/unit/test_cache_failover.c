@@ -28,11 +28,11 @@ START_TEST(a_replica_that_is_not_made_yet_can_be_asked_for)
 	OK(cache_find(s, slice_of("shop"), &c, &err));
 	OK(cache_enter(c, &err));
 	OK(instance_replica_remove(c->store, "shop-002", &err));
-	cache_leave(c);
+	cluster_leave(&c->base);
 	OK(command(SHOP, "replica-delay shop-002 0"));
 	OK(cache_enter(c, &err));
 	OK(instance_replica_remove(c->store, "shop-002", &err));
-	cache_leave(c);
+	cluster_leave(&c->base);
 	cache_put(c);
 	OK(command(SHOP, "failover shop-002"));
 	expect_primary("shop", "shop-002");

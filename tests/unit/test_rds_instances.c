@@ -376,7 +376,7 @@ START_TEST(a_promotion_is_completed_at_the_next_start)
 	char path[128];
 	make_followed();
 	OK(command(PATH("shop"), "snapshot s1"));
-	struct rds_service service = {.dir = site};
+	struct rds_service service = {.base = {.dir = site}};
 	struct rds_snapshot snapshot;
 	engine_down();
 	OK(rds_catalog_open(&service, &err));
@@ -384,7 +384,7 @@ START_TEST(a_promotion_is_completed_at_the_next_start)
 	OK(rds_catalog_add_intent(&service, &intent, &err));
 	OK(rds_catalog_snapshot(&service, slice_of("s1"), &snapshot, &err));
 	OK(rds_catalog_drop_snapshot(&service, snapshot.id, &err));
-	store_close(service.catalog);
+	store_close(service.base.catalog);
 	char from[128];
 	snprintf(from, sizeof(from), "%s/s%llu.db", site, (unsigned long long)snapshot.id);
 	snprintf(path, sizeof(path), "%s/p%llu.db", site, (unsigned long long)intent.id);
@@ -407,11 +407,11 @@ START_TEST(a_promotion_that_took_nothing_is_forgotten)
 		.kind = RDS_INTENT_PROMOTE, .instance_id = 1, .replica = "r1", .name = "shop2"};
 	make_followed();
 	engine_down();
-	struct rds_service service = {.dir = site};
+	struct rds_service service = {.base = {.dir = site}};
 	OK(rds_catalog_open(&service, &err));
 	OK(rds_catalog_next_id(&service, &intent.id, &err));
 	OK(rds_catalog_add_intent(&service, &intent, &err));
-	store_close(service.catalog);
+	store_close(service.base.catalog);
 	engine_up();
 	expect_list(ROOT, "shop ");
 	expect_views(PATH("shop"), ENGINE_VIEW_REPLICA, "r1 ");

@@ -56,27 +56,27 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 int docdb_catalog_open(struct docdb_service *s, struct err *err)
 {
 	struct catalog_config config = {
-		.dir = s->dir,
+		.dir = s->base.dir,
 		.label = "the cluster catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.read_only = s->read_only,
+		.read_only = s->base.read_only,
 	};
 
-	return catalog_open(&config, &s->catalog, err);
+	return catalog_open(&config, &s->base.catalog, err);
 }
 
 int docdb_catalog_next_id(struct docdb_service *s, uint64_t *out, struct err *err)
 {
-	return catalog_next_id(s->catalog, "the cluster catalog", out, err);
+	return catalog_next_id(s->base.catalog, "the cluster catalog", out, err);
 }
 
 int docdb_catalog_mtime(struct docdb_service *s, int64_t *out, struct err *err)
 {
-	return catalog_mtime(s->catalog, out, err);
+	return catalog_mtime(s->base.catalog, out, err);
 }
 
 /* ---- clusters ---- */
@@ -106,14 +106,15 @@ int docdb_catalog_each(struct docdb_service *s, docdb_def_fn *fn, void *arg, str
 		.out = &def};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && (rc = fn(arg, &def, err)) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 &&
+		(rc = fn(arg, &def, err)) == 0) {
 	}
 	return rc;
 }
 
 bool docdb_catalog_has(struct docdb_service *s, char kind, uint64_t id)
 {
-	return catalog_has(s->catalog, kind == 'c' ? CLUSTER_HAS : SNAPSHOT_HAS, id);
+	return catalog_has(s->base.catalog, kind == 'c' ? CLUSTER_HAS : SNAPSHOT_HAS, id);
 }
 
 /* ---- members ---- */
@@ -140,7 +141,7 @@ int docdb_catalog_members(
 	out->n = 0;
 	while (out->n < DOCDB_MEMBERS_MAX) {
 		q.out = &out->m[out->n];
-		rc = catalog_row(s->catalog, &q, err);
+		rc = catalog_row(s->base.catalog, &q, err);
 		if (rc != 1) {
 			break;
 		}
@@ -178,7 +179,7 @@ int docdb_catalog_snapshot(
 		.take = take_snapshot,
 		.out = out};
 
-	int rc = catalog_row(s->catalog, &q, err);
+	int rc = catalog_row(s->base.catalog, &q, err);
 	return rc == 0 ? no_snapshot(name, err) : rc < 0 ? rc : 0;
 }
 
@@ -208,7 +209,7 @@ int docdb_catalog_snapshots(struct docdb_service *s, uint64_t cluster_id, bool o
 		.out = &found};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
 		memcpy(last, found.name, sizeof(last));
 		b.name.after = slice_of(last);
 	}

@@ -32,10 +32,10 @@ static int publish(struct docdb_cluster *c, struct err *err)
 	docdb_def_now(c, &def);
 	memcpy(writer.name, def.writer, sizeof(writer.name));
 	writer.created_ns = def.created_ns;
-	LOCKED(&c->service->ddl);
+	LOCKED(&c->service->base.ddl);
 	int rc = docdb_catalog_add(c->service, &def, &writer, err);
 	if (rc == 0) {
-		docdb_state_end(c, DOCDB_AVAILABLE);
+		cluster_state_set(&c->base, DOCDB_AVAILABLE);
 	}
 	return rc;
 }
@@ -50,7 +50,7 @@ static int complete(struct docdb_cluster *c, struct err *err)
 	}
 	rc = instance_set_multi_az(c->store, true, err);
 	rc = rc < 0 ? rc : instance_backup(c->store, err);
-	docdb_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 
@@ -71,19 +71,19 @@ int docdb_create(struct docdb_service *s, struct slice name, const char *from, s
 	DOCDB_CLUSTER c = NULL;
 	struct err why = {0};
 
-	int rc = docdb_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : docdb_reserve(s, name, &c, err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = make(c, from, err);
 	if (rc < 0) {
-		docdb_shut(c, &why);
-		docdb_dropped(c);
+		cluster_close(&c->base, &why);
+		cluster_dropped(&c->base);
 		return rc;
 	}
 	docdb_event(c, 0, "creation", "DB cluster created.");
-	docdb_keeper_kick(s);
+	keeper_kick(&s->keeper);
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static int check_deletable(struct docdb_cluster *c, struct err *err)
 	struct docdb_def def;
 
 	docdb_def_now(c, &def);
-	int rc = docdb_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 	if (rc == 0 && strcmp(def.name, DOCDB_DEFAULT) == 0) {
 		return err_set(err, EINVAL,
 			"InvalidParameterCombination: this is the default cluster, which stays: "
@@ -154,7 +154,7 @@ static int look_and_copy(struct docdb_cluster *c, bool empty, const char *final_
 	if (rc == 0 && final_snapshot != NULL) {
 		rc = docdb_snapshot_copy(c, final_snapshot, progress, snapshot, err);
 	}
-	docdb_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 
@@ -165,12 +165,12 @@ static int drop(struct docdb_cluster *c, const struct docdb_snapshot *final, str
 	struct docdb_def def;
 
 	docdb_def_now(c, &def);
-	int rc = docdb_shut(c, err);
+	int rc = cluster_close(&c->base, err);
 	if (rc == 0) {
-		LOCKED(&s->ddl);
+		LOCKED(&s->base.ddl);
 		rc = docdb_catalog_drop(s, def.id, final, err);
 		if (rc == 0) {
-			docdb_dropped(c);
+			cluster_dropped(&c->base);
 		}
 	}
 	if (rc == 0) {
@@ -183,21 +183,23 @@ static int drop(struct docdb_cluster *c, const struct docdb_snapshot *final, str
 int docdb_delete(struct docdb_cluster *c, bool empty, const char *final_snapshot,
 	const struct docdb_progress *progress, struct err *err)
 {
-	enum docdb_state before = docdb_state_now(c);
+	unsigned before = cluster_state(&c->base);
 	struct docdb_snapshot snapshot = {0};
 
 	int rc = check_deletable(c, err);
-	rc = rc < 0 ? rc : docdb_state_begin(c, DOCDB_DELETING, DOCDB_FROM(DOCDB_STOPPED), err);
+	rc = rc < 0 ? rc
+		    : cluster_state_begin(
+			      &c->base, DOCDB_DELETING, CLUSTER_FROM(DOCDB_STOPPED), err);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = docdb_drain(c, err);
+	rc = cluster_drain(&c->base, err);
 	if (rc == 0 && (empty || final_snapshot != NULL)) {
 		rc = look_and_copy(c, empty, final_snapshot, progress, &snapshot, err);
 	}
 	rc = rc < 0 ? rc : drop(c, final_snapshot != NULL ? &snapshot : NULL, err);
 	if (rc < 0) {
-		docdb_state_end(c, before);
+		cluster_state_set(&c->base, before);
 	}
 	return rc;
 }
@@ -212,15 +214,15 @@ static void set_stopped(struct docdb_def *def, uint64_t value)
 
 int docdb_stop(struct docdb_cluster *c, struct err *err)
 {
-	int rc = docdb_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 
-	rc = rc < 0 ? rc : docdb_state_begin(c, DOCDB_STOPPING, 0, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, DOCDB_STOPPING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = docdb_shut(c, err);
+	rc = cluster_close(&c->base, err);
 	rc = rc < 0 ? rc : docdb_change(c, set_stopped, 1, err);
-	docdb_state_end(c, rc < 0 ? DOCDB_AVAILABLE : DOCDB_STOPPED);
+	cluster_state_set(&c->base, rc < 0 ? DOCDB_AVAILABLE : DOCDB_STOPPED);
 	if (rc == 0) {
 		docdb_event(c, 0, "notification", "DB cluster stopped.");
 	}
@@ -232,7 +234,7 @@ static int start_now(struct docdb_cluster *c, struct err *err)
 	int rc = docdb_enter_any(c, err);
 
 	if (rc == 0) {
-		docdb_leave(c);
+		cluster_leave(&c->base);
 		rc = docdb_change(c, set_stopped, 0, err);
 	}
 	return rc;
@@ -240,19 +242,21 @@ static int start_now(struct docdb_cluster *c, struct err *err)
 
 int docdb_start(struct docdb_cluster *c, struct err *err)
 {
-	int rc = docdb_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 
-	if (rc == 0 && docdb_state_now(c) == DOCDB_AVAILABLE) {
+	if (rc == 0 && cluster_state(&c->base) == DOCDB_AVAILABLE) {
 		return err_set(err, EBUSY,
 			"InvalidDBClusterStateFault: the cluster is available: only a stopped one "
 			"can be started");
 	}
-	rc = rc < 0 ? rc : docdb_state_begin(c, DOCDB_STARTING, DOCDB_FROM(DOCDB_STOPPED), err);
+	rc = rc < 0 ? rc
+		    : cluster_state_begin(
+			      &c->base, DOCDB_STARTING, CLUSTER_FROM(DOCDB_STOPPED), err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = start_now(c, err);
-	docdb_state_end(c, rc < 0 ? DOCDB_STOPPED : DOCDB_AVAILABLE);
+	cluster_state_set(&c->base, rc < 0 ? DOCDB_STOPPED : DOCDB_AVAILABLE);
 	if (rc == 0) {
 		docdb_event(c, 0, "notification", "DB cluster started.");
 	}
@@ -314,7 +318,7 @@ void docdb_grow(struct docdb_cluster *c)
 
 	docdb_def_now(c, &def);
 	uint64_t needed = (used / DOCDB_STORAGE_STEP + 1) * DOCDB_STORAGE_STEP;
-	if (needed <= def.allocated || c->service->read_only) {
+	if (needed <= def.allocated || c->service->base.read_only) {
 		return;
 	}
 	if (docdb_change(c, set_allocated, needed, &why) < 0) {

@@ -5,7 +5,6 @@
  *   catalog.db       what clusters, members and snapshots there are (catalog.c)
  *   c<id>/           what belongs to a cluster and no zone (store/instance.h)
  *   s<id>.db         a snapshot
- *   site             a random text that zones of ours bear, too (store/zones.h)
  *   az-a/ az-b/      the zones, unless settings az.a, az.b name others: c<id>/
  *   tmp/             points in time being looked at; emptied when the engine opens
  *
@@ -21,27 +20,21 @@
  * without a row are removed at the next open. A failover writes its target down first;
  * where the storage then is says whether it happened.
  *
- * Locks, in the order they are taken:
- *   docdb_service.ddl        one at a time: steps that make, drop, change clusters
- *   docdb_cluster.opening    opening and shutting one cluster's store
- *   docdb_cluster.settling   deciding who is the writer
- *   docdb_service.lock       the list of clusters in memory, their states and
- *                            users; never held over a call of a store */
+ * The life of a cluster is that of clusters/clusters.h; its state, row and users are under the
+ * lock there. Before that one, and behind the others listed there, comes docdb_cluster.settling:
+ * deciding who is the writer. */
 #ifndef DBMOUNT_DOCDB_CLUSTER_H
 #define DBMOUNT_DOCDB_CLUSTER_H
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <sys/queue.h>
 
+#include "engines/clusters/keeper.h"
 #include "engines/common/cleanup.h"
 #include "engines/common/identifier.h"
 #include "engines/common/rfc3339.h"
 #include "engines/docdb/storage/collection.h"
 #include "engines/docdb/docdb.h"
 #include "engines/store/past.h"
-#include "engines/store/zones.h"
 
 #define DOCDB_NAME_MAX	    63
 #define DOCDB_RETENTION_MAX 35
@@ -153,42 +146,25 @@ int docdb_catalog_snapshots(struct docdb_service *s, uint64_t cluster_id, bool o
 /* ---- in memory ---- */
 
 struct docdb_cluster {
-	TAILQ_ENTRY(docdb_cluster) link; /* under service->lock, in byte order of names */
+	struct cluster base;
 	struct docdb_service *service;
-	pthread_mutex_t opening;
 	pthread_mutex_t settling;
 	atomic_uint moves;   /* how often the storage may have moved, from 1 */
 	atomic_uint settled; /* the last of them for which the writer is decided */
 
-	/* Under service->lock: */
-	struct docdb_def def;
-	enum docdb_state state;
-	bool gone;	/* no row any more */
-	unsigned refs;	/* keep this struct */
-	unsigned users; /* keep the store open */
-	/* Set under opening, by who sets `open` under service->lock: */
-	bool open;
+	struct docdb_def def; /* under the lock of all */
+	/* Set under opening: */
 	struct instance *store;
 	struct docdb_source *source;
 };
-TAILQ_HEAD(docdb_cluster_list, docdb_cluster);
 
 struct docdb_service {
-	char *dir;
-	int dir_fd;
-	char *tmp; /* DIR/tmp */
-	char *zone_dir[INSTANCE_ZONES];
-	bool read_only;
-	struct engine_host host;
+	struct clusters base;
 	unsigned ttl_seconds;  /* between two looks for documents that have expired */
-	struct store *catalog; /* NULL: none, mounted read-only */
-	pthread_mutex_t ddl;
 	pthread_mutex_t first; /* making the default cluster; taken before all others */
-	pthread_mutex_t lock;
-	pthread_cond_t idle;		    /* some cluster lost its last user */
-	struct docdb_cluster_list clusters; /* under lock */
 	struct past_list past;
-	struct docdb_keeper *keeper; /* keeper.c */
+	struct keeper keeper; /* keeper.c */
+	int64_t expire_at;    /* the keeper's */
 };
 
 /* What every operation gets as ctx: the default cluster, another, a replica or a copy. */
@@ -238,16 +214,8 @@ int docdb_write_at(struct docdb *d, docdb_fn *fn, void *arg, struct err *err);
 
 int docdb_sqlite_open(const struct engine_config *config, void **ctx, struct err *err);
 void docdb_sqlite_close(void *ctx);
-int docdb_check_writable(const struct docdb_service *s, struct err *err); /* EROFS */
-void docdb_file_path(const struct docdb_service *s, char kind, uint64_t id, struct buf *out);
-/* The rest of the file's siblings goes too; missing is fine. */
-void docdb_file_remove(const struct docdb_service *s, char kind, uint64_t id);
-/* A file of its own in tmp/. */
-void docdb_temp_path(const struct docdb_service *s, struct buf *out);
 /* Content at or below `path` (NULL: all) of that cluster changed. */
 void docdb_tell_changed(struct docdb_cluster *c, const struct epath *path);
-/* The list of clusters, snapshots, replicas. */
-void docdb_tell_views(struct docdb_service *s);
 /* A line in `.events` of a cluster, as the service words it: "RDS-EVENT-0071 failover: ..."
  * `id` is the number, 0 none. */
 void docdb_event(struct docdb_cluster *c, unsigned id, const char *category, const char *fmt, ...)
@@ -255,46 +223,50 @@ void docdb_event(struct docdb_cluster *c, unsigned id, const char *category, con
 
 /* ---- clusters.c: clusters in use ---- */
 
+/* Of struct clusters_kind. */
+int docdb_cluster_open(struct cluster *base, struct err *err);
+void docdb_cluster_shut(struct cluster *base);
+void docdb_cluster_free(struct cluster *base);
+int docdb_refuse(const struct cluster *c, enum cluster_refusal why, struct err *err);
+/* In these its documents are served. */
+#define DOCDB_SERVING                                                                              \
+	(CLUSTER_FROM(DOCDB_AVAILABLE) | CLUSTER_FROM(DOCDB_BACKING_UP) |                          \
+		CLUSTER_FROM(DOCDB_FAILING_OVER) | CLUSTER_FROM(DOCDB_MODIFYING))
 int docdb_clusters_load(struct docdb_service *s, struct err *err);
-void docdb_clusters_close(struct docdb_service *s);
 /* ENOENT, DBClusterNotFoundFault. Counted; ends with docdb_put(). */
 int docdb_find(
 	struct docdb_service *s, struct slice name, struct docdb_cluster **out, struct err *err);
-struct docdb_cluster *docdb_hold(struct docdb_cluster *c);
-void docdb_put(struct docdb_cluster *c); /* NULL is fine */
-/* The first behind `after` in byte order of names, counted; NULL at the end. */
-struct docdb_cluster *docdb_next(struct docdb_service *s, struct slice after);
+static inline struct docdb_cluster *docdb_hold(struct docdb_cluster *c)
+{
+	cluster_hold(&c->base);
+	return c;
+}
+static inline void docdb_put(struct docdb_cluster *c) /* NULL is fine */
+{
+	cluster_put((struct cluster *)c);
+}
+/* As clusters_next(). */
+static inline struct docdb_cluster *docdb_next(struct docdb_service *s, struct slice after)
+{
+	return (struct docdb_cluster *)clusters_next(&s->base, after);
+}
 void docdb_def_now(struct docdb_cluster *c, struct docdb_def *out);
-enum docdb_state docdb_state_now(struct docdb_cluster *c);
-bool docdb_is_gone(struct docdb_cluster *c);
 int docdb_no_cluster(struct slice name, struct err *err); /* ENOENT */
 
-/* Its store and source can be used until docdb_leave(); opened when need be. EBUSY: stopped,
+/* Its store and source can be used until cluster_leave(); opened when need be. EBUSY: stopped,
  * being deleted (InvalidDBClusterStateFault); EIO: damaged. */
 int docdb_enter(struct docdb_cluster *c, struct err *err);
 /* For the step that holds the state: whatever that is. */
 int docdb_enter_any(struct docdb_cluster *c, struct err *err);
-void docdb_leave(struct docdb_cluster *c);
-/* Waits for users to leave. The state must keep others from entering. EBUSY: some stay. */
-int docdb_drain(struct docdb_cluster *c, struct err *err);
-/* The same, then closes it. */
-int docdb_shut(struct docdb_cluster *c, struct err *err);
 
-/* From available (or one of the states whose bit is in `from`) to `to`. EBUSY,
- * InvalidDBClusterStateFault. */
-int docdb_state_begin(struct docdb_cluster *c, enum docdb_state to, unsigned from, struct err *err);
-void docdb_state_end(struct docdb_cluster *c, enum docdb_state to);
-#define DOCDB_FROM(state) (1U << (state))
 /* The cluster in a passing state, entered. Ends with docdb_step_end(). */
 int docdb_step_begin(struct docdb_cluster *c, enum docdb_state state, struct err *err);
 void docdb_step_end(struct docdb_cluster *c);
 
 /* Reserves the name for a cluster that is being made (nobody sees it yet), with an
- * id of its own, counted. EEXIST. Ends with docdb_state_end() or docdb_dropped(). */
+ * id of its own, counted. EEXIST. Ends with cluster_state_set() or cluster_dropped(). */
 int docdb_reserve(
 	struct docdb_service *s, struct slice name, struct docdb_cluster **out, struct err *err);
-/* Under ddl, after the catalog changed. */
-void docdb_dropped(struct docdb_cluster *c);
 /* Changes the row as `change` says: the catalog first. */
 typedef void docdb_change_fn(struct docdb_def *def, uint64_t value);
 int docdb_change(struct docdb_cluster *c, docdb_change_fn *change, uint64_t value, struct err *err);
@@ -310,7 +282,7 @@ static inline void docdb_cluster_cleanup(struct docdb_cluster **c)
 /* What the store of a cluster is asked with. */
 struct docdb_config {
 	struct instance_config config;
-	char id_text[24];
+	struct cluster_store_id id;
 	char label[DOCDB_NAME_MAX + 32];
 };
 void docdb_config_init(
@@ -404,10 +376,7 @@ int docdb_build_time(struct docdb_cluster *c, int64_t time_ns, struct buf *path,
 
 /* A thread opens the clusters, so that replicas follow and backups are made, then looks now and
  * then. */
-int docdb_keeper_start(struct docdb_service *s, struct err *err);
-void docdb_keeper_stop(struct docdb_service *s);
-/* There is something to do now. */
-void docdb_keeper_kick(struct docdb_service *s);
+void docdb_keeper_init(struct docdb_service *s);
 
 /* ---- items.c, commands.c, views.c, status.c, transfer.c: members of engine_ops ---- */
 

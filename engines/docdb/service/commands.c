@@ -158,7 +158,7 @@ static int run_delete_cluster(void *ctx, struct engine_call *call, struct err *e
 	rc = rc < 0 ? rc : own(ctx, call, &c, err);
 	rc = rc < 0 ? rc : docdb_delete(c, false, final ? snapshot : NULL, &progress, err);
 	if (rc == 0) {
-		docdb_tell_views(d->service);
+		clusters_tell(&d->service->base, NULL);
 		buf_printf(call->out, "cluster deleted%s%s\n", final ? ", kept as snapshot " : "",
 			final ? snapshot : "");
 	}
@@ -340,7 +340,7 @@ static int restore_cluster(struct docdb *d, const struct engine_call *call,
 	int rc = cluster_name(call->argv[3], name, err);
 	rc = rc < 0 ? rc : docdb_restore(d->service, snapshot, slice_of(name), err);
 	if (rc == 0) {
-		docdb_tell_views(d->service);
+		clusters_tell(&d->service->base, NULL);
 		buf_printf(call->out, "cluster %s restored from snapshot %s of cluster %s\n", name,
 			snapshot->name, snapshot->cluster);
 	}
@@ -363,7 +363,7 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 	if (call->path->depth == 0) {
 		return restore_cluster(d, call, &snapshot, err);
 	}
-	docdb_file_path(d->service, 's', snapshot.id, &file);
+	clusters_file_path(&d->service->base, 's', snapshot.id, &file);
 	return restore_collection(c, call, file.p, err);
 }
 
@@ -387,7 +387,7 @@ static int time_to_cluster(struct docdb *d, struct docdb_cluster *c, const struc
 	int rc = cluster_name(call->argv[3], name, err);
 	rc = rc < 0 ? rc : docdb_restore_time(c, time_ns, slice_of(name), &commit_ns, err);
 	if (rc == 0) {
-		docdb_tell_views(d->service);
+		clusters_tell(&d->service->base, NULL);
 		rfc3339_print(commit_ns, when);
 		buf_printf(
 			call->out, "cluster %s restored, its last commit is of %s\n", name, when);

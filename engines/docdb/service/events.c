@@ -24,7 +24,7 @@ static const struct wording wordings[] = {
  * members are is asked of the catalog, which the store does not use. */
 static void failover_started(struct docdb_cluster *c, const char *detail)
 {
-	if (docdb_state_now(c) != DOCDB_FAILING_OVER) {
+	if (cluster_state(&c->base) != DOCDB_FAILING_OVER) {
 		docdb_event(c, 73, "failover", "Started cross AZ failover. [%s]",
 			detail != NULL ? detail : "");
 	}
@@ -34,7 +34,7 @@ static void failover_completed(struct docdb_cluster *c, const char *detail)
 {
 	docdb_event(c, 0, "failover", "The storage has moved. [%s]", detail != NULL ? detail : "");
 	docdb_moved(c);
-	docdb_keeper_kick(c->service);
+	keeper_kick(&c->service->keeper);
 }
 
 void docdb_store_event(void *arg, enum instance_event what, const char *detail)
@@ -45,7 +45,7 @@ void docdb_store_event(void *arg, enum instance_event what, const char *detail)
 	if (what == INSTANCE_FAILED) {
 		log_error("docdb: cluster %s failed: %s", c->def.name, more ? detail : "");
 	}
-	if (docdb_state_now(c) == DOCDB_CREATING) {
+	if (cluster_state(&c->base) == DOCDB_CREATING) {
 		return;
 	}
 	if (what == INSTANCE_FAILOVER_STARTED) {

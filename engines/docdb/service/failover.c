@@ -115,7 +115,7 @@ static const struct docdb_member *who(
 static int set_writer(struct docdb_cluster *c, const struct docdb_def *def,
 	const struct docdb_member *m, unsigned zone, struct err *err)
 {
-	int rc = c->service->read_only
+	int rc = c->service->base.read_only
 			 ? 0
 			 : docdb_catalog_set_writer(c->service, def->id, m->name, zone, err);
 

@@ -2,35 +2,14 @@
  * follow and backups are made; replicas are made to be those of the catalog; documents
  * whose time has come go, and changes that are too old; what has been stopped for a week is
  * started. */
-#include <stdlib.h>
-#include <time.h>
-
 #include "engines/common/clock.h"
 #include "engines/common/log.h"
-#include "engines/common/thread.h"
 #include "engines/docdb/service/cluster.h"
 
-#define SECOND_NS      INT64_C(1000000000)
 #define ROUND_SECONDS  5
-#define STOPPED_MAX    (INT64_C(7) * 24 * 3600 * SECOND_NS)
-#define CHANGES_KEPT   (INT64_C(10800) * SECOND_NS)
+#define STOPPED_MAX    (INT64_C(7) * 24 * 3600 * KEEPER_SECOND_NS)
+#define CHANGES_KEPT   (INT64_C(10800) * KEEPER_SECOND_NS)
 #define EXPIRE_AT_ONCE 1000
-
-struct docdb_keeper {
-	struct docdb_service *service;
-	pthread_t thread;
-	int64_t expire_at;    /* the keeper's own */
-	pthread_mutex_t lock; /* taken alone */
-	pthread_cond_t wake;
-	bool kicked; /* under lock */
-	bool stop;   /* under lock */
-};
-
-static bool stopped(struct docdb_keeper *k)
-{
-	LOCKED(&k->lock);
-	return k->stop;
-}
 
 /* ---- one cluster ---- */
 
@@ -38,7 +17,7 @@ static void start_after_a_week(struct docdb_cluster *c, const struct docdb_def *
 {
 	struct err why = {0};
 
-	if (clock_wall_ns() - def->stopped_ns < STOPPED_MAX || c->service->read_only) {
+	if (clock_wall_ns() - def->stopped_ns < STOPPED_MAX || c->service->base.read_only) {
 		return;
 	}
 	docdb_event(c, 0, "notification",
@@ -82,7 +61,7 @@ static int prune_fn(struct docdb_conn *conn, void *arg, struct err *err)
 }
 
 /* In parts, so that writers get their turn. */
-static void expire(struct docdb_keeper *k, struct docdb_cluster *c)
+static void expire(struct docdb_cluster *c)
 {
 	struct expiring e = {.now_ns = clock_wall_ns()};
 	uint64_t all = 0;
@@ -95,7 +74,7 @@ static void expire(struct docdb_keeper *k, struct docdb_cluster *c)
 	do {
 		rc = rc < 0 ? rc : docdb_write(c->source, expire_fn, &e, &why);
 		all += rc == 0 ? e.removed : 0;
-	} while (rc == 0 && e.removed >= EXPIRE_AT_ONCE && !stopped(k));
+	} while (rc == 0 && e.removed >= EXPIRE_AT_ONCE && !keeper_stopped(&c->service->keeper));
 	rc = rc < 0 ? rc : docdb_write(c->source, prune_fn, &e, &why);
 	if (rc < 0) {
 		log_warn("docdb: cluster %s: %s", c->def.name, why.msg);
@@ -106,8 +85,10 @@ static void expire(struct docdb_keeper *k, struct docdb_cluster *c)
 	}
 }
 
-static void look_after(struct docdb_keeper *k, struct docdb_cluster *c, bool expires)
+static void look_after(void *arg, struct cluster *base)
 {
+	struct docdb_cluster *c = (struct docdb_cluster *)base;
+	bool expires = *(const bool *)arg;
 	struct docdb_def def;
 	struct err why = {0};
 
@@ -121,117 +102,44 @@ static void look_after(struct docdb_keeper *k, struct docdb_cluster *c, bool exp
 		log_debug("docdb: cluster %s: %s", def.name, why.msg);
 		return;
 	}
-	if (!c->service->read_only) {
+	if (!c->service->base.read_only) {
 		if (docdb_settle_replicas(c, &why) < 0) {
 			log_warn("docdb: cluster %s: %s", def.name, why.msg);
 		}
 		docdb_grow(c);
 	}
-	if (expires && !c->service->read_only) {
-		expire(k, c);
+	if (expires && !c->service->base.read_only) {
+		expire(c);
 	}
-	docdb_leave(c);
+	cluster_leave(&c->base);
 }
 
 /* ---- the thread ---- */
 
-static bool expiry_is_due(struct docdb_keeper *k)
+static bool expiry_is_due(struct docdb_service *s)
 {
 	int64_t now = clock_monotonic_ns();
 
-	if (now < k->expire_at) {
+	if (now < s->expire_at) {
 		return false;
 	}
-	k->expire_at = now + k->service->ttl_seconds * SECOND_NS;
+	s->expire_at = now + s->ttl_seconds * KEEPER_SECOND_NS;
 	return true;
 }
 
-static void round_of(struct docdb_keeper *k)
+static int64_t round_of(void *arg)
 {
-	char last[DOCDB_NAME_MAX + 1] = "";
-	bool expires = expiry_is_due(k);
-	struct docdb_cluster *c;
+	struct docdb_service *s = arg;
+	bool expires = expiry_is_due(s);
+	unsigned seconds = s->ttl_seconds;
 
-	while (!stopped(k) && (c = docdb_next(k->service, slice_of(last))) != NULL) {
-		memcpy(last, c->def.name, sizeof(last));
-		look_after(k, c, expires);
-		docdb_put(c);
-	}
-	past_expire(&k->service->past);
+	keeper_each(&s->keeper, &s->base, look_after, &expires);
+	past_expire(&s->past);
+	return clock_monotonic_ns() +
+	       (seconds < ROUND_SECONDS ? seconds : ROUND_SECONDS) * KEEPER_SECOND_NS;
 }
 
-/* False when it is to stop. */
-static bool wait_for_round(struct docdb_keeper *k)
+void docdb_keeper_init(struct docdb_service *s)
 {
-	LOCKED(&k->lock);
-	unsigned seconds = k->service->ttl_seconds;
-	struct timespec until;
-	int code = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += seconds < ROUND_SECONDS ? seconds : ROUND_SECONDS;
-	while (!k->stop && !k->kicked && code == 0) {
-		code = pthread_cond_timedwait(&k->wake, &k->lock, &until);
-	}
-	k->kicked = false;
-	return !k->stop;
-}
-
-static void *keep(void *arg)
-{
-	struct docdb_keeper *k = arg;
-
-	do {
-		round_of(k);
-	} while (wait_for_round(k));
-	return NULL;
-}
-
-int docdb_keeper_start(struct docdb_service *s, struct err *err)
-{
-	struct docdb_keeper *k = calloc(1, sizeof(*k));
-
-	if (k == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	k->service = s;
-	k->expire_at = clock_monotonic_ns() + s->ttl_seconds * SECOND_NS;
-	pthread_mutex_init(&k->lock, NULL);
-	pthread_cond_init(&k->wake, NULL);
-	int code = thread_start(&k->thread, keep, k);
-	if (code != 0) {
-		free(k);
-		return err_set(err, code, "docdb: no thread could be started: %s", strerror(code));
-	}
-	s->keeper = k;
-	return 0;
-}
-
-void docdb_keeper_kick(struct docdb_service *s)
-{
-	struct docdb_keeper *k = s->keeper;
-
-	if (k != NULL) {
-		LOCKED(&k->lock);
-		k->kicked = true;
-		pthread_cond_signal(&k->wake);
-	}
-}
-
-void docdb_keeper_stop(struct docdb_service *s)
-{
-	struct docdb_keeper *k = s->keeper;
-
-	if (k == NULL) {
-		return;
-	}
-	pthread_mutex_lock(&k->lock);
-	k->stop = true;
-	pthread_cond_signal(&k->wake);
-	pthread_mutex_unlock(&k->lock);
-	pthread_join(k->thread, NULL);
-	s->keeper = NULL;
-	pthread_cond_destroy(&k->wake);
-	pthread_mutex_destroy(&k->lock);
-	free(k);
+	keeper_init(&s->keeper, round_of, s, 0);
 }

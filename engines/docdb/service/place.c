@@ -30,7 +30,7 @@ int docdb_cluster_of(struct docdb *d, struct docdb_cluster **out, struct err *er
 	if (d->view == NULL) {
 		return docdb_find(d->service, slice_of(DOCDB_DEFAULT), out, err);
 	}
-	if (docdb_is_gone(d->view->cluster)) {
+	if (cluster_is_gone(&d->view->cluster->base)) {
 		return docdb_no_cluster(slice_of(d->view->name), err);
 	}
 	*out = docdb_hold(d->view->cluster);
@@ -44,7 +44,7 @@ int docdb_cluster_own(
 		return err_set(
 			err, ENOTSUP, "a replica cannot: say '%s' in the cluster's .control", what);
 	}
-	if (d->view == NULL && !d->service->read_only) {
+	if (d->view == NULL && !d->service->base.read_only) {
 		return docdb_default(d->service, out, err);
 	}
 	return docdb_cluster_of(d, out, err);
@@ -102,7 +102,7 @@ int docdb_place_write(struct docdb *d, struct docdb_place *out, struct err *err)
 	if (d->view != NULL && d->view->kind != ENGINE_VIEW_CLUSTER) {
 		return err_set(err, EROFS, "this copy is read-only");
 	}
-	int rc = docdb_check_writable(d->service, err);
+	int rc = clusters_check_writable(&d->service->base, err);
 	rc = rc < 0 ? rc : docdb_cluster_own(d, "it", &c, err);
 	return rc < 0 ? rc : place_in(d, c, out, err);
 }
@@ -111,7 +111,7 @@ void docdb_place_leave(struct docdb_place *p)
 {
 	docdb_source_close(p->replica);
 	if (p->cluster != NULL) {
-		docdb_leave(p->cluster);
+		cluster_leave(&p->cluster->base);
 		docdb_put(p->cluster);
 	}
 	*p = (struct docdb_place){0};

@@ -18,7 +18,7 @@ static int check_new_name(struct docdb_service *s, struct slice name, struct err
 	DOCDB_CLUSTER other = NULL;
 	struct err why = {0};
 
-	int rc = docdb_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : identifier_check("DBClusterIdentifier", name, DOCDB_NAME_MAX, err);
 	if (rc == 0 && docdb_find(s, name, &other, &why) == 0) {
 		return err_set(err, EEXIST, "DBClusterAlreadyExistsFault: there is a cluster %.*s",
@@ -39,8 +39,8 @@ int docdb_restore(struct docdb_service *s, const struct docdb_snapshot *snapshot
 	if (rc < 0) {
 		return rc;
 	}
-	docdb_file_path(s, 's', snapshot->id, &from);
-	docdb_temp_path(s, &path);
+	clusters_file_path(&s->base, 's', snapshot->id, &from);
+	clusters_temp_path(&s->base, ".db", &path);
 	rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : disk_copy_file(&disk_system, from.p, path.p, err);
 	rc = rc < 0 ? rc : create_of(s, name, path.p, err);
@@ -70,10 +70,10 @@ int docdb_build_time(struct docdb_cluster *c, int64_t time_ns, struct buf *path,
 	if (rc < 0) {
 		return rc;
 	}
-	docdb_temp_path(c->service, path);
+	clusters_temp_path(&c->service->base, ".db", path);
 	rc = buf_check(path, err);
 	rc = rc < 0 ? rc : instance_build_time(c->store, time_ns, path->p, commit_ns, err);
-	docdb_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 

@@ -63,7 +63,7 @@ int docdb_restore_collection(struct docdb_cluster *c, const char *file, struct s
 	struct slice name, uint64_t *documents, struct err *err)
 {
 	struct docdb_source_config config = {"copy", NULL, NULL};
-	struct copying p = {.tmp = c->service->tmp, .from = from, .to = name};
+	struct copying p = {.tmp = c->service->base.tmp, .from = from, .to = name};
 
 	int rc = docdb_collection_check(name, err);
 	rc = rc < 0 ? rc : docdb_source_file(file, &config, &p.from_source, err);
@@ -73,7 +73,7 @@ int docdb_restore_collection(struct docdb_cluster *c, const char *file, struct s
 	rc = docdb_enter(c, err);
 	if (rc == 0) {
 		rc = docdb_write(c->source, write_fn, &p, err);
-		docdb_leave(c);
+		cluster_leave(&c->base);
 	}
 	docdb_source_close(p.from_source);
 	*documents = p.documents;

@@ -42,7 +42,7 @@ int docdb_snapshot_copy(struct docdb_cluster *c, const char *name,
 	out->cluster_id = def.id;
 	memcpy(out->cluster, def.name, sizeof(out->cluster));
 	snprintf(out->name, sizeof(out->name), "%s", name);
-	docdb_file_path(c->service, 's', out->id, &path);
+	clusters_file_path(&c->service->base, 's', out->id, &path);
 	rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : instance_copy(c->store, path.p, progress->fn, progress->arg, err);
 	out->bytes = rc < 0 ? 0 : size_of(path.p);
@@ -80,12 +80,12 @@ int docdb_snapshot_delete(struct docdb_service *s, struct slice name, struct err
 {
 	struct docdb_snapshot snapshot;
 
-	LOCKED(&s->ddl);
-	int rc = docdb_check_writable(s, err);
+	LOCKED(&s->base.ddl);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : docdb_catalog_snapshot(s, name, &snapshot, err);
 	rc = rc < 0 ? rc : docdb_catalog_drop_snapshot(s, snapshot.id, err);
 	if (rc == 0) {
-		docdb_file_remove(s, 's', snapshot.id);
+		clusters_file_remove(&s->base, 's', snapshot.id);
 	}
 	return rc;
 }

@@ -212,7 +212,7 @@ static int add_store(struct docdb_cluster *c, json_t *out, struct err *err)
 static int status_cluster(struct docdb_cluster *c, json_t *out, struct err *err)
 {
 	static const struct replicas none;
-	enum docdb_state state = docdb_state_now(c);
+	unsigned state = cluster_state(&c->base);
 	struct err why = {0};
 	bool entered = docdb_enter(c, &why) == 0;
 
@@ -222,7 +222,7 @@ static int status_cluster(struct docdb_cluster *c, json_t *out, struct err *err)
 	int rc = add_def(c, docdb_state_names[state], out, err);
 	if (entered) {
 		rc = rc < 0 ? rc : add_store(c, out, err);
-		docdb_leave(c);
+		cluster_leave(&c->base);
 		return rc;
 	}
 	rc = rc < 0 ? rc : status_add(out, json_pack("{s:s}", "StatusMessage", why.msg), err);
@@ -239,8 +239,8 @@ static int list_clusters(struct docdb_service *s, json_t *list, struct err *err)
 
 	while (rc == 0 && (c = docdb_next(s, slice_of(last))) != NULL) {
 		memcpy(last, c->def.name, sizeof(last));
-		rc = status_add(
-			list, json_pack("{s:s}", last, docdb_state_names[docdb_state_now(c)]), err);
+		rc = status_add(list,
+			json_pack("{s:s}", last, docdb_state_names[cluster_state(&c->base)]), err);
 		docdb_put(c);
 	}
 	return rc;
@@ -257,7 +257,7 @@ static int add_service(struct docdb_service *s, json_t *out, struct err *err)
 	}
 	return status_add(out,
 		json_pack("{s:o, s:{s:s, s:s}}", "DBClusters", clusters, "AvailabilityZones", "a",
-			s->zone_dir[0], "b", s->zone_dir[1]),
+			s->base.zone_dir[0], "b", s->base.zone_dir[1]),
 		err);
 }
 

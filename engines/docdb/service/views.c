@@ -79,7 +79,7 @@ static int list_replicas(struct docdb_cluster *c, const struct listing *l, struc
 	if (rc < 0) {
 		return rc;
 	}
-	docdb_leave(c);
+	cluster_leave(&c->base);
 	docdb_def_now(c, &def);
 	rc = docdb_catalog_members(c->service, def.id, &members, err);
 	for (unsigned k = 0; rc == 0 && k < members.n; k++) {
@@ -106,7 +106,7 @@ static int list_moments(struct docdb_cluster *c, const struct listing *l, struct
 	}
 	instance_restorable(c->store, &earliest, &latest);
 	instance_status(c->store, &status);
-	docdb_leave(c);
+	cluster_leave(&c->base);
 	if (earliest != 0) {
 		rfc3339_print(earliest, name);
 		if (emit_view(l, slice_of(name), 1, earliest) != 0) {
@@ -166,7 +166,7 @@ static int open_snapshot(struct docdb *d, struct docdb_view *v, struct slice nam
 	}
 	memcpy(v->name, s.cluster, sizeof(v->name));
 	v->time_ns = s.created_ns;
-	docdb_file_path(d->service, 's', s.id, &path);
+	clusters_file_path(&d->service->base, 's', s.id, &path);
 	return open_copy(v, path.p, err);
 }
 
@@ -178,7 +178,7 @@ static int build_moment(void *arg, int64_t time_ns, const char *path, struct err
 	int rc = docdb_enter(c, err);
 	if (rc == 0) {
 		rc = instance_build_time(c->store, time_ns, path, &commit_ns, err);
-		docdb_leave(c);
+		cluster_leave(&c->base);
 	}
 	return rc;
 }

@@ -61,7 +61,7 @@ int docdb_sqlite_export_open(void *ctx, const struct epath *path, const char *fo
 		return rc;
 	}
 	rc = docdb_export_new(
-		s->place.source, path->key[0], format, d->service->tmp, &s->x, size, err);
+		s->place.source, path->key[0], format, d->service->base.tmp, &s->x, size, err);
 	return opened(s, rc, stream);
 }
 
@@ -76,7 +76,7 @@ int docdb_sqlite_query_open(void *ctx, const struct epath *path, struct slice te
 		return rc;
 	}
 	rc = docdb_query_open(
-		s->place.source, path->key[0], text, form, d->service->tmp, &s->x, size, err);
+		s->place.source, path->key[0], text, form, d->service->base.tmp, &s->x, size, err);
 	return opened(s, rc, stream);
 }
 
@@ -110,8 +110,8 @@ int docdb_sqlite_import_open(void *ctx, const struct epath *path, const char *mo
 	int rc = path->depth == 1 ? docdb_place_write(d, &k->place, err)
 				  : err_set(err, ENOTSUP, "a collection is loaded");
 	if (rc == 0) {
-		rc = docdb_import_new(k->place.source, path->key[0], mode, format, d->service->tmp,
-			&k->import, err);
+		rc = docdb_import_new(k->place.source, path->key[0], mode, format,
+			d->service->base.tmp, &k->import, err);
 	}
 	if (rc < 0) {
 		sink_free(k);

@@ -51,32 +51,32 @@ static const char *const catalog_sql[N_CATALOG_SQL] = {
 int redshift_catalog_open(struct redshift_service *s, struct err *err)
 {
 	struct catalog_config config = {
-		.dir = s->dir,
+		.dir = s->base.dir,
 		.label = "the redshift catalog",
 		.application_id = CATALOG_APPLICATION_ID,
 		.schema_version = CATALOG_SCHEMA_VERSION,
 		.schema = catalog_schema,
 		.sql = catalog_sql,
 		.n_sql = N_CATALOG_SQL,
-		.read_only = s->read_only,
+		.read_only = s->base.read_only,
 	};
 
-	return catalog_open(&config, &s->catalog, err);
+	return catalog_open(&config, &s->base.catalog, err);
 }
 
 int redshift_catalog_id(struct redshift_service *s, uint64_t *out, struct err *err)
 {
-	return catalog_next_id(s->catalog, "the catalog", out, err);
+	return catalog_next_id(s->base.catalog, "the catalog", out, err);
 }
 
 int redshift_catalog_mtime(struct redshift_service *s, int64_t *out, struct err *err)
 {
-	return catalog_mtime(s->catalog, out, err);
+	return catalog_mtime(s->base.catalog, out, err);
 }
 
 bool redshift_catalog_has(struct redshift_service *s, char kind, uint64_t id)
 {
-	return catalog_has(s->catalog, kind == 's' ? SNAPSHOT_HAS : CLUSTER_HAS, id);
+	return catalog_has(s->base.catalog, kind == 's' ? SNAPSHOT_HAS : CLUSTER_HAS, id);
 }
 
 /* ---- clusters ---- */
@@ -106,7 +106,8 @@ int redshift_catalog_each(
 		.out = &def};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && (rc = fn(arg, &def, err)) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 &&
+		(rc = fn(arg, &def, err)) == 0) {
 	}
 	return rc;
 }
@@ -139,7 +140,7 @@ int redshift_catalog_snapshot(struct redshift_service *s, struct slice name,
 		.take = take_snapshot,
 		.out = out};
 
-	int rc = catalog_row(s->catalog, &q, err);
+	int rc = catalog_row(s->base.catalog, &q, err);
 	return rc == 1	? 0
 	       : rc < 0 ? rc
 			: err_set(err, ENOENT, "ClusterSnapshotNotFound: there is no snapshot %.*s",
@@ -159,7 +160,7 @@ int redshift_catalog_snapshots(struct redshift_service *s, uint64_t cluster_id, 
 		.out = &found};
 	int rc;
 
-	while ((rc = catalog_row(s->catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
+	while ((rc = catalog_row(s->base.catalog, &q, err)) == 1 && fn(arg, &found) == 0) {
 		memcpy(last, found.name, sizeof(last));
 		b.after = slice_of(last);
 	}
@@ -190,5 +191,5 @@ int redshift_catalog_size(struct redshift_service *s, struct redshift_size *size
 	struct catalog_query q = {
 		.n = SIZE_FIND, .bind = bind_size, .arg = size, .take = take_size, .out = size};
 
-	return catalog_row(s->catalog, &q, err);
+	return catalog_row(s->base.catalog, &q, err);
 }

@@ -12,7 +12,7 @@ struct change {
 static int write_change(
 	struct redshift_service *s, store_fn *fn, const struct change *c, struct err *err)
 {
-	return store_write(s->catalog, NULL, 0, fn, (void *)c, err);
+	return store_write(s->base.catalog, NULL, 0, fn, (void *)c, err);
 }
 
 /* ---- clusters ---- */

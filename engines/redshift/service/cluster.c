@@ -20,7 +20,7 @@ int redshift_check_new(struct redshift_service *s, struct slice name, struct err
 	REDSHIFT_CLUSTER other = NULL;
 	struct err why = {0};
 
-	int rc = redshift_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : identifier_check("ClusterIdentifier", name, REDSHIFT_NAME_MAX, err);
 	return rc == 0 && redshift_find(s, name, &other, &why) == 0
 		       ? err_set(err, EEXIST, "ClusterAlreadyExists: there is a cluster %.*s",
@@ -65,7 +65,7 @@ int redshift_create(struct redshift_service *s, const struct redshift_def *like,
 	struct redshift_shape made = *shape;
 	REDSHIFT_CLUSTER c = NULL;
 
-	int rc = redshift_check_writable(s, err);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : redshift_check_shape(&made, REDSHIFT_NODES, REDSHIFT_SLICES, err);
 	rc = rc < 0 ? rc : redshift_reserve(s, like, &c, err);
 	if (rc < 0) {
@@ -75,17 +75,17 @@ int redshift_create(struct redshift_service *s, const struct redshift_def *like,
 	if (rc < 0) {
 		redshift_destroy_files(s, &c->def);
 	} else {
-		LOCKED(&s->ddl);
+		LOCKED(&s->base.ddl);
 		rc = redshift_catalog_add(s, &c->def, err);
 	}
 	if (rc < 0) {
-		redshift_dropped(c);
+		cluster_dropped(&c->base);
 		return rc;
 	}
 	redshift_state_end(c);
 	redshift_event(c, "Cluster %s created: %u nodes of %u slices, driver %s", c->def.name,
 		made.nodes, made.slices, c->def.driver);
-	redshift_keeper_kick(s);
+	keeper_kick(&s->keeper);
 	return 0;
 }
 
@@ -122,10 +122,10 @@ static int look_and_copy(struct redshift_cluster *c, bool empty, const char *fin
 	}
 	rc = empty ? check_empty(c, err) : 0;
 	if (rc == 0 && final_snapshot != NULL) {
-		redshift_state_set(c, REDSHIFT_FINAL_SNAPSHOT);
+		cluster_state_set(&c->base, REDSHIFT_FINAL_SNAPSHOT);
 		rc = redshift_snapshot_copy(c, final_snapshot, progress, snapshot, err);
 	}
-	redshift_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 
@@ -134,13 +134,13 @@ static int drop(struct redshift_cluster *c, const struct redshift_snapshot *fina
 {
 	struct redshift_service *s = c->service;
 
-	LOCKED(&s->ddl);
+	LOCKED(&s->base.ddl);
 	int rc = redshift_catalog_drop(s, c->def.id, final, err);
 	if (rc < 0) {
 		return rc;
 	}
-	redshift_dropped(c);
-	redshift_shut(c);
+	cluster_dropped(&c->base);
+	cluster_shut(&c->base);
 	redshift_destroy_files(s, &c->def);
 	return 0;
 }
@@ -149,13 +149,13 @@ static int drop(struct redshift_cluster *c, const struct redshift_snapshot *fina
 static int begin_delete(struct redshift_cluster *c, struct err *err)
 {
 	{
-		LOCKED(&c->service->lock);
-		if (!c->gone && c->state == REDSHIFT_PAUSED) {
-			c->state = REDSHIFT_DELETING;
+		LOCKED(&c->service->base.lock);
+		if (!c->base.gone && c->base.state == REDSHIFT_PAUSED) {
+			c->base.state = REDSHIFT_DELETING;
 			return 0;
 		}
 	}
-	return redshift_state_begin(c, REDSHIFT_DELETING, err);
+	return cluster_state_begin(&c->base, REDSHIFT_DELETING, 0, err);
 }
 
 int redshift_delete(struct redshift_cluster *c, bool empty, const char *final_snapshot,
@@ -163,17 +163,17 @@ int redshift_delete(struct redshift_cluster *c, bool empty, const char *final_sn
 {
 	struct redshift_snapshot snapshot = {0};
 
-	int rc = redshift_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 	rc = rc < 0 ? rc : begin_delete(c, err);
 	if (rc < 0) {
 		return rc;
 	}
 	LOCKED(&c->changing);
-	rc = redshift_close_gate(c, err);
+	rc = cluster_close_gate(&c->base, err);
 	if (rc == 0) {
 		rc = look_and_copy(c, empty, final_snapshot, progress, &snapshot, err);
 		rc = rc < 0 ? rc : drop(c, final_snapshot != NULL ? &snapshot : NULL, err);
-		redshift_open_gate(c);
+		cluster_open_gate(&c->base);
 	}
 	if (rc < 0) {
 		redshift_state_end(c);
@@ -195,25 +195,25 @@ static int pause_gated(struct redshift_cluster *c, struct err *err)
 {
 	struct redshift_def with = {.paused = true};
 
-	int rc = redshift_close_gate(c, err);
+	int rc = cluster_close_gate(&c->base, err);
 	if (rc < 0) {
 		return rc;
 	}
 	rc = redshift_change(c, change_paused, &with, err);
 	if (rc == 0) {
-		redshift_shut(c);
+		cluster_shut(&c->base);
 	}
 	/* Whoever waits at the gate is to see that it is paused. */
 	redshift_state_end(c);
-	redshift_open_gate(c);
+	cluster_open_gate(&c->base);
 	return rc;
 }
 
 int redshift_pause(struct redshift_cluster *c, struct err *err)
 {
-	int rc = redshift_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 
-	rc = rc < 0 ? rc : redshift_state_begin(c, REDSHIFT_MODIFYING, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, REDSHIFT_MODIFYING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -229,8 +229,8 @@ int redshift_pause(struct redshift_cluster *c, struct err *err)
 
 static int check_paused(struct redshift_cluster *c, struct err *err)
 {
-	LOCKED(&c->service->lock);
-	return c->state == REDSHIFT_PAUSED
+	LOCKED(&c->service->base.lock);
+	return c->base.state == REDSHIFT_PAUSED
 		       ? 0
 		       : err_set(err, EBUSY, "InvalidClusterState: cluster %s is not paused",
 				 c->def.name);
@@ -251,28 +251,28 @@ int redshift_resume(struct redshift_cluster *c, struct err *err)
 	redshift_tell_changed(c, NULL);
 	rc = redshift_enter(c, err);
 	if (rc == 0) {
-		redshift_leave(c);
+		cluster_leave(&c->base);
 	}
 	return rc;
 }
 
 int redshift_reboot(struct redshift_cluster *c, struct err *err)
 {
-	int rc = redshift_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 
-	rc = rc < 0 ? rc : redshift_state_begin(c, REDSHIFT_REBOOTING, err);
+	rc = rc < 0 ? rc : cluster_state_begin(&c->base, REDSHIFT_REBOOTING, 0, err);
 	if (rc < 0) {
 		return rc;
 	}
 	LOCKED(&c->changing);
-	rc = redshift_close_gate(c, err);
+	rc = cluster_close_gate(&c->base, err);
 	if (rc == 0) {
-		redshift_shut(c);
+		cluster_shut(&c->base);
 		rc = redshift_enter_any(c, err);
 		if (rc == 0) {
-			redshift_leave(c);
+			cluster_leave(&c->base);
 		}
-		redshift_open_gate(c);
+		cluster_open_gate(&c->base);
 	}
 	redshift_state_end(c);
 	if (rc == 0) {

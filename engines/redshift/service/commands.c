@@ -162,7 +162,7 @@ static int run_create(void *ctx, struct engine_call *call, struct err *err)
 	}
 	rc = rc < 0 ? rc : redshift_create(x->service, &def, &shape, err);
 	if (rc == 0) {
-		redshift_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "cluster %s created\n", name);
 	}
 	return rc;
@@ -195,7 +195,7 @@ static int run_delete(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : redshift_find(x->service, slice_of(call->argv[1]), &c, err);
 	rc = rc < 0 ? rc : redshift_delete(c, false, final ? snapshot : NULL, &progress, err);
 	if (rc == 0) {
-		redshift_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "cluster %s deleted%s%s\n", call->argv[1],
 			final ? ", kept as snapshot " : "", snapshot);
 	}
@@ -285,7 +285,7 @@ static int run_modify(void *ctx, struct engine_call *call, struct err *err)
 	}
 	rc = rc < 0 ? rc : redshift_change(c, change_snapshots, &with, err);
 	if (rc == 0) {
-		redshift_keeper_kick(c->service);
+		keeper_kick(&c->service->keeper);
 		buf_puts(call->out, "modified\n");
 	}
 	return rc;
@@ -409,7 +409,7 @@ static int run_delete_snapshot(void *ctx, struct engine_call *call, struct err *
 	int rc = find_snapshot(x, call, &s, err);
 	rc = rc < 0 ? rc : redshift_snapshot_delete(x->service, slice_of(s.name), err);
 	if (rc == 0) {
-		redshift_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "snapshot %s deleted\n", s.name);
 	}
 	return rc;
@@ -431,7 +431,7 @@ static int run_restore(void *ctx, struct engine_call *call, struct err *err)
 	rc = rc < 0 ? rc : find_snapshot(x, call, &s, err);
 	rc = rc < 0 ? rc : redshift_restore(x->service, &s, slice_of(name), &shape, &progress, err);
 	if (rc == 0) {
-		redshift_tell_list(x->service);
+		clusters_tell(&x->service->base, NULL);
 		buf_printf(call->out, "cluster %s restored from snapshot %s of cluster %s\n", name,
 			s.name, s.cluster);
 	}

@@ -1,44 +1,15 @@
 /* What is done without being asked: nodes whose files are gone or damaged are healed, snapshots
  * are made and those that were kept long enough go. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "engines/common/clock.h"
 #include "engines/common/log.h"
-#include "engines/common/thread.h"
 #include "engines/redshift/service/service.h"
 
-#define SECOND_NS INT64_C(1000000000)
-#define DAY_NS	  (86400 * SECOND_NS)
-#define TURN_NS	  (SECOND_NS / 2)
-#define AGAIN_NS  (30 * SECOND_NS) /* after what failed */
-
-struct redshift_keeper {
-	struct redshift_service *service;
-	pthread_mutex_t lock; /* taken alone */
-	pthread_cond_t wake;
-	pthread_t thread;
-	bool runs, stop, kicked; /* stop, kicked: under lock */
-};
-
-static bool stopped(struct redshift_keeper *k)
-{
-	LOCKED(&k->lock);
-	return k->stop;
-}
-
-/* Counted; NULL: that was all. `last` is what the one before was called. */
-static struct redshift_cluster *next_cluster(
-	struct redshift_keeper *k, char last[REDSHIFT_NAME_MAX + 1])
-{
-	struct redshift_cluster *c = stopped(k) ? NULL : redshift_next(k->service, slice_of(last));
-
-	if (c != NULL) {
-		memmove(last, c->def.name, REDSHIFT_NAME_MAX + 1);
-	}
-	return c;
-}
+#define DAY_NS	 (86400 * KEEPER_SECOND_NS)
+#define TURN_NS	 (KEEPER_SECOND_NS / 2)
+#define AGAIN_NS (30 * KEEPER_SECOND_NS) /* after what failed */
 
 /* ---- nodes; entered ---- */
 
@@ -73,7 +44,7 @@ static void change_automated(struct redshift_def *def, const struct redshift_def
 
 static void name_snapshot(const struct redshift_def *def, int64_t wall_ns, char *out, size_t size)
 {
-	time_t seconds = (time_t)(wall_ns / SECOND_NS);
+	time_t seconds = (time_t)(wall_ns / KEEPER_SECOND_NS);
 	struct tm tm;
 	char text[32];
 
@@ -107,7 +78,7 @@ static void snapshot_when_due(struct redshift_cluster *c, int64_t now)
 	redshift_def_now(c, &def);
 	int64_t last = def.automated_ns > 0 ? def.automated_ns : def.created_ns;
 	if (def.retention_days > 0 && !def.paused && now >= c->snapshot_at &&
-		clock_wall_ns() >= last + def.interval_s * SECOND_NS) {
+		clock_wall_ns() >= last + def.interval_s * KEEPER_SECOND_NS) {
 		make_snapshot(c, &def, now);
 	}
 }
@@ -144,117 +115,38 @@ static void remove_expired(struct redshift_service *s)
 		}
 		if (e.found) {
 			log_info("redshift: snapshot %s was kept long enough", e.name);
-			redshift_tell_list(s);
+			clusters_tell(&s->base, NULL);
 		}
 	} while (e.found);
 }
 
 /* ---- the thread ---- */
 
-static void tend_all(struct redshift_keeper *k)
+static void tend(void *arg, struct cluster *base)
 {
+	struct redshift_cluster *c = (struct redshift_cluster *)base;
+	int64_t now = *(const int64_t *)arg;
+
+	if (cluster_enter_now(base, false)) {
+		look(c, now);
+		cluster_leave(base);
+	}
+	snapshot_when_due(c, now);
+}
+
+static int64_t tend_all(void *arg)
+{
+	struct redshift_service *s = arg;
 	int64_t now = clock_monotonic_ns();
-	char last[REDSHIFT_NAME_MAX + 1] = "";
-	struct redshift_cluster *c;
 
-	while ((c = next_cluster(k, last)) != NULL) {
-		if (redshift_enter_now(c)) {
-			look(c, now);
-			redshift_leave(c);
-		}
-		snapshot_when_due(c, now);
-		redshift_put(c);
+	keeper_each(&s->keeper, &s->base, tend, &now);
+	if (s->base.catalog != NULL && !keeper_stopped(&s->keeper)) {
+		remove_expired(s);
 	}
-	if (k->service->catalog != NULL && !stopped(k)) {
-		remove_expired(k->service);
-	}
+	return clock_monotonic_ns() + TURN_NS;
 }
 
-/* False when it is to stop. */
-static bool wait_for_turn(struct redshift_keeper *k)
+void redshift_keeper_init(struct redshift_service *s)
 {
-	int64_t until = clock_monotonic_ns() + TURN_NS;
-	struct timespec at = {until / SECOND_NS, until % SECOND_NS};
-
-	LOCKED(&k->lock);
-	while (!k->stop && !k->kicked && clock_monotonic_ns() < until) {
-		pthread_cond_timedwait(&k->wake, &k->lock, &at);
-	}
-	k->kicked = false;
-	return !k->stop;
-}
-
-static void *keep(void *arg)
-{
-	struct redshift_keeper *k = arg;
-
-	do {
-		tend_all(k);
-	} while (wait_for_turn(k));
-	return NULL;
-}
-
-int redshift_keeper_start(struct redshift_service *s, struct err *err)
-{
-	struct redshift_keeper *k = calloc(1, sizeof(*k));
-	pthread_condattr_t monotonic;
-
-	if (k == NULL) {
-		return err_set(err, ENOMEM, "out of memory");
-	}
-	k->service = s;
-	s->keeper = k;
-	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (s->read_only) {
-		return 0;
-	}
-	int code = thread_start(&k->thread, keep, k);
-	k->runs = code == 0;
-	return code == 0 ? 0
-			 : err_set(err, code, "redshift: no thread could be started: %s",
-				   strerror(code));
-}
-
-void redshift_keeper_kick(struct redshift_service *s)
-{
-	struct redshift_keeper *k = s->keeper;
-
-	if (k != NULL) {
-		LOCKED(&k->lock);
-		k->kicked = true;
-		pthread_cond_signal(&k->wake);
-	}
-}
-
-void redshift_keeper_stop(struct redshift_service *s)
-{
-	struct redshift_keeper *k = s->keeper;
-
-	if (k == NULL) {
-		return;
-	}
-	pthread_mutex_lock(&k->lock);
-	k->stop = true;
-	pthread_cond_signal(&k->wake);
-	pthread_mutex_unlock(&k->lock);
-	if (k->runs) {
-		pthread_join(k->thread, NULL);
-		k->runs = false;
-	}
-}
-
-void redshift_keeper_free(struct redshift_service *s)
-{
-	struct redshift_keeper *k = s->keeper;
-
-	if (k != NULL) {
-		s->keeper = NULL;
-		pthread_cond_destroy(&k->wake);
-		pthread_mutex_destroy(&k->lock);
-		free(k);
-	}
+	keeper_init(&s->keeper, tend_all, s, 0);
 }

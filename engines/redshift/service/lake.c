@@ -129,7 +129,7 @@ static int change(
 {
 	struct rs_txn *t = NULL;
 
-	int rc = redshift_check_writable(c->service, err);
+	int rc = clusters_check_writable(&c->service->base, err);
 	rc = rc < 0 ? rc : redshift_enter(c, err);
 	if (rc < 0) {
 		return rc;
@@ -144,7 +144,7 @@ static int change(
 			rs_txn_abort(t);
 		}
 	}
-	redshift_leave(c);
+	cluster_leave(&c->base);
 	return rc;
 }
 

@@ -16,7 +16,7 @@ int redshift_cluster_at(struct redshift *x, const struct epath *path, struct red
 		return err_set(
 			err, ENOTSUP, "a snapshot is no cluster: say it in the cluster itself");
 	}
-	if (redshift_is_gone(x->view->cluster)) {
+	if (cluster_is_gone(&x->view->cluster->base)) {
 		return redshift_no_cluster(path->key[0], err);
 	}
 	*out = redshift_hold(x->view->cluster);
@@ -88,7 +88,7 @@ int redshift_place_to_write(
 	if (x->view != NULL && x->view->copy != NULL) {
 		return err_set(err, EROFS, "a snapshot does not change: restore it");
 	}
-	int rc = redshift_check_writable(x->service, err);
+	int rc = clusters_check_writable(&x->service->base, err);
 	return rc < 0 ? rc : enter(x, path, out, err);
 }
 
@@ -98,7 +98,7 @@ void redshift_place_leave(struct redshift_place *p)
 		rs_look_end(&p->look);
 	}
 	if (p->cluster != NULL) {
-		redshift_leave(p->cluster);
+		cluster_leave(&p->cluster->base);
 		redshift_put(p->cluster);
 	}
 	p->looking = false;

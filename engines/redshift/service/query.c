@@ -211,7 +211,7 @@ static void record(
 		.label = label};
 	struct err ignored = {0};
 
-	if (p->cluster == NULL || p->cluster->service->read_only ||
+	if (p->cluster == NULL || p->cluster->service->base.read_only ||
 		rs_leader_next_query(p->rs->leader, &q.query, &ignored) < 0) {
 		return;
 	}

@@ -528,13 +528,13 @@ static uint64_t redshift_bytes(void *ctx)
 
 	while (x->view == NULL && (c = redshift_next(x->service, slice_of(last))) != NULL) {
 		memcpy(last, c->def.name, sizeof(last));
-		if (redshift_enter_now(c)) {
+		if (cluster_enter_now(&c->base, false)) {
 			pthread_mutex_lock(&c->rs->lock);
 			struct rs_nodes *n = rs_nodes_ref(c->rs->nodes);
 			pthread_mutex_unlock(&c->rs->lock);
 			bytes += rs_nodes_bytes(n);
 			rs_nodes_unref(n);
-			redshift_leave(c);
+			cluster_leave(&c->base);
 		}
 		redshift_put(c);
 	}

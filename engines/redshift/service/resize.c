@@ -81,7 +81,7 @@ static void on_rows(void *arg, uint64_t done, uint64_t total)
 	bool tell;
 
 	{
-		LOCKED(&m->c->service->lock);
+		LOCKED(&m->c->service->base.lock);
 		m->c->resize.done = done;
 		m->c->resize.total = total;
 		unsigned tenths = total > 0 ? (unsigned)(done * 10 / total) : 0;
@@ -99,14 +99,14 @@ static void on_rows(void *arg, uint64_t done, uint64_t total)
 
 void redshift_resize_now(struct redshift_cluster *c, struct redshift_resize *out)
 {
-	LOCKED(&c->service->lock);
+	LOCKED(&c->service->base.lock);
 	*out = c->resize;
 }
 
 static void resize_began(struct redshift_cluster *c, const struct redshift_shape *to)
 {
 	atomic_store(&c->stop_resize, false);
-	LOCKED(&c->service->lock);
+	LOCKED(&c->service->base.lock);
 	c->resize = (struct redshift_resize){.status = REDSHIFT_RESIZE_IN_PROGRESS,
 		.nodes = to->nodes,
 		.slices = to->slices,
@@ -115,7 +115,7 @@ static void resize_began(struct redshift_cluster *c, const struct redshift_shape
 
 static void resize_ended(struct redshift_cluster *c, int rc, const struct err *err)
 {
-	LOCKED(&c->service->lock);
+	LOCKED(&c->service->base.lock);
 	c->resize.ended_ns = clock_wall_ns();
 	c->resize.status = rc == 0	  ? REDSHIFT_RESIZE_SUCCEEDED
 			   : rc == -EINTR ? REDSHIFT_RESIZE_CANCELLED
@@ -301,13 +301,13 @@ int redshift_resize(struct redshift_cluster *c, const struct redshift_shape *sha
 
 int redshift_cancel_resize(struct redshift_cluster *c, struct err *err)
 {
-	LOCKED(&c->service->lock);
+	LOCKED(&c->service->base.lock);
 
-	if (c->state != REDSHIFT_RESIZING) {
+	if (c->base.state != REDSHIFT_RESIZING) {
 		return err_set(err, ENOENT, "ResizeNotFound: cluster %s is not being resized",
 			c->def.name);
 	}
-	c->state = REDSHIFT_CANCELLING_RESIZE;
+	c->base.state = REDSHIFT_CANCELLING_RESIZE;
 	atomic_store(&c->stop_resize, true);
 	return 0;
 }

@@ -20,9 +20,9 @@ static int make_leader(struct redshift_copy *from, const struct redshift_config 
 	CLEANUP(buf_free) struct buf copy = BUF_INIT;
 	struct rs_leader *l = NULL;
 
-	redshift_dir_path(from->service, 's', from->snapshot.id, &leader);
+	clusters_file_path(&from->service->base, 's', from->snapshot.id, &leader);
 	buf_puts(&leader, "/leader.db");
-	redshift_temp_path(from->service, ".db", &copy);
+	clusters_temp_path(&from->service->base, ".db", &copy);
 	int rc = disk_copy_file(&disk_system, buf_cstr(&leader), buf_cstr(&copy), err);
 	rc = rc < 0 ? rc : rs_leader_create(&config->leader, NULL, copy.p, err);
 	unlink(buf_cstr(&copy));
@@ -66,7 +66,7 @@ static int copy_rows(struct redshift_copy *from, const struct redshift_config *c
 		.generation = look.catalog->generation,
 		.nodes = shape->nodes,
 		.slices = shape->slices,
-		.alias = config->id_text,
+		.alias = config->id.text,
 	};
 	rc = redshift_empty_nodes(&nodes, &to, err);
 	rc = rc < 0 ? rc : rs_nodes_copy(look.nodes, to, look.catalog, look.xid, &stop, &rows, err);
@@ -108,7 +108,7 @@ static int restore_files(struct redshift_cluster *c, const struct redshift_snaps
 		redshift_destroy_files(c->service, &c->def);
 		return rc;
 	}
-	LOCKED(&c->service->ddl);
+	LOCKED(&c->service->base.ddl);
 	return redshift_catalog_add(c->service, &c->def, err);
 }
 
@@ -133,13 +133,13 @@ int redshift_restore(struct redshift_service *s, const struct redshift_snapshot 
 	}
 	rc = restore_files(c, snapshot, &made, progress, err);
 	if (rc < 0) {
-		redshift_dropped(c);
+		cluster_dropped(&c->base);
 		return rc;
 	}
 	redshift_state_end(c);
 	redshift_event(c, "Cluster %s was restored from snapshot %s: %u nodes of %u slices",
 		c->def.name, snapshot->name, made.nodes, made.slices);
-	redshift_keeper_kick(s);
+	keeper_kick(&s->keeper);
 	return 0;
 }
 

@@ -5,7 +5,6 @@
  *   catalog.db       what clusters and snapshots there are (catalog.c)
  *   i<id>/           what belongs to the leader of cluster <id> and no zone (store/instance.h)
  *   s<id>/           a snapshot: leader.db, and the nodes' files, closed
- *   site             a random text that zones of ours bear, too (store/zones.h)
  *   az-a/ az-b/      the zones, unless settings az.a, az.b name others:
  *     i<id>/         a copy of the leader
  *     n<id>/         zone a: a file a node; zone b: their mirrors (nodes/nodes.h)
@@ -19,27 +18,20 @@
  * A cluster keeps the driver that it was made with. Where this build lacks that one, the cluster
  * is there, in state incompatible-restore, and cannot be entered.
  *
- * Locks, in the order they are taken:
- *   redshift_cluster.changing   one at a time: steps that make, resize, keep, pause, drop
- *   redshift_service.ddl        one at a time: steps that make or drop rows
- *   redshift_cluster.opening    opening and shutting one cluster
- *   (rs_cluster's own)
- *   redshift_sizes' lock        taken alone
- *   redshift_service.lock       the list of clusters and snapshots in memory, their states and
- *                               users; never held over a call of a cluster or store */
+ * The life of a cluster is that of clusters/clusters.h; its state, row and users, and the list of
+ * snapshots in use, are under the lock there. Before the locks listed there comes
+ * redshift_cluster.changing: one at a time, steps that make, resize, keep, pause, drop. Before the
+ * last of them come rs_cluster's own, and that of redshift_sizes, which is taken alone. */
 #ifndef DBMOUNT_REDSHIFT_SERVICE_H
 #define DBMOUNT_REDSHIFT_SERVICE_H
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <sys/queue.h>
 
+#include "engines/clusters/keeper.h"
 #include "engines/common/cleanup.h"
 #include "engines/common/spill.h"
 #include "engines/engine.h"
 #include "engines/redshift/run/run.h"
-#include "engines/store/zones.h"
 
 extern const struct engine_ops redshift_ops;
 
@@ -160,22 +152,15 @@ struct redshift_resize {
 struct redshift_sizes;
 
 struct redshift_cluster {
-	TAILQ_ENTRY(redshift_cluster) link; /* under service->lock, in byte order of names */
+	struct cluster base;
 	struct redshift_service *service;
 	pthread_mutex_t changing;
-	pthread_mutex_t opening;
 	struct redshift_sizes *sizes; /* there as long as this is */
 	_Atomic bool stop_resize;
 	_Atomic bool trouble; /* a node said that it lost both copies */
 
-	/* Under service->lock: */
+	/* Under the lock of all: */
 	struct redshift_def def;
-	enum redshift_state state;
-	bool gone;     /* no row any more */
-	bool closing;  /* nobody enters */
-	bool open;     /* `rs` is there */
-	unsigned refs; /* keep this struct */
-	unsigned users;
 	struct redshift_resize resize;
 	char failure[512]; /* why it could not be opened; "" */
 
@@ -183,37 +168,24 @@ struct redshift_cluster {
 	int64_t heal_at;       /* the keeper's: do not try before */
 	int64_t snapshot_at;   /* the keeper's: try no automated snapshot before */
 };
-TAILQ_HEAD(redshift_cluster_list, redshift_cluster);
 
 /* A snapshot that is looked at, shared by all who do. */
 struct redshift_copy {
-	TAILQ_ENTRY(redshift_copy) link; /* under service->lock */
+	TAILQ_ENTRY(redshift_copy) link; /* under service->base.lock */
 	struct redshift_service *service;
 	struct redshift_snapshot snapshot;
 	struct redshift_sizes *sizes;
 	pthread_mutex_t opening;
 	struct rs_cluster *rs; /* under opening, then fixed */
-	unsigned refs;	       /* under service->lock */
+	unsigned refs;	       /* under service->base.lock */
 };
 TAILQ_HEAD(redshift_copy_list, redshift_copy);
 
-struct redshift_keeper;
-
 struct redshift_service {
-	char *dir;
-	int dir_fd;
-	char *tmp; /* DIR/tmp */
-	char *zone_dir[INSTANCE_ZONES];
-	const struct sql_driver *driver; /* of new clusters */
-	bool read_only;
-	struct engine_host host;
-	struct store *catalog; /* NULL: none, mounted read-only */
-	pthread_mutex_t ddl;
-	pthread_mutex_t lock;
-	pthread_cond_t moved; /* some cluster lost its last user, or can be entered again */
-	struct redshift_cluster_list clusters; /* under lock */
-	struct redshift_copy_list copies;      /* under lock */
-	struct redshift_keeper *keeper;
+	struct clusters base;
+	const struct sql_driver *driver;  /* of new clusters */
+	struct redshift_copy_list copies; /* under base.lock */
+	struct keeper keeper;		  /* keeper.c */
 };
 
 /* What every operation gets as ctx: the service, or a view of one cluster. */
@@ -266,68 +238,61 @@ static inline void redshift_place_cleanup(struct redshift_place *p)
 
 int redshift_open(const struct engine_config *config, void **ctx, struct err *err);
 void redshift_close(void *ctx);
-int redshift_check_writable(const struct redshift_service *s, struct err *err); /* EROFS */
-/* SITE/redshift/<kind><id>. */
-void redshift_dir_path(const struct redshift_service *s, char kind, uint64_t id, struct buf *out);
 /* A directory with all that is in it; missing is fine. What stays is found at the next open. */
 void redshift_remove_dir(const char *path);
-/* A name of its own in tmp/. */
-void redshift_temp_path(const struct redshift_service *s, const char *suffix, struct buf *out);
 /* A table (key), or NULL: the list of tables, changed. */
 void redshift_tell_changed(struct redshift_cluster *c, const struct slice *key);
-/* The list of clusters changed. */
-void redshift_tell_list(struct redshift_service *s);
 /* A line in `.events` of a cluster. */
 void redshift_event(struct redshift_cluster *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* ---- clusters.c: clusters in use ---- */
 
+/* Of struct clusters_kind. */
+int redshift_cluster_open(struct cluster *base, struct err *err);
+void redshift_cluster_shut(struct cluster *base);
+void redshift_cluster_free(struct cluster *base);
+int redshift_refuse(const struct cluster *c, enum cluster_refusal why, struct err *err);
 int redshift_clusters_load(struct redshift_service *s, struct err *err);
-void redshift_clusters_close(struct redshift_service *s);
 /* ENOENT, ClusterNotFound. Counted; ends with redshift_put(). */
 int redshift_find(struct redshift_service *s, struct slice name, struct redshift_cluster **out,
 	struct err *err);
-struct redshift_cluster *redshift_hold(struct redshift_cluster *c);
-void redshift_put(struct redshift_cluster *c); /* NULL is fine */
-/* The first behind `after` in byte order of names, counted; NULL at the end. */
-struct redshift_cluster *redshift_next(struct redshift_service *s, struct slice after);
+static inline struct redshift_cluster *redshift_hold(struct redshift_cluster *c)
+{
+	cluster_hold(&c->base);
+	return c;
+}
+static inline void redshift_put(struct redshift_cluster *c) /* NULL is fine */
+{
+	cluster_put((struct cluster *)c);
+}
+/* As clusters_next(). */
+static inline struct redshift_cluster *redshift_next(struct redshift_service *s, struct slice after)
+{
+	return (struct redshift_cluster *)clusters_next(&s->base, after);
+}
 void redshift_def_now(struct redshift_cluster *c, struct redshift_def *out);
-bool redshift_is_gone(struct redshift_cluster *c);
 int redshift_no_cluster(struct slice name, struct err *err); /* ENOENT */
 /* As `.status` has it: "available", "incompatible-restore", "hardware-failure"; why (at least
  * 512 bytes) is "" or says more. */
 const char *redshift_state_text(struct redshift_cluster *c, char *why, size_t size);
 
-/* Its tables can be used until redshift_leave(); opened when need be. ENOENT gone; EBUSY paused or
+/* Its tables can be used until cluster_leave(); opened when need be. ENOENT gone; EBUSY paused or
  * being deleted (InvalidClusterState); EIO, ENOTSUP: it cannot be opened. */
 int redshift_enter(struct redshift_cluster *c, struct err *err);
 /* For the step that keeps the others out. */
 int redshift_enter_any(struct redshift_cluster *c, struct err *err);
-/* Only if it is open. */
-bool redshift_enter_now(struct redshift_cluster *c);
-void redshift_leave(struct redshift_cluster *c);
-/* Keeps others out and waits for those inside to leave. EBUSY: some stay; nobody is kept out
- * then. */
-int redshift_close_gate(struct redshift_cluster *c, struct err *err);
-void redshift_open_gate(struct redshift_cluster *c);
-/* Nobody is inside: it is closed. */
-void redshift_shut(struct redshift_cluster *c);
 
-/* From available to `to`. EBUSY, InvalidClusterState. */
-int redshift_state_begin(struct redshift_cluster *c, enum redshift_state to, struct err *err);
 /* To what it is when nothing goes on: available or paused. */
 void redshift_state_end(struct redshift_cluster *c);
-void redshift_state_set(struct redshift_cluster *c, enum redshift_state to);
 /* The cluster in a passing state, under changing, entered. Ends with redshift_step_end(). */
 int redshift_step_begin(struct redshift_cluster *c, enum redshift_state state, struct err *err);
 void redshift_step_end(struct redshift_cluster *c);
 
 /* Reserves the name for a cluster that is being made (nobody sees it yet), with an id of its
- * own, counted. EEXIST. Ends with redshift_state_end() or redshift_dropped(). */
+ * own, counted. EEXIST. Ends with redshift_state_end() or cluster_dropped(). */
 int redshift_reserve(struct redshift_service *s, const struct redshift_def *like,
 	struct redshift_cluster **out, struct err *err);
-void redshift_dropped(struct redshift_cluster *c);
 /* The row and what is in memory, from `change`: the catalog first. */
 typedef void redshift_change_fn(struct redshift_def *def, const struct redshift_def *with);
 int redshift_change(struct redshift_cluster *c, redshift_change_fn *change,
@@ -343,7 +308,7 @@ static inline void redshift_cluster_cleanup(struct redshift_cluster **c)
 struct redshift_config {
 	struct rs_cluster_config config;
 	struct instance_config leader;
-	char id_text[24];
+	struct cluster_store_id id;
 	char label[REDSHIFT_NAME_MAX + 32];
 	char *dir[INSTANCE_ZONES]; /* of the nodes' files and their mirrors */
 };
@@ -419,10 +384,7 @@ int redshift_restore_table(struct redshift_cluster *c, const struct redshift_sna
 
 /* ---- keeper.c: what is done without being asked ---- */
 
-int redshift_keeper_start(struct redshift_service *s, struct err *err);
-void redshift_keeper_stop(struct redshift_service *s);
-void redshift_keeper_free(struct redshift_service *s);
-void redshift_keeper_kick(struct redshift_service *s);
+void redshift_keeper_init(struct redshift_service *s);
 
 /* ---- sizes.c: how many bytes the forms of a table are ---- */
 

@@ -295,7 +295,8 @@ static void store(struct redshift_sizes *s, const struct entry *made)
 		.bytes = made->bytes};
 	struct err why = {0};
 
-	if (s->cluster_id != 0 && made->slice == REDSHIFT_ALL_SLICES && !s->service->read_only &&
+	if (s->cluster_id != 0 && made->slice == REDSHIFT_ALL_SLICES &&
+		!s->service->base.read_only &&
 		redshift_catalog_put_size(s->service, &size, &why) < 0) {
 		log_warn("redshift: %s", why.msg);
 	}
@@ -401,7 +402,7 @@ static int parquet_file(
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	struct stat st;
 
-	redshift_temp_path(p->sizes->service, ".parquet", &path);
+	clusters_temp_path(&p->sizes->service->base, ".parquet", &path);
 	int rc = buf_check(&path, err);
 	rc = rc < 0 ? rc : make_parquet(p, t, path.p, err);
 	if (rc == 0) {

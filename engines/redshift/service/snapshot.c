@@ -110,7 +110,7 @@ static int copy_into(struct redshift_cluster *c, const char *dir,
 	rc = copy_rows(c->rs, &look, dir, out->id, progress, err);
 	rs_look_end(&look);
 	rc = rc < 0 ? rc : sync_dir(dir, err);
-	rc = rc < 0 ? rc : sync_dir(c->service->dir, err);
+	rc = rc < 0 ? rc : sync_dir(c->service->base.dir, err);
 	out->bytes = size_of(dir);
 	return rc;
 }
@@ -132,7 +132,7 @@ int redshift_snapshot_copy(struct redshift_cluster *c, const char *name,
 	memcpy(out->cluster, c->def.name, sizeof(out->cluster));
 	memcpy(out->driver, c->def.driver, sizeof(out->driver));
 	snprintf(out->name, sizeof(out->name), "%s", name);
-	redshift_dir_path(c->service, 's', out->id, &dir);
+	clusters_file_path(&c->service->base, 's', out->id, &dir);
 	rc = buf_check(&dir, err);
 	rc = rc < 0 ? rc : copy_into(c, dir.p, progress, out, err);
 	if (rc < 0) {
@@ -181,12 +181,12 @@ int redshift_snapshot_delete(struct redshift_service *s, struct slice name, stru
 	CLEANUP(buf_free) struct buf dir = BUF_INIT;
 	struct redshift_snapshot snapshot;
 
-	LOCKED(&s->ddl);
-	int rc = redshift_check_writable(s, err);
+	LOCKED(&s->base.ddl);
+	int rc = clusters_check_writable(&s->base, err);
 	rc = rc < 0 ? rc : redshift_catalog_snapshot(s, name, &snapshot, err);
 	rc = rc < 0 ? rc : redshift_catalog_drop_snapshot(s, snapshot.id, err);
 	if (rc == 0) {
-		redshift_dir_path(s, 's', snapshot.id, &dir);
+		clusters_file_path(&s->base, 's', snapshot.id, &dir);
 		redshift_remove_dir(buf_cstr(&dir));
 	}
 	return rc;
@@ -218,7 +218,7 @@ static void copy_free(struct redshift_copy *copy)
 static struct redshift_copy *copy_hold(
 	struct redshift_service *s, const struct redshift_snapshot *snapshot)
 {
-	LOCKED(&s->lock);
+	LOCKED(&s->base.lock);
 	struct redshift_copy *copy;
 
 	TAILQ_FOREACH (copy, &s->copies, link) {
@@ -246,7 +246,7 @@ static int copy_open_now(struct redshift_copy *copy, struct err *err)
 	struct rs_cluster_config config = {
 		.driver = sql_driver_find(copy->snapshot.driver),
 		.label = copy->snapshot.name,
-		.tmp = copy->service->tmp,
+		.tmp = copy->service->base.tmp,
 		.read_only = true,
 	};
 
@@ -260,7 +260,7 @@ static int copy_open_now(struct redshift_copy *copy, struct err *err)
 			"does not have",
 			copy->snapshot.name, copy->snapshot.driver);
 	}
-	redshift_dir_path(copy->service, 's', copy->snapshot.id, &dir);
+	clusters_file_path(&copy->service->base, 's', copy->snapshot.id, &dir);
 	config.snapshot = buf_cstr(&dir);
 	return rs_cluster_open(&config, &copy->rs, err);
 }
@@ -288,12 +288,12 @@ void redshift_copy_put(struct redshift_copy *copy)
 		return;
 	}
 	struct redshift_service *s = copy->service;
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->base.lock);
 	bool last = --copy->refs == 0;
 	if (last) {
 		TAILQ_REMOVE(&s->copies, copy, link);
 	}
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->base.lock);
 	if (last) {
 		copy_free(copy);
 	}

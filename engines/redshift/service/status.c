@@ -141,7 +141,7 @@ static int status_cluster(struct redshift_cluster *c, json_t *out, struct err *e
 	int rc = add_def(c, out, err);
 	if (entered) {
 		rc = rc < 0 ? rc : add_look(c->rs, out, err);
-		redshift_leave(c);
+		cluster_leave(&c->base);
 	}
 	return rc;
 }
@@ -183,7 +183,7 @@ static int status_service(struct redshift_service *s, json_t *out, struct err *e
 	}
 	rc = status_add(out,
 		json_pack("{s:o, s:o, s:{s:s, s:s}}", "Clusters", clusters, "Drivers", drivers,
-			"AvailabilityZones", "a", s->zone_dir[0], "b", s->zone_dir[1]),
+			"AvailabilityZones", "a", s->base.zone_dir[0], "b", s->base.zone_dir[1]),
 		err);
 	return rc < 0 ? rc : add_driver(s->driver->name, out, err);
 }
