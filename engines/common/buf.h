@@ -45,6 +45,12 @@ static inline struct slice buf_slice(const struct buf *b)
 	return (struct slice){b->p, b->n};
 }
 
+/* What stands in it from `at` on; an empty one has no bytes to count from. */
+static inline struct slice buf_since(const struct buf *b, size_t at)
+{
+	return b->p == NULL ? (struct slice){0} : (struct slice){b->p + at, b->n - at};
+}
+
 bool slice_equal(struct slice a, struct slice b);
 /* Byte order, a prefix first: <0, 0, >0. */
 int slice_compare(struct slice a, struct slice b);

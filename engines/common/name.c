@@ -255,7 +255,7 @@ static void print_hashed(struct slice key, struct slice suffix, size_t escaped_a
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned char hash[NAME_HASH_BYTES];
-	struct slice escaped = slice_make(out->p + escaped_at, out->n - escaped_at);
+	struct slice escaped = buf_since(out, escaped_at);
 	out->n = escaped_at + whole_units(escaped, prefix_max(suffix));
 	buf_puts(out, HASH_MARK);
 	name_hash(key, hash);

@@ -36,7 +36,7 @@ static struct ddb_memo_text *slot_of(struct ddb_memo *m, const struct ddb_place 
 static bool same_keys(const struct buf *keys, size_t pk_len, const struct ddb_place *p)
 {
 	struct slice pk = slice_make(keys->p, pk_len);
-	struct slice sk = slice_make(keys->p + pk_len, keys->n - pk_len);
+	struct slice sk = buf_since(keys, pk_len);
 	return keys->n > 0 && slice_equal(pk, buf_slice(&p->pk)) &&
 	       slice_equal(sk, buf_slice(&p->sk));
 }

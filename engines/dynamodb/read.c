@@ -429,7 +429,7 @@ static int hashed_key(const struct ddb_place *p, sqlite3_stmt *stmt,
 	if (rc < 0) {
 		return rc;
 	}
-	name_hash(slice_make(key->p + before, key->n - before), found);
+	name_hash(buf_since(key, before), found);
 	if (memcmp(found, hash, sizeof(found)) == 0) {
 		return 0;
 	}
@@ -512,8 +512,7 @@ static int read_anew(const struct epath *path, const struct ddb_kept_key *key, s
 		return rc;
 	}
 	if (db->only == NULL) {
-		ddb_kept_put(&db->kept, key, sequence, stored,
-			slice_make(out->p + before, out->n - before));
+		ddb_kept_put(&db->kept, key, sequence, stored, buf_since(out, before));
 	}
 	return 0;
 }

@@ -69,7 +69,7 @@ static void send_all(int fd, struct slice text)
 static void receive(int fd, struct buf *reply)
 {
 	size_t at = reply->n;
-	while (reply_length(slice_make(reply->p + at, reply->n - at)) == 0) {
+	while (reply_length(buf_since(reply, at)) == 0) {
 		char piece[65536];
 		ssize_t n = read(fd, piece, sizeof(piece));
 		ck_assert_msg(n > 0, "the server is gone: %s", n == 0 ? "end" : strerror(errno));

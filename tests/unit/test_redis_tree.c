@@ -250,7 +250,8 @@ static const char *exec(const char *commands)
 	return buf_cstr(&out);
 }
 
-/* Whether SAID, a time to live as `.exec` or a file says it, is SECONDS, or on a slow machine a minute less. */
+/* Whether SAID, a time to live as `.exec` or a file says it, is SECONDS, or on a slow machine a
+ * minute less. */
 static bool ends_in(const char *said, long seconds)
 {
 	long left = strtol(said + strcspn(said, "-0123456789"), NULL, 10);

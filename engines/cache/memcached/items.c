@@ -867,7 +867,7 @@ bool mc_next(struct memcached *m, const struct slice *after, struct buf *key, st
 		struct mc_shard *s = &m->shard[n];
 		LOCKED(&s->lock);
 		const struct mc_item *i = first_behind(m, s, after, now);
-		struct slice best = slice_make(key->p + at, key->n - at);
+		struct slice best = buf_since(key, at);
 		if (i != NULL && (!found || slice_compare(key_of(i), best) < 0)) {
 			key->n = at;
 			buf_append_slice(key, key_of(i));

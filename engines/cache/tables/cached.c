@@ -278,7 +278,7 @@ enum tables_found tables_cache_get(
 	if (rc < 0) {
 		note_failure(&a);
 	}
-	struct slice text = slice_make(out->p + before, out->n - before);
+	struct slice text = buf_since(out, before);
 	if (rc == 1 && text.n > 0 && text.p[0] == '{') {
 		return TABLES_HIT;
 	}

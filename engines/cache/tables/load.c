@@ -197,8 +197,7 @@ static int fetch_waiting(struct cached_table *t, struct slice key, struct buf *o
 	if (change == TABLES_REMOVE) {
 		return missing(t, key, err);
 	}
-	*row = (struct tables_row){
-		.version = tables_version(slice_make(out->p + before, out->n - before)),
+	*row = (struct tables_row){.version = tables_version(buf_since(out, before)),
 		.size = out->n - before,
 		.mtime_ns = time_ns};
 	return 1;
@@ -245,7 +244,7 @@ int tables_fetch(struct cached_table *t, struct slice key, enum tables_use use, 
 	}
 	enum tables_found found = tables_cache_get(t, key, out, &a.look);
 	if (found == TABLES_HIT) {
-		hit(t, &a, slice_make(out->p + before, out->n - before), row);
+		hit(t, &a, buf_since(out, before), row);
 		return 0;
 	}
 	if (found == TABLES_NO_ROW) {

@@ -75,8 +75,7 @@ static int read_row(struct cached_table *t, struct slice key, struct buf *out,
 		return away(t, &why, err);
 	}
 	*version = info.version;
-	*row = (struct tables_row){
-		.version = tables_version(slice_make(out->p + before, out->n - before)),
+	*row = (struct tables_row){.version = tables_version(buf_since(out, before)),
 		.size = out->n - before,
 		.mtime_ns = info.mtime_ns};
 	return 1;

@@ -429,5 +429,5 @@ int csv_row_parse(const struct csv_columns *c, const struct csv_field *fields, u
 	}
 	doc_end(out, start);
 	rc = buf_check(out, err);
-	return rc < 0 ? rc : doc_check(slice_make(out->p + start, out->n - start), err);
+	return rc < 0 ? rc : doc_check(buf_since(out, start), err);
 }

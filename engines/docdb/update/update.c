@@ -129,7 +129,7 @@ static int apply(struct update_job *j, struct buf *out)
 	if (r < 0) {
 		return r;
 	}
-	struct slice after = slice_make(out->p + start, out->n - start);
+	struct slice after = buf_since(out, start);
 	r = check_id(j, after);
 	return r < 0 ? r : check_limits(j, after);
 }
@@ -144,7 +144,7 @@ int doc_update_apply(const struct doc_update *u, struct slice document,
 	int r = job_begin(&j);
 	r = r < 0 ? r : apply(&j, out);
 	if (r == 0) {
-		*changed = !slice_equal(slice_make(out->p + start, out->n - start), document);
+		*changed = !slice_equal(buf_since(out, start), document);
 	}
 	job_end(&j);
 	return r;

@@ -215,7 +215,7 @@ static int into_text(const struct sql_value *v, struct sql_type from, struct sql
 		sql_value_print(v, from, room);
 	}
 	int rc = buf_check(room, err);
-	return rc != 0 ? rc : sql_value_parse(slice_make(room->p + at, room->n - at), to, out, err);
+	return rc != 0 ? rc : sql_value_parse(buf_since(room, at), to, out, err);
 }
 
 /* Only the type's limits differ. */

@@ -127,7 +127,7 @@ int lite_put(sqlite3_stmt *stmt, int index, struct sql_type t, const struct sql_
 	case SQL_UNKNOWN: return put_text(stmt, index, v->text);
 	default: print_stored(t, v, room);
 	}
-	return put_text(stmt, index, slice_make(room->p + at, room->n - at));
+	return put_text(stmt, index, buf_since(room, at));
 }
 
 int lite_bind(struct sql_query *query, unsigned index, struct sql_type t, const struct sql_value *v,

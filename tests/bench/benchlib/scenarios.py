@@ -23,6 +23,7 @@ class Scenario:
     name = "?"
     on = ()          # names of file systems
     slow = False     # left out by --quick
+    minutes = False  # it takes minutes
     seconds = 120    # a daemon that takes longer for one repetition hangs
     reps_max = 99
 

@@ -46,6 +46,7 @@ class Warehouse(Scenario):
     name = "warehouse"
     on = ("dbmount",)
     slow = True
+    minutes = True
     reps_max = 3
     seconds = 1800
     lines = int(os.environ.get("WAREHOUSE_LINES", "10000000"))
