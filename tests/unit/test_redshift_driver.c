@@ -228,6 +228,33 @@ static void fill(const char *name)
 	OK(sql_checkpoint(session, name, &err));
 }
 
+static void check_sound(void)
+{
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	path_of("n0", &path);
+	OK(sql_peek(site->driver, buf_cstr(&path), &err));
+	OK(sql_verify(site, "n0", &err));
+}
+
+/* Dropped tables give room back, also by making the file shorter. */
+START_TEST(a_file_that_shrinks_is_no_damage)
+{
+	begin(_i);
+	for (unsigned round = 0; round < 6; round++) {
+		fill("n0");
+		check_sound();
+		run("DROP TABLE \"n0\".\"big\"");
+		OK(sql_checkpoint(session, "n0", &err));
+		check_sound();
+		run("CREATE TABLE IF NOT EXISTS \"n0\".\"small\" (a INTEGER)");
+		run("INSERT INTO \"n0\".\"small\" VALUES (1)");
+		OK(sql_checkpoint(session, "n0", &err));
+		check_sound();
+	}
+	end();
+}
+END_TEST
+
 START_TEST(damage_is_found)
 {
 	begin(_i);
@@ -934,6 +961,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, files_come_and_go, 0, n);
 	tcase_add_loop_test(tc, what_was_committed_is_there_after_a_crash, 0, n);
+	tcase_add_loop_test(tc, a_file_that_shrinks_is_no_damage, 0, n);
 	tcase_add_loop_test(tc, damage_is_found, 0, n);
 	tcase_add_loop_test(tc, a_damaged_file_is_an_error_and_others_go_on, 0, n);
 	tcase_add_loop_test(tc, a_broken_library_is_opened_anew, 0, n);

@@ -68,7 +68,7 @@ static void check_whole(unsigned events)
 {
 	nf_check(&x, 2);
 	nf_check_mirrors(&x);
-	OK(rs_nodes_look(x.nodes, &err));
+	OK(rs_nodes_peek(x.nodes, &err));
 	ck_assert_msg(x.n_events >= events, "%u events: %s", x.n_events, buf_cstr(&x.events));
 	ck_assert_uint_eq(x.n_failed, 0);
 	/* And it works. */
@@ -108,6 +108,10 @@ START_TEST(harm_while_open)
 	bool seen = at.harm == REMOVED || at.harm == REPLACED || at.harm == EMPTIED;
 	if (seen) {
 		FAILS(EIO, rs_nodes_look(x.nodes, &err));
+	}
+	/* Its head is looked at, too. */
+	if (seen || at.harm == FOREIGN) {
+		FAILS(EIO, rs_nodes_peek(x.nodes, &err));
 	}
 	OK(rs_nodes_heal(x.nodes, &err));
 	check_whole(1);
@@ -163,6 +167,7 @@ START_TEST(both_lost_is_told)
 	ck_assert_int_eq(rc, -EIO);
 	ck_assert_uint_ge(x.n_failed, 1);
 	SAYS("node 1: its file is damaged, and its mirror is damaged");
+	SAYS(nf_path(&x, 1, 0));
 	nf_end(&x);
 }
 END_TEST

@@ -43,6 +43,11 @@ int sql_verify(struct sql_site *s, const char *name, struct err *err)
 	return s->driver->verify(s, name, err);
 }
 
+int sql_peek(const struct sql_driver *driver, const char *path, struct err *err)
+{
+	return driver->peek(path, err);
+}
+
 int sql_session_new(struct sql_site *s, const char *const *names, unsigned n,
 	struct sql_session **out, struct err *err)
 {

@@ -53,6 +53,7 @@ struct sql_driver {
 		struct sql_site *s, const char *name, const char *path, int flags, struct err *err);
 	int (*detach)(struct sql_site *s, const char *name, struct err *err);
 	int (*verify)(struct sql_site *s, const char *name, struct err *err);
+	int (*peek)(const char *path, struct err *err);
 	int (*session)(struct sql_site *s, const char *const *names, unsigned n,
 		struct sql_session **out, struct err *err);
 	void (*session_close)(struct sql_session *s);
@@ -75,6 +76,10 @@ struct sql_driver {
 extern const struct sql_driver *const sql_drivers[];
 /* NULL: this build has none of that name. `name` NULL: the first. */
 const struct sql_driver *sql_driver_find(const char *name);
+/* What is said of files of such a one: its name, and what to do. */
+#define SQL_NO_DRIVER                                                                              \
+	"was made with driver %s, which this build does not have (for duckdb: tests/get-duckdb "   \
+	"brings it, meson's option -Dduckdb_dir says where it is)"
 
 /* What stands at the head of every such struct of a driver. */
 struct sql_site {
@@ -112,6 +117,9 @@ int sql_attach(struct sql_site *s, const char *name, const char *path, int flags
 int sql_detach(struct sql_site *s, const char *name, struct err *err);
 /* Reads all of it, against its checksums. EIO says what is wrong. */
 int sql_verify(struct sql_site *s, const char *name, struct err *err);
+/* Reads no more than its head: EIO says that it may be damaged or cut off, which is to be verified.
+ * Cheap, and beside whatever uses the file. */
+int sql_peek(const struct sql_driver *driver, const char *path, struct err *err);
 
 /* `names`: the files it may use, the first the one that it writes to (with a driver that composes
  * all may be read); at most 8. Each session has besides a "temp" of its own: tables named

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/redshift/driver/duckdb_blocks.h"
 #include "engines/redshift/driver/duckdb_impl.h"
 
 /* ---- the library's instance ---- */
@@ -233,6 +234,7 @@ const struct sql_driver duckdb_driver = {
 	.attach = duck_attach,
 	.detach = duck_detach,
 	.verify = duck_verify,
+	.peek = duck_blocks_peek,
 	.session = duck_session,
 	.session_close = duck_session_close,
 	.run = duck_session_run,

@@ -106,25 +106,16 @@ static int blocks_told(const struct scan *s, uint64_t *blocks, struct err *err)
 	return 0;
 }
 
-/* Whether all of it is there: blocks are written before the header that counts them, and cut off
- * after it. */
-static int check_size(const struct scan *s, struct err *err)
+/* Whether all of it is there. Blocks are written before the header that counts them, and the free
+ * ones at the end are cut off after it: of a file that became shorter it counts too many. */
+static int check_size(const struct scan *s, bool *is_short, struct err *err)
 {
 	uint64_t blocks = 0;
-	for (unsigned i = 0; i < TRIES; i++) {
-		int rc = blocks_told(s, &blocks, err);
-		if (rc != 0) {
-			return rc;
-		}
-		int64_t size = disk_size(s->fd);
-		if (size >= (int64_t)HEADERS &&
-			((uint64_t)size - HEADERS) / DUCK_BLOCK_SIZE >= blocks) {
-			return 0;
-		}
-		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
-	}
-	return err_set(err, EIO, "%s: cut off: it has not all of its %llu blocks", s->path,
-		(unsigned long long)blocks);
+	int rc = blocks_told(s, &blocks, err);
+	int64_t size = disk_size(s->fd);
+	*is_short = rc == 0 && (size < (int64_t)HEADERS ||
+				       ((uint64_t)size - HEADERS) / DUCK_BLOCK_SIZE < blocks);
+	return rc;
 }
 
 /* What is behind the last whole block is being made. */
@@ -143,32 +134,55 @@ static int scan_blocks(const struct scan *s, uint64_t size, struct buf *bad, str
 	return buf_check(bad, err);
 }
 
-static int scan_file(int fd, const char *path, struct buf *bad, struct err *err)
+static int scan_file(struct scan *s, struct buf *bad, bool *is_short, struct err *err)
 {
 	CLEANUP(buf_free) struct buf room = BUF_INIT;
-	if (!buf_resize(&room, DUCK_BLOCK_SIZE)) {
+	if (!buf_resize(&room, bad != NULL ? DUCK_BLOCK_SIZE : HEADER_SIZE)) {
 		return buf_check(&room, err);
 	}
-	struct scan s = {path, fd, (unsigned char *)room.p};
-	int64_t size = disk_size(fd);
+	s->room = (unsigned char *)room.p;
+	int64_t size = disk_size(s->fd);
 	if (size < 0) {
-		return disk_error((int)size, path, "size", err);
+		return disk_error((int)size, s->path, "size", err);
 	}
-	int rc = scan_headers(&s, err);
-	if (rc == 0) {
-		rc = check_size(&s, err);
+	int rc = scan_headers(s, err);
+	if (rc != 0 || bad == NULL) {
+		return rc;
 	}
-	return rc != 0 ? rc : scan_blocks(&s, (uint64_t)size, bad, err);
+	rc = check_size(s, is_short, err);
+	return rc != 0 ? rc : scan_blocks(s, (uint64_t)size, bad, err);
 }
 
-int duck_blocks_scan(const char *path, struct buf *bad, struct err *err)
+/* `bad` NULL: the headers will do. */
+static int scan_path(const char *path, struct buf *bad, bool *is_short, struct err *err)
 {
 	int fd = disk_system.open(path, O_RDONLY);
 	if (fd < 0) {
 		return fd == -ENOENT ? err_set(err, EIO, "%s is gone", path)
 				     : disk_error(fd, path, "open", err);
 	}
-	int rc = scan_file(fd, path, bad, err);
+	struct scan s = {.path = path, .fd = fd};
+	int rc = scan_file(&s, bad, is_short, err);
 	disk_system.close(fd);
 	return rc;
+}
+
+int duck_blocks_scan(const char *path, struct buf *bad, bool *is_short, struct err *err)
+{
+	return scan_path(path, bad, is_short, err);
+}
+
+int duck_blocks_peek(const char *path, struct err *err)
+{
+	return scan_path(path, NULL, NULL, err);
+}
+
+bool duck_blocks_reach(const char *path, int64_t block)
+{
+	int fd = disk_system.open(path, O_RDONLY);
+	int64_t size = fd < 0 ? fd : disk_size(fd);
+	if (fd >= 0) {
+		disk_system.close(fd);
+	}
+	return size >= (int64_t)HEADERS + (block + 1) * DUCK_BLOCK_SIZE;
 }

@@ -7,6 +7,8 @@
 #include "engines/redshift/driver/duckdb_blocks.h"
 #include "engines/redshift/driver/duckdb_impl.h"
 
+#define END_TRIES 5
+
 /* ---- the blocks that are in use ---- */
 
 /* The first column of the rows; `fn` false: enough. */
@@ -51,11 +53,11 @@ static int ask_table(void *arg, struct slice table, struct err *err)
 	return rc != 0 ? rc : buf_check(&q->sql, err);
 }
 
-static int ask_about(
-	struct duck_site *site, struct question *q, const struct buf *bad, struct err *err)
+/* Begins q->sql with `what` of all blocks that are in use. */
+static int ask_about(struct duck_site *site, struct question *q, const char *what, struct err *err)
 {
 	CLEANUP(buf_free) struct buf tables = BUF_INIT;
-	buf_puts(&q->sql, "SELECT block_id FROM (SELECT block_id FROM pragma_metadata_info(");
+	buf_printf(&q->sql, "SELECT %s FROM (SELECT block_id FROM pragma_metadata_info(", what);
 	int rc = sql_quote_text(slice_of(q->file->name), &q->sql, err);
 	buf_putc(&q->sql, ')');
 	buf_puts(&tables, "SELECT table_name FROM duckdb_tables() WHERE database_name = ");
@@ -65,13 +67,7 @@ static int ask_about(
 	if (rc == 0) {
 		rc = each_text(site, buf_cstr(&tables), ask_table, q, err);
 	}
-	buf_puts(&q->sql, ") WHERE block_id IN (-2");
-	for (size_t i = 0; i < bad->n; i += sizeof(uint64_t)) {
-		uint64_t block;
-		memcpy(&block, bad->p + i, sizeof(block));
-		buf_printf(&q->sql, ", %llu", (unsigned long long)block);
-	}
-	buf_puts(&q->sql, ") LIMIT 1");
+	buf_putc(&q->sql, ')');
 	return rc != 0 ? rc : buf_check(&q->sql, err);
 }
 
@@ -87,12 +83,46 @@ static int check_use(
 	struct duck_site *site, struct duck_file *f, const struct buf *bad, struct err *err)
 {
 	struct question q = {.file = f};
-	int rc = ask_about(site, &q, bad, err);
+	int rc = ask_about(site, &q, "block_id", err);
+	buf_puts(&q.sql, " WHERE block_id IN (-2");
+	for (size_t i = 0; i < bad->n; i += sizeof(uint64_t)) {
+		uint64_t block;
+		memcpy(&block, bad->p + i, sizeof(block));
+		buf_printf(&q.sql, ", %llu", (unsigned long long)block);
+	}
+	buf_puts(&q.sql, ") LIMIT 1");
+	rc = rc != 0 ? rc : buf_check(&q.sql, err);
 	if (rc == 0) {
 		rc = each_text(site, buf_cstr(&q.sql), damaged, f, err);
 	}
 	buf_free(&q.sql);
 	return rc;
+}
+
+static int take_last(void *arg, struct slice block, struct err *err)
+{
+	struct sql_value v = {0};
+	int rc = sql_value_parse(block, (struct sql_type){.kind = SQL_BIGINT}, &v, err);
+	*(int64_t *)arg = v.integer;
+	return rc;
+}
+
+/* Of a file that is shorter than its header says: whether a block behind its end is in use. One
+ * that somebody makes shorter just now is asked about again. */
+static int check_end(struct duck_site *site, struct duck_file *f, struct err *err)
+{
+	int64_t last = -1;
+	for (unsigned i = 0; i < END_TRIES; i++) {
+		struct question q = {.file = f};
+		int rc = ask_about(site, &q, "coalesce(max(block_id), -1)", err);
+		rc = rc != 0 ? rc : each_text(site, buf_cstr(&q.sql), take_last, &last, err);
+		buf_free(&q.sql);
+		if (rc != 0 || duck_blocks_reach(f->path, last)) {
+			return rc;
+		}
+	}
+	return err_set(
+		err, EIO, "%s is damaged: cut off before block %lld", f->path, (long long)last);
 }
 
 /* ---- all of it ---- */
@@ -117,12 +147,13 @@ int duck_verify(struct sql_site *s, const char *name, struct err *err)
 	struct duck_site *site = (struct duck_site *)s;
 	CLEANUP(cleanup_free) char *path = NULL;
 	CLEANUP(buf_free) struct buf bad = BUF_INIT;
+	bool is_short = false;
 	int rc = find_path(site, name, &path, err);
 	if (rc == 0) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
-		rc = duck_blocks_scan(path, &bad, err);
+		rc = duck_blocks_scan(path, &bad, &is_short, err);
 	}
-	if (rc != 0 || bad.n == 0) {
+	if (rc != 0 || (bad.n == 0 && !is_short)) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 		return rc;
 	}
@@ -132,5 +163,6 @@ int duck_verify(struct sql_site *s, const char *name, struct err *err)
 		return err_set(err, ENOENT, "%s is not attached", name);
 	}
 	rc = duck_revive(site, err);
-	return rc != 0 ? rc : check_use(site, f, &bad, err);
+	rc = rc == 0 && bad.n > 0 ? check_use(site, f, &bad, err) : rc;
+	return rc == 0 && is_short ? check_end(site, f, err) : rc;
 }

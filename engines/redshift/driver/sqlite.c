@@ -217,6 +217,7 @@ const struct sql_driver sqlite_driver = {
 	.attach = lite_attach,
 	.detach = lite_detach,
 	.verify = lite_verify,
+	.peek = lite_peek,
 	.session = lite_session,
 	.session_close = lite_session_close,
 	.run = lite_run,

@@ -279,3 +279,37 @@ int lite_verify(struct sql_site *s, const char *name, struct err *err)
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not know CLEANUP */
 	return rc;
 }
+
+/* The first page, and the last one that it tells of. */
+static int peek_pages(struct checksum_scan *scan, struct err *err)
+{
+	int rc = checksum_scan_step(scan, 1, err);
+	if (rc <= 0) {
+		return rc;
+	}
+	const unsigned char *count = scan->page + 28; /* in the file, big-endian */
+	uint32_t pages = (uint32_t)count[0] << 24 | (uint32_t)count[1] << 16 |
+			 (uint32_t)count[2] << 8 | (uint32_t)count[3];
+	if (pages <= 1) {
+		return 0;
+	}
+	scan->next = pages;
+	rc = checksum_scan_step(scan, 1, err);
+	return rc < 0 ? rc : 0;
+}
+
+int lite_peek(const char *path, struct err *err)
+{
+	struct checksum_scan scan;
+	struct err why = {0};
+	int rc = checksum_scan_open(&scan, path, &why);
+	if (rc == 0) {
+		rc = peek_pages(&scan, &why);
+		checksum_scan_close(&scan);
+	}
+	/* ENOTSUP: its head is no database's any more. */
+	if (rc < 0) {
+		rc = err_set(err, rc == -ENOTSUP || rc == -ENOENT ? EIO : -rc, "%s", why.msg);
+	}
+	return rc;
+}

@@ -51,6 +51,7 @@ int lite_exec(sqlite3 *db, const char *sql, struct err *err);
 int lite_attach(struct sql_site *s, const char *name, const char *path, int flags, struct err *err);
 int lite_detach(struct sql_site *s, const char *name, struct err *err);
 int lite_verify(struct sql_site *s, const char *name, struct err *err);
+int lite_peek(const char *path, struct err *err);
 void lite_file_free(struct lite_file *f);
 /* Onto a session's connection. ENOENT: the site has none of that name. */
 int lite_file_use(struct lite_site *site, sqlite3 *db, const char *name, struct err *err);

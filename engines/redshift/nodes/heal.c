@@ -27,19 +27,39 @@ void rs_nodes_event(struct rs_nodes *n, const char *fmt, ...)
 	}
 }
 
-int rs_nodes_look(struct rs_nodes *n, struct err *err)
+static int look_at(
+	const struct rs_nodes *n, unsigned node, unsigned side, bool peek, struct err *err)
+{
+	const struct rs_file *f = &n->node[node].side[side];
+	struct err why = {0};
+	if (!f->attached || !rs_file_is_there(f)) {
+		return err_set(
+			err, EIO, "node %u: its %s is gone or replaced", node, rs_side_name(side));
+	}
+	return peek && sql_peek(n->config.site->driver, f->path, &why) == -EIO
+		       ? err_set(err, EIO, "node %u: its %s: %s", node, rs_side_name(side), why.msg)
+		       : 0;
+}
+
+static int look_at_all(struct rs_nodes *n, bool peek, struct err *err)
 {
 	int rc = 0;
 	rs_nodes_enter(n);
 	for (unsigned k = 0; rc == 0 && k < n->config.nodes * n->n_sides; k++) {
-		const struct rs_file *f = &n->node[k / n->n_sides].side[k % n->n_sides];
-		if (!f->attached || !rs_file_is_there(f)) {
-			rc = err_set(err, EIO, "node %u: its %s is gone or replaced",
-				k / n->n_sides, rs_side_name(k % n->n_sides));
-		}
+		rc = look_at(n, k / n->n_sides, k % n->n_sides, peek, err);
 	}
 	rs_nodes_leave(n);
 	return rc;
+}
+
+int rs_nodes_look(struct rs_nodes *n, struct err *err)
+{
+	return look_at_all(n, false, err);
+}
+
+int rs_nodes_peek(struct rs_nodes *n, struct err *err)
+{
+	return look_at_all(n, true, err);
 }
 
 /* ---- one file anew ---- */
@@ -78,12 +98,15 @@ static int put_aside(const struct rs_file *f, const char *aside, struct err *err
 	return rc != 0 ? rc : rs_file_remove_logs(f, err);
 }
 
-static int replace_file(const struct rs_file *good, const struct rs_file *bad, struct err *err)
+/* `dir` may be gone with all that was in it, but not the zone that it is in. */
+static int replace_file(
+	const char *dir, const struct rs_file *good, const struct rs_file *bad, struct err *err)
 {
 	CLEANUP(buf_free) struct buf path = BUF_INIT;
 	buf_printf(&path, "%s.bad", bad->path);
 	const char *aside = buf_cstr(&path);
 	int rc = buf_check(&path, err);
+	rc = rc != 0 ? rc : disk_make_dir(&disk_system, dir, err);
 	rc = rc != 0 ? rc : put_aside(bad, aside, err);
 	/* There may be room for one of them only. */
 	rc = rc != 0 ? rc : disk_remove(&disk_system, aside, err);
@@ -98,7 +121,8 @@ int rs_file_remake(
 	uint64_t rows = 0;
 	rs_file_detach(n, bad, NULL);
 	int rc = rs_file_detach(n, good, err);
-	int rc_copy = rc != 0 ? rc : replace_file(good, bad, err);
+	const char *dir = side == 0 ? n->config.dir : n->config.mirror;
+	int rc_copy = rc != 0 ? rc : replace_file(dir, good, bad, err);
 	/* The good one serves, whatever became of the other. */
 	rc = rs_file_attach(n, good, rc_copy == 0 ? err : NULL);
 	rc = rc_copy != 0 ? rc_copy : rc;
@@ -142,12 +166,15 @@ static const char *whats_wrong(
 
 static int both_lost(struct rs_nodes *n, unsigned node, const char *const *wrong, struct err *err)
 {
+	const struct rs_file *side = n->node[node].side;
 	char text[ERR_MSG_MAX];
 	if (n->n_sides == 1) {
-		snprintf(text, sizeof(text), "node %u: its file is %s", node, wrong[0]);
+		snprintf(text, sizeof(text), "node %u: its file is %s: %s", node, wrong[0],
+			side[0].path);
 	} else {
-		snprintf(text, sizeof(text), "node %u: its file is %s, and its mirror is %s", node,
-			wrong[0], wrong[1]);
+		snprintf(text, sizeof(text),
+			"node %u: its file is %s, and its mirror is %s: %s, %s", node, wrong[0],
+			wrong[1], side[0].path, side[1].path);
 	}
 	if (n->config.failed != NULL) {
 		n->config.failed(n->config.arg, text);

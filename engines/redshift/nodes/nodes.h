@@ -158,6 +158,9 @@ int rs_nodes_copy(struct rs_nodes *from, struct rs_nodes *to, const struct rs_ca
 
 /* Cheap: files that are gone or are others than were opened. EIO: healing is needed. */
 int rs_nodes_look(struct rs_nodes *n, struct err *err);
+/* The same, and their heads are read: a driver that has read a file does not see what becomes of it
+ * on the disk. */
+int rs_nodes_peek(struct rs_nodes *n, struct err *err);
 /* All of both is read. Damaged files are made anew of the other. EIO: both are damaged. */
 int rs_nodes_heal(struct rs_nodes *n, struct err *err);
 

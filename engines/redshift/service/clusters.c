@@ -101,9 +101,7 @@ const char *redshift_state_text(struct redshift_cluster *c, char *why, size_t si
 
 	snprintf(why, size, "%s", c->failure);
 	if (c->base.state == REDSHIFT_AVAILABLE && sql_driver_find(c->def.driver) == NULL) {
-		snprintf(why, size,
-			"the cluster was made with driver %s, which this build does not have",
-			c->def.driver);
+		snprintf(why, size, "the cluster " SQL_NO_DRIVER, c->def.driver);
 		return "incompatible-restore";
 	}
 	if (c->base.state == REDSHIFT_AVAILABLE && (atomic_load(&c->trouble) || why[0] != '\0')) {
@@ -156,9 +154,7 @@ int redshift_config_init(struct redshift_config *c, struct redshift_service *s,
 	int rc = node_dirs(c, s, def, err);
 	c->config.driver = sql_driver_find(def->driver);
 	if (rc == 0 && c->config.driver == NULL) {
-		rc = err_set(err, ENOTSUP,
-			"cluster %s was made with driver %s, which this build does not have",
-			def->name, def->driver);
+		rc = err_set(err, ENOTSUP, "cluster %s " SQL_NO_DRIVER, def->name, def->driver);
 	}
 	c->config.label = def->name;
 	c->config.tmp = s->base.tmp;

@@ -20,7 +20,7 @@ static void look(struct redshift_cluster *c, int64_t now)
 	pthread_mutex_lock(&c->rs->lock);
 	struct rs_nodes *nodes = rs_nodes_ref(c->rs->nodes);
 	pthread_mutex_unlock(&c->rs->lock);
-	int rc = rs_nodes_look(nodes, &why);
+	int rc = rs_nodes_peek(nodes, &why);
 	if (rc == -EIO && now >= c->heal_at) {
 		log_warn("redshift: cluster %s: %s", c->def.name, why.msg);
 		rc = rs_nodes_heal(nodes, &why);

@@ -105,8 +105,11 @@ void redshift_resize_now(struct redshift_cluster *c, struct redshift_resize *out
 
 static void resize_began(struct redshift_cluster *c, const struct redshift_shape *to)
 {
-	atomic_store(&c->stop_resize, false);
 	LOCKED(&c->service->base.lock);
+	/* Who gave it up before this (redshift_cancel_resize()) is heard. */
+	if (c->base.state == REDSHIFT_RESIZING) {
+		atomic_store(&c->stop_resize, false);
+	}
 	c->resize = (struct redshift_resize){.status = REDSHIFT_RESIZE_IN_PROGRESS,
 		.nodes = to->nodes,
 		.slices = to->slices,
@@ -295,6 +298,8 @@ int redshift_resize(struct redshift_cluster *c, const struct redshift_shape *sha
 		redshift_event(c, "Resize of cluster %s is complete", c->def.name);
 	} else if (rc == -EINTR) {
 		redshift_event(c, "Resize of cluster %s was cancelled", c->def.name);
+	} else {
+		redshift_event(c, "Resize of cluster %s failed: %s", c->def.name, err->msg);
 	}
 	return rc;
 }

@@ -255,9 +255,7 @@ static int copy_open_now(struct redshift_copy *copy, struct err *err)
 		return 0;
 	}
 	if (config.driver == NULL) {
-		return err_set(err, ENOTSUP,
-			"InvalidRestore: snapshot %s was made with driver %s, which this build "
-			"does not have",
+		return err_set(err, ENOTSUP, "InvalidRestore: snapshot %s " SQL_NO_DRIVER,
 			copy->snapshot.name, copy->snapshot.driver);
 	}
 	clusters_file_path(&copy->service->base, 's', copy->snapshot.id, &dir);
