@@ -162,7 +162,7 @@ age() {
 }
 
 test_snapshots_go_when_they_were_kept_long_enough() {
-	local c=$R/nightly auto
+	local c=$R/nightly
 	cd "$WORK"
 	numbers nightly 10
 	control "$c" 'snapshot for-ever'

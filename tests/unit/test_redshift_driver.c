@@ -455,6 +455,14 @@ START_TEST(a_full_disk_is_told_and_keeps_what_was_there)
 	expect_number("SELECT count(*) FROM \"n0\".\"t\"", 1);
 	run("INSERT INTO \"n0\".\"t\" VALUES (2, 'two')");
 	expect_number("SELECT count(*) FROM \"n0\".\"t\"", 2);
+	/* Inside a transaction that ends with its session. */
+	run("BEGIN");
+	rc = append_until_full();
+	ck_assert_msg(rc == -ENOSPC, "%d %s", rc, err.msg);
+	err_clear(&err);
+	sql_session_close(session);
+	open_session("n0");
+	expect_number("SELECT count(*) FROM \"n0\".\"t\"", 2);
 	sql_session_close(session);
 	sql_site_close(site);
 	umount2(dir, MNT_DETACH);

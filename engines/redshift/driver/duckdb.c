@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engines/common/cleanup.h"
+#include "engines/common/log.h"
 #include "engines/redshift/driver/duckdb_blocks.h"
 #include "engines/redshift/driver/duckdb_impl.h"
 
@@ -197,11 +198,28 @@ static int duck_session(struct sql_site *s, const char *const *names, unsigned n
 	return 0;
 }
 
+/* Disconnecting rolls back what is under way, and where that fails (it may, on a full disk) the
+ * library ends the process. As a statement the same is an error, and the transaction is over all
+ * the same. A broken library refuses the statement: then it is not asked. */
+static bool end_transaction(struct duck_session *s)
+{
+	struct err why = {0};
+	if (!s->inside || duck_run(s->site, s->conn, "ROLLBACK", &why) == 0) {
+		return true;
+	}
+	log_warn("redshift: %s", why.msg);
+	return strstr(why.msg, "ailed to rollback") != NULL ||
+	       strstr(why.msg, "no transaction is active") != NULL;
+}
+
 static void duck_session_close(struct sql_session *s)
 {
 	struct duck_session *session = (struct duck_session *)s;
 	struct duck_site *site = session->site;
-	duckdb_disconnect(&session->conn);
+	/* Else it stays, with the memory that it has, until the process ends. */
+	if (end_transaction(session)) {
+		duckdb_disconnect(&session->conn);
+	}
 	free(session);
 	LOCKED(&site->lock);
 	site->sessions--;
