@@ -90,6 +90,7 @@ static int join(struct handle *h, struct handle_share *s, uint64_t version,
 	if (s->writable || busy || old || c->dropping || !others_agree || node_uncached(h->node)) {
 		c->n_direct++;
 		mode->direct = true;
+		mode->no_flush = !s->writable;
 		return 0;
 	}
 	s->cached = true;
