@@ -91,6 +91,17 @@ struct ddb_seen {
 	struct ddb_seen_item items[DDB_SEEN_MAX];
 };
 
+/* What is read in order; see ahead.c. */
+struct ddb_ahead {
+	pthread_mutex_t lock; /* taken alone */
+	struct buf last_pk;   /* of the item last read that was not kept */
+	struct buf last_sk;
+	unsigned run;		/* so many in order */
+	unsigned n;		/* read ahead then */
+	_Atomic uint64_t first; /* the first of them, by its hash */
+	atomic_bool used;	/* it was asked for */
+};
+
 /* A table in use. Found by name, counted, kept for a while when idle. */
 struct ddb_table {
 	TAILQ_ENTRY(ddb_table) link; /* under db->lock, the last used first */
@@ -107,6 +118,7 @@ struct ddb_table {
 	atomic_bool dirty;	       /* the catalog says so; set under opening */
 	atomic_bool gone; /* being removed or redefined; set in a write to it, under db->ddl */
 	struct ddb_seen seen;
+	struct ddb_ahead ahead;
 	uint64_t born; /* never given twice by the ddb_db */
 };
 
@@ -257,6 +269,7 @@ enum ddb_table_sql {
 	ITEM_FIND,
 	ITEM_STAT,
 	ITEM_READ,
+	ITEM_AHEAD,
 	ITEM_LIST,
 	ITEM_NAMES,
 	ITEM_NEXT,
@@ -374,6 +387,8 @@ int ddb_stored_doc(
 /* 0; EEXIST or EBUSY when what is stored is not what `expect` says. */
 int ddb_stored_expect(
 	const struct ddb_stored *old, const struct ddb_table *t, uint64_t expect, struct err *err);
+/* What the columns that STAT_COLUMNS names say. */
+struct ddb_stored ddb_stored_row(sqlite3_stmt *stmt);
 
 void ddb_stored_info(const struct ddb_stored *stored, const struct ddb_table *t, unsigned form,
 	struct engine_info *out);
@@ -459,9 +474,20 @@ void ddb_kept_end(struct ddb_kept *k);
  * appended, which can fail as buf_check() says. */
 bool ddb_kept_get(struct ddb_kept *k, struct store *s, const struct ddb_kept_key *key,
 	struct buf *out, struct ddb_stored *stored);
-/* `sequence`: of the reader that read it, begun for `key->hash`. */
+/* `sequence`: of the reader that read it. */
 void ddb_kept_put(struct ddb_kept *k, const struct ddb_kept_key *key, uint64_t sequence,
 	const struct ddb_stored *stored, struct slice text);
+
+/* ---- ahead.c: reading ahead ---- */
+
+void ddb_ahead_init(struct ddb_ahead *a);
+void ddb_ahead_end(struct ddb_ahead *a);
+/* This item is read and was not kept: so many behind it are worth reading along. */
+unsigned ddb_ahead_count(struct ddb_ahead *a, const struct ddb_place *p);
+/* This one was kept, by its hash. */
+void ddb_ahead_given(struct ddb_ahead *a, uint64_t hash);
+/* Keeps what follows, as that reader sees it. */
+void ddb_ahead_read(const struct ddb_kept_key *from, struct store_reader *r, unsigned n);
 
 /* The hashes under which reads and writes of this place are announced. */
 void ddb_place_keys(const struct ddb_place *place, uint64_t out[2]);
@@ -486,10 +512,9 @@ int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, str
 
 /* What is stored there; version 0: nothing. */
 int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err *err);
-/* The plain text of an item and what is stored of it. ENOENT. `sequence`: the
- * reader's; may be NULL. */
+/* The plain text of an item and what is stored of it. ENOENT. */
 int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
-	struct ddb_stored *out, uint64_t *sequence, struct err *err);
+	struct ddb_stored *out, struct err *err);
 
 /* write.c */
 /* `other_key`: NULL, or with its code set when the text bore another key than

@@ -11,8 +11,7 @@ static void dir_info(const struct ddb_children *children, struct engine_info *ou
 	};
 }
 
-/* What STAT_COLUMNS names. */
-static struct ddb_stored stored_row(sqlite3_stmt *stmt)
+struct ddb_stored ddb_stored_row(sqlite3_stmt *stmt)
 {
 	return (struct ddb_stored){
 		.version = sql_column_uint(stmt, 0),
@@ -184,7 +183,7 @@ int ddb_stat_item(const struct ddb_place *p, struct ddb_stored *out, struct err 
 	store_bind_slice(stmt, 1, buf_slice(&p->pk));
 	store_bind_slice(stmt, 2, buf_slice(&p->sk));
 	rc = store_step(stmt, err);
-	*out = rc == 1 ? stored_row(stmt) : (struct ddb_stored){0};
+	*out = rc == 1 ? ddb_stored_row(stmt) : (struct ddb_stored){0};
 	if (rc >= 0) {
 		ddb_seen_put(seen, p, key, store_reader_sequence(r), out);
 	}
@@ -288,7 +287,7 @@ static void row_info(
 		struct ddb_children children = part_row(stmt);
 		dir_info(&children, out);
 	} else {
-		struct ddb_stored stored = stored_row(stmt);
+		struct ddb_stored stored = ddb_stored_row(stmt);
 		ddb_stored_info(&stored, l->table, l->form, out);
 	}
 }
@@ -469,13 +468,13 @@ int dynamodb_sqlite_find_hashed(void *ctx, const struct epath *path,
 
 /* ---- read ---- */
 
-int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
-	struct ddb_stored *out, uint64_t *sequence, struct err *err)
+/* *r goes on at what it saw. */
+static int read_row(const struct epath *path, const struct ddb_place *p, struct store_reader **r,
+	struct buf *doc, struct ddb_stored *out, struct err *err)
 {
-	READER r = NULL;
 	STMT stmt = NULL;
 
-	int rc = begin(p->table, place_key(p), ITEM_READ, &r, &stmt, err);
+	int rc = begin(p->table, place_key(p), ITEM_READ, r, &stmt, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -486,11 +485,29 @@ int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct bu
 		return rc < 0 ? rc : ddb_no_path(path, err);
 	}
 	buf_append_slice(doc, store_column_slice(stmt, 4));
-	*out = stored_row(stmt);
-	if (sequence != NULL) {
-		*sequence = store_reader_sequence(r);
-	}
+	*out = ddb_stored_row(stmt);
 	return buf_check(doc, err);
+}
+
+int ddb_read_item(const struct epath *path, const struct ddb_place *p, struct buf *doc,
+	struct ddb_stored *out, struct err *err)
+{
+	READER r = NULL;
+
+	return read_row(path, p, &r, doc, out, err);
+}
+
+/* What was read, and what will be asked for next. Only the form that is stored: others are made. */
+static void keep(const struct ddb_kept_key *key, struct store_reader *r,
+	const struct ddb_stored *stored, struct slice text)
+{
+	struct ddb_table *t = key->place->table;
+
+	ddb_kept_put(&t->db->kept, key, store_reader_sequence(r), stored, text);
+	unsigned n = key->form == DDB_PLAIN ? ddb_ahead_count(&t->ahead, key->place) : 0;
+	if (n > 0) {
+		ddb_ahead_read(key, r, n);
+	}
 }
 
 /* From the table, in the form asked for; a view keeps nothing. */
@@ -500,10 +517,9 @@ static int read_anew(const struct epath *path, const struct ddb_kept_key *key, s
 	CLEANUP(buf_free) struct buf doc = BUF_INIT;
 	struct ddb_db *db = key->place->table->db;
 	size_t before = out->n;
-	uint64_t sequence = 0;
+	READER r = NULL;
 
-	int rc = ddb_read_item(
-		path, key->place, key->form == DDB_PLAIN ? out : &doc, stored, &sequence, err);
+	int rc = read_row(path, key->place, &r, key->form == DDB_PLAIN ? out : &doc, stored, err);
 	if (rc == 0 && key->form == DDB_TYPED) {
 		rc = ddb_doc_typed(buf_slice(&doc), true, out, err);
 	}
@@ -512,7 +528,7 @@ static int read_anew(const struct epath *path, const struct ddb_kept_key *key, s
 		return rc;
 	}
 	if (db->only == NULL) {
-		ddb_kept_put(&db->kept, key, sequence, stored, buf_since(out, before));
+		keep(key, r, stored, buf_since(out, before));
 	}
 	return 0;
 }
@@ -537,9 +553,12 @@ int dynamodb_sqlite_read(void *ctx, const struct epath *path, unsigned form, str
 	if (rc < 0) {
 		return rc;
 	}
-	rc = ddb_kept_get(&db->kept, s, &key, out, &stored)
-		     ? buf_check(out, err)
-		     : read_anew(path, &key, out, &stored, err);
+	if (ddb_kept_get(&db->kept, s, &key, out, &stored)) {
+		ddb_ahead_given(&p.table->ahead, key.hash);
+		rc = buf_check(out, err);
+	} else {
+		rc = read_anew(path, &key, out, &stored, err);
+	}
 	if (rc == 0 && info != NULL) {
 		ddb_stored_info(&stored, p.table, form, info);
 	}

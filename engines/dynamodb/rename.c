@@ -34,7 +34,7 @@ static int mover_read(struct mover *m, const struct ddb_place *to, struct err *e
 {
 	CLEANUP(buf_free) struct buf doc = BUF_INIT;
 
-	int rc = ddb_read_item(m->path, m->place, &doc, &m->seen, NULL, err);
+	int rc = ddb_read_item(m->path, m->place, &doc, &m->seen, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -25,6 +25,7 @@ struct ddb_table *ddb_table_new(struct ddb_db *db, const struct ddb_table_def *d
 	memcpy(t->name, def->name, sizeof(t->name));
 	pthread_mutex_init(&t->opening, NULL);
 	ddb_seen_init(&t->seen);
+	ddb_ahead_init(&t->ahead);
 	atomic_store(&t->dirty, def->dirty);
 	return t;
 }
@@ -61,6 +62,7 @@ static void table_close(struct ddb_table *t)
 
 void ddb_table_free(struct ddb_table *t)
 {
+	ddb_ahead_end(&t->ahead);
 	ddb_seen_end(&t->seen);
 	pthread_mutex_destroy(&t->opening);
 	free(t);

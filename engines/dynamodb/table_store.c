@@ -58,6 +58,9 @@ static const char *const table_sql[N_TABLE_SQL] = {
 		      " WHERE p.pk = ?1 AND i.sk = ?2",
 	[ITEM_READ] = "SELECT " STAT_COLUMNS ", d.doc FROM parts p JOIN items i ON i.part = p.id"
 		      " JOIN docs d ON d.id = i.doc_id WHERE p.pk = ?1 AND i.sk = ?2",
+	[ITEM_AHEAD] = "SELECT " STAT_COLUMNS ", i.sk, d.doc FROM items i"
+		       " CROSS JOIN docs d ON d.id = i.doc_id"
+		       " WHERE i.part = " THE_PART " AND i.sk > ?2 ORDER BY i.sk LIMIT ?3",
 	[ITEM_LIST] = "SELECT " STAT_COLUMNS ", i.sk FROM items i WHERE i.part = ?1 AND i.sk > ?2"
 		      " ORDER BY i.sk",
 	[ITEM_NAMES] = "SELECT sk FROM items WHERE part = ?1 AND sk > ?2 ORDER BY sk",

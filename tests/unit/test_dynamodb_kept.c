@@ -1,5 +1,6 @@
 /* DynamoDB on SQLite: a text that was read is kept; no later read may get it when
  * the item has changed, whichever way. Run under ThreadSanitizer too. */
+#include "engines/dynamodb/dynamodb_sqlite.h"
 #include "tests/unit/dynamodb_fixture.h"
 
 #include <pthread.h>
@@ -202,6 +203,117 @@ START_TEST(more_than_is_kept)
 }
 END_TEST
 
+/* ---- reading ahead ---- */
+
+#define N_AHEAD 150
+
+static const char *ahead_name(unsigned i)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "%04u", i);
+	return name;
+}
+
+static void put_ahead(unsigned i, unsigned n)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "{\"n\":%u}", n);
+	OK(put(PATH("Users", "u1", ahead_name(i)), text));
+}
+
+static void check_ahead(unsigned i, unsigned n)
+{
+	char want[32];
+
+	snprintf(want, sizeof(want), "\"n\": %u\n", n);
+	char *got = text_of(PATH("Users", "u1", ahead_name(i)), DDB_PLAIN);
+	ck_assert_msg(strstr(got, want) != NULL, "%u: %s, not %s", i, got, want);
+	free(got);
+}
+
+static void fill_ahead(enum store_sync sync)
+{
+	engine_down();
+	config.sync = sync;
+	engine_up();
+	OK(OPS->mkdir(ctx, PATH("Users"), &err));
+	for (unsigned i = 0; i < N_AHEAD; i++) {
+		put_ahead(i, i);
+	}
+}
+
+static unsigned read_ahead_now(void)
+{
+	struct ddb_db *db = ctx;
+
+	return TAILQ_FIRST(&db->tables)->ahead.n;
+}
+
+START_TEST(what_is_read_in_order_is_read_ahead)
+{
+	unsigned most = 0;
+
+	fill_ahead(STORE_SYNC_FSYNC);
+	for (unsigned i = 0; i < N_AHEAD; i++) {
+		check_ahead(i, i);
+		most = read_ahead_now() > most ? read_ahead_now() : most;
+	}
+	ck_assert_uint_ge(most, 16);
+	/* Backwards, and nothing is kept any more: nothing is read ahead. */
+	put_ahead(0, 1000);
+	for (unsigned i = 0; i < 40; i++) {
+		check_ahead(N_AHEAD - 1 - i * 3, N_AHEAD - 1 - i * 3);
+	}
+	ck_assert_uint_eq(read_ahead_now(), 0);
+}
+END_TEST
+
+/* Each item that may have been read ahead is written, or goes, before it is its turn. */
+START_TEST(what_was_read_ahead_is_never_old)
+{
+	fill_ahead(syncs[_i]);
+	for (unsigned step = 1; step < 32; step *= 5) {
+		for (unsigned i = 0; i + step < N_AHEAD; i++) {
+			check_ahead(i, i);
+			if (i % 50 > 44) {
+				put_ahead(i + step, 1000 + i);
+				check_ahead(i + step, 1000 + i);
+				put_ahead(i + step, i + step);
+			} else if (i % 50 == 44) {
+				const struct epath *gone =
+					PATH("Users", "u1", ahead_name(i + step));
+				struct buf text = BUF_INIT;
+				OK(OPS->remove(ctx, gone, ENGINE_VERSION_ANY, &err));
+				FAILS(ENOENT, OPS->read(ctx, gone, DDB_PLAIN, &text, NULL, &err));
+				buf_free(&text);
+				put_ahead(i + step, i + step);
+			}
+		}
+	}
+}
+END_TEST
+
+/* What is larger than what is kept, and much at a time: nothing is left out. */
+START_TEST(large_texts_are_read_in_order_too)
+{
+	static char big[30000];
+
+	OK(OPS->mkdir(ctx, PATH("Users"), &err));
+	for (unsigned i = 0; i < 100; i++) {
+		size_t room = 200 + i % 5 * 7000;
+		int at = snprintf(big, sizeof(big), "{\"x\":\"");
+		memset(big + at, 'x', room);
+		snprintf(big + at + room, 32, "\",\"n\":%u}", i);
+		OK(put(PATH("Users", "u1", ahead_name(i)), big));
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		check_ahead(i, i);
+	}
+}
+END_TEST
+
 /* ---- readers beside a writer ---- */
 
 static _Atomic unsigned begun, answered;
@@ -265,6 +377,9 @@ static Suite *suite(void)
 	tcase_add_test(c, an_item_of_a_table_made_anew_is_its_own);
 	tcase_add_test(c, a_table_opened_anew_gives_its_own_texts);
 	tcase_add_test(c, more_than_is_kept);
+	tcase_add_test(c, what_is_read_in_order_is_read_ahead);
+	tcase_add_loop_test(c, what_was_read_ahead_is_never_old, 0, 3);
+	tcase_add_test(c, large_texts_are_read_in_order_too);
 	tcase_add_loop_test(c, readers_beside_a_writer_see_what_is_answered, 0, 3);
 	suite_add_tcase(s, c);
 	return s;
