@@ -17,51 +17,45 @@
 	} while (0)
 #define ERR (&must_err)
 
-/* Column letters of the generator below: k a key up to the rows of that table, … */
-static const struct {
-	const char *ddl;
-	const char *kinds; /* u unique, 1..9 a key below hundreds·scale, q small, p price, n name, t
-			      time, d date, b boolean, f real; lower: may be NULL */
-	unsigned rows;	   /* per scale */
-} tables[] = {
+static const struct pf_table tables[] = {
 	{"create table sales (salesid integer not null, listid integer not null distkey, sellerid "
 	 "integer, buyerid integer, eventid integer, dateid smallint sortkey, qtysold smallint, "
 	 "pricepaid decimal(8,2), commission decimal(8,2), saletime timestamp)",
-		"ULSSEDqppt", 600},
+		"ULSSEDqppt", 600, false},
 	{"create table listing (listid integer not null distkey, sellerid integer, eventid bigint, "
 	 "dateid smallint, numtickets smallint, priceperticket decimal(8,2), listtime timestamp)",
-		"USEDqpt", 400},
+		"USEDqpt", 400, false},
 	{"create table event (eventid integer not null distkey, venueid smallint, catid smallint, "
 	 "dateid smallint, eventname varchar(200), starttime timestamp)",
-		"UVCDnt", 100},
+		"UVCDnt", 100, false},
 	{"create table eventnote (eventid bigint distkey, note varchar(40), weight double "
 	 "precision)",
-		"Enf", 120},
+		"Enf", 120, false},
 	{"create table category (catid smallint not null, catgroup varchar(20), catname "
 	 "varchar(20)) "
 	 "diststyle all",
-		"Unn", 0},
+		"Unn", 12, true},
 	{"create table venue (venueid smallint not null, venuename varchar(100), seats integer, "
 	 "open "
 	 "boolean) diststyle even",
-		"Unqb", 0},
+		"Unqb", 12, true},
 	{"create table users (userid integer not null, username char(20), city varchar(30), likes "
 	 "boolean, "
 	 "born date) diststyle even",
-		"Unnbd", 150},
+		"Unnbd", 150, false},
 	{"create table dates (dateid smallint not null, caldate date, month varchar(20)) diststyle "
 	 "all",
-		"Udn", 0},
+		"Udn", 12, true},
 };
-#define N_TABLES   (sizeof(tables) / sizeof(*tables))
-#define SMALL_ROWS 12
+#define N_TABLES (sizeof(tables) / sizeof(*tables))
+#define FEW	 12
 
 static const char *const words[] = {
 	"", "a", "b", "Musicals", "Pop", "O'Hara", "x y", "Zürich", "Pop "};
 
-static unsigned rows_of(unsigned i, unsigned scale)
+static unsigned rows_of(const struct pf_table *made, unsigned scale)
 {
-	return tables[i].rows == 0 ? SMALL_ROWS : tables[i].rows * scale;
+	return made->fixed ? made->rows : made->rows * scale;
 }
 
 static void key_or_null(struct sql_value *v, unsigned below)
@@ -81,9 +75,10 @@ static void fill_value(struct sql_value *v, char kind, unsigned row, unsigned sc
 	case 'E': key_or_null(v, 100 * scale); break;
 	case 'V':
 	case 'C':
-	case 'D': key_or_null(v, SMALL_ROWS); break;
+	case 'D': key_or_null(v, FEW); break;
 	case 'q': v->integer = rng() % 9 - 1; break;
 	case 'p': v->decimal = rng() % 50000; break;
+	case 'm': v->decimal = rng() % 12 * 50; break;
 	case 'n':
 		v->text = slice_of(words[(unsigned)rng() % (sizeof(words) / sizeof(*words) - 1)]);
 		break;
@@ -98,13 +93,13 @@ static void fill_value(struct sql_value *v, char kind, unsigned row, unsigned sc
 
 /* ---- the cluster ---- */
 
-static struct rs_table *make_table(struct plan_fixture *f, unsigned i)
+static struct rs_table *make_table(struct plan_fixture *f, const struct pf_table *made)
 {
 	struct rs_statement *s = NULL;
 	struct rs_table *t = NULL;
 	size_t at = 0;
 
-	MUST(rs_statement_next(slice_of(tables[i].ddl), &at, &s, ERR));
+	MUST(rs_statement_next(slice_of(made->ddl), &at, &s, ERR));
 	MUST(rs_table_of_create(f->catalog, &s->create, 0, &t, ERR));
 	if (t->placement == RS_DIST_AUTO) {
 		t->placement = RS_DIST_EVEN;
@@ -153,7 +148,8 @@ static struct sql_append *plain_table(
 	return a;
 }
 
-static void load(struct plan_fixture *f, struct rs_table *t, unsigned i, unsigned scale)
+static void load(
+	struct plan_fixture *f, struct rs_table *t, const struct pf_table *made, unsigned scale)
 {
 	struct sql_type types[16];
 	struct sql_value row[16];
@@ -165,9 +161,9 @@ static void load(struct plan_fixture *f, struct rs_table *t, unsigned i, unsigne
 	}
 	struct sql_append *plain = plain_table(f, t, types);
 	MUST(rs_insert_new(f->nodes, t, 1, &insert, ERR));
-	for (unsigned r = 0; r < rows_of(i, scale); r++) {
+	for (unsigned r = 0; r < rows_of(made, scale); r++) {
 		for (unsigned k = 0; k < t->n_columns; k++) {
-			fill_value(&row[k], tables[i].kinds[k], r, scale);
+			fill_value(&row[k], made->kinds[k], r, scale);
 		}
 		MUST(rs_insert_row(insert, row, ERR));
 		MUST(sql_append_row(plain, row, ERR));
@@ -213,6 +209,12 @@ static void open_cluster(struct plan_fixture *f, unsigned nodes, unsigned slices
 void pf_init(struct plan_fixture *f, const struct sql_driver *driver, unsigned nodes,
 	unsigned slices, unsigned scale)
 {
+	pf_init_of(f, driver, nodes, slices, scale, tables, N_TABLES);
+}
+
+void pf_init_of(struct plan_fixture *f, const struct sql_driver *driver, unsigned nodes,
+	unsigned slices, unsigned scale, const struct pf_table *made, unsigned n)
+{
 	*f = (struct plan_fixture){.driver = driver};
 	make_site(f->dir);
 	snprintf(f->node_dir, sizeof(f->node_dir), "%s/a", f->dir);
@@ -227,9 +229,9 @@ void pf_init(struct plan_fixture *f, const struct sql_driver *driver, unsigned n
 	file.p[file.n - 1] = '\0';
 	const char *names[] = {file.p + 1};
 	MUST(sql_session_new(f->site, names, 1, &f->plain, ERR));
-	for (unsigned i = 0; i < N_TABLES; i++) {
-		struct rs_table *t = make_table(f, i);
-		load(f, t, i, scale);
+	for (unsigned i = 0; i < n; i++) {
+		struct rs_table *t = make_table(f, &made[i]);
+		load(f, t, &made[i], scale);
 		make_relation(f, t);
 	}
 	f->catalog->xid = 1;

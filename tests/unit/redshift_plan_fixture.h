@@ -22,8 +22,21 @@ struct plan_fixture {
 	struct sql_session *plain;
 };
 
+/* `kinds`, a letter a column: u unique; a key below the rows of another table: L, S, E, or one of
+ * few: V, C, D; q small number, p price, m one of few prices, n name, t time, d date, b boolean, f
+ * real. But unique ones may be NULL. */
+struct pf_table {
+	const char *ddl;
+	const char *kinds;
+	unsigned rows; /* times the scale */
+	bool fixed;    /* but not this one's */
+};
+
+/* With tables of its own, TICKIT's. */
 void pf_init(struct plan_fixture *f, const struct sql_driver *driver, unsigned nodes,
 	unsigned slices, unsigned scale);
+void pf_init_of(struct plan_fixture *f, const struct sql_driver *driver, unsigned nodes,
+	unsigned slices, unsigned scale, const struct pf_table *made, unsigned n);
 void pf_end(struct plan_fixture *f);
 
 /* The rows as lines, in their order; the plan into `plan` when that is not NULL. */

@@ -334,8 +334,7 @@ int rs_insert_put(
 	i->high = id > i->high ? id : i->high;
 	i->rows++;
 	if (i->placement != RS_DIST_ALL) {
-		uint64_t node = h % ((uint64_t)c->nodes * c->slices) / c->slices;
-		return part_add(&i->part[node], hidden, row, err);
+		return part_add(&i->part[rs_nodes_of_hash(i->nodes, h)], hidden, row, err);
 	}
 	for (unsigned k = 0; rc == 0 && k < c->nodes; k++) {
 		rc = part_add(&i->part[k], hidden, row, err);

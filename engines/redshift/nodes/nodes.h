@@ -71,6 +71,8 @@ void rs_nodes_unref(struct rs_nodes *n); /* NULL is fine */
 void rs_nodes_drop(struct rs_nodes *n);
 unsigned rs_nodes_count(const struct rs_nodes *n);
 unsigned rs_nodes_slices(const struct rs_nodes *n); /* in all */
+/* The node of the slice where rows with that hash belong. */
+unsigned rs_nodes_of_hash(const struct rs_nodes *n, uint64_t hash);
 struct sql_site *rs_nodes_site(const struct rs_nodes *n);
 
 /* ---- reading ---- */

@@ -75,6 +75,11 @@ unsigned rs_nodes_slices(const struct rs_nodes *n)
 	return n->config.nodes * n->config.slices;
 }
 
+unsigned rs_nodes_of_hash(const struct rs_nodes *n, uint64_t hash)
+{
+	return (unsigned)(hash % rs_nodes_slices(n) / n->config.slices);
+}
+
 struct sql_site *rs_nodes_site(const struct rs_nodes *n)
 {
 	return n->config.site;

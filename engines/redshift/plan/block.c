@@ -4,9 +4,6 @@
 #include "engines/redshift/plan/filter.h"
 #include "engines/redshift/plan/push.h"
 
-/* Fewer rows are sent to every node without asking what else could be done. */
-#define FEW_ROWS 20000U
-
 /* Each FROM item is scanned by itself, the leader does the rest. */
 static int scan_each(struct rs_plan *p, json_t *select, const json_t *leaves, struct err *err)
 {
@@ -39,11 +36,14 @@ static bool all_tables(const struct rs_plan *p, const json_t *leaves)
 	return json_array_size(leaves) > 0 && json_array_size(leaves) <= RS_JOIN_MAX;
 }
 
-/* Sending costs less than having both sides meet on the leader. */
+/* What moves between nodes is not more than what would move to the leader. */
 static bool worth_sending(const struct rs_placing *pl)
 {
-	unsigned nodes = rs_nodes_count(pl->plan->sight->nodes);
-	return pl->moved <= FEW_ROWS || pl->moved <= (pl->still + pl->moved) / nodes;
+	switch (pl->plan->sight->joins) {
+	case RS_JOINS_SPREAD: return true;
+	case RS_JOINS_LEADER: return pl->moved == 0;
+	default: return pl->moved <= pl->all;
+	}
 }
 
 /* Values of an expression that no table can hold stay where they are made. */

@@ -22,6 +22,8 @@ struct rs_rows_impl {
 	/* One run of it: */
 	bool entered;
 	struct rs_exchange exchange;
+	struct rs_exchange *parts; /* one a node, for what is spread; NULL: nothing is */
+	const char **quoted_parts; /* their names */
 	struct sql_session *leader;
 	struct sql_query *query;
 	bool gave; /* a row of this query */
@@ -35,11 +37,23 @@ static struct sql_site *site_of(const struct rs_rows_impl *r)
 
 /* ---- a run ---- */
 
+static void close_parts(struct rs_rows_impl *r)
+{
+	for (unsigned i = 0; r->parts != NULL && i < rs_nodes_count(r->sight->nodes); i++) {
+		rs_exchange_close(&r->parts[i], site_of(r));
+	}
+	free(r->parts);
+	free((void *)r->quoted_parts);
+	r->parts = NULL;
+	r->quoted_parts = NULL;
+}
+
 static void end_run(struct rs_rows_impl *r)
 {
 	sql_finish(r->query);
 	rs_watch_close(&r->watch, r->leader);
 	rs_exchange_close(&r->exchange, site_of(r));
+	close_parts(r);
 	r->query = NULL;
 	r->leader = NULL;
 	if (r->entered) {
@@ -48,19 +62,40 @@ static void end_run(struct rs_rows_impl *r)
 	}
 }
 
-/* With a driver that composes only what the leader pours is made beforehand. */
-static bool runs_alone(const struct rs_plan *p, const struct rs_step *s)
-{
-	return s->sql == NULL && (s->kind == RS_STEP_LEADER || !p->composes);
-}
-
+/* With a driver that composes, what the leader pours is in its session's own tables. */
 static bool has_file(const struct rs_plan *p)
 {
 	bool any = false;
 	for (unsigned i = 0; i < p->n_steps; i++) {
-		any |= runs_alone(p, p->steps[i]);
+		any |= rs_runs_alone(p, p->steps[i]) && !p->steps[i]->spread;
 	}
 	return any && !p->composes;
+}
+
+static bool has_parts(const struct rs_plan *p)
+{
+	bool any = false;
+	for (unsigned i = 0; i < p->n_steps; i++) {
+		any |= p->steps[i]->spread;
+	}
+	return any;
+}
+
+static int open_parts(struct rs_rows_impl *r, struct err *err)
+{
+	unsigned n = rs_nodes_count(r->sight->nodes);
+	int rc = 0;
+
+	r->parts = calloc(n, sizeof *r->parts);
+	r->quoted_parts = calloc(n, sizeof *r->quoted_parts);
+	if (r->parts == NULL || r->quoted_parts == NULL) {
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		rc = rs_exchange_open(&r->parts[i], site_of(r), r->sight->tmp, err);
+		r->quoted_parts[i] = r->parts[i].quoted;
+	}
+	return rc;
 }
 
 static int open_leader(struct rs_rows_impl *r, struct err *err)
@@ -87,12 +122,15 @@ static int run_steps(struct rs_rows_impl *r, struct err *err)
 		.watch = &r->watch,
 		.leader = r->leader,
 		.file = file ? r->exchange.name : "temp",
-		.quoted = file ? r->exchange.quoted : "\"temp\""};
+		.quoted = file ? r->exchange.quoted : "\"temp\"",
+		.attached = file,
+		.parts = r->parts,
+		.quoted_parts = r->quoted_parts};
 	int rc = 0;
 
 	for (unsigned i = 0; i < r->plan->n_steps && rc == 0; i++) {
 		const struct rs_step *s = r->plan->steps[i];
-		rc = runs_alone(r->plan, s) ? rs_run_step(&run, s, err) : 0;
+		rc = rs_runs_alone(r->plan, s) ? rs_run_step(&run, s, err) : 0;
 	}
 	return rc;
 }
@@ -106,8 +144,12 @@ static int begin_run(struct rs_rows_impl *r, struct err *err)
 	r->entered = true;
 	int rc = rs_nodes_look(r->sight->nodes, err);
 	rc = rc != 0 ? rc : open_leader(r, err);
+	if (rc == 0 && has_parts(r->plan)) {
+		rc = open_parts(r, err);
+	}
 	rc = rc != 0 ? rc : run_steps(r, err);
-	t.file = r->exchange.attached ? r->exchange.quoted : NULL;
+	t.file = r->exchange.attached ? r->exchange.quoted : "\"temp\"";
+	t.parts = r->quoted_parts;
 	rc = rc != 0 ? rc : rs_text_last(&t, &text, err);
 	rc = rc != 0 ? rc : rs_watch_check(&r->watch, err);
 	if (rc != 0) {

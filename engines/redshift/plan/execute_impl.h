@@ -34,13 +34,17 @@ void rs_exchange_close(struct rs_exchange *x, struct sql_site *site);
 /* The name under which the file of a node is attached. */
 int rs_node_name(const struct rs_nodes *n, unsigned node, struct buf *out, struct err *err);
 
-/* spread.c: a step's rows into its table, which the leader's session makes. `file`: where. */
+/* spread.c: a step's rows into its table, which the leader's session makes; of one that is spread
+ * into a table in the file of each node. */
 struct rs_run {
 	const struct rs_plan *plan;
 	struct rs_watch *watch;
 	struct sql_session *leader;
-	const char *file;   /* "q1", "temp" */
-	const char *quoted; /* "\"q1\"" */
+	const char *file;	   /* where the leader makes tables: "q1", "temp" */
+	const char *quoted;	   /* "\"q1\"" */
+	bool attached;		   /* it is a file that sessions on nodes can read */
+	struct rs_exchange *parts; /* one a node; NULL: nothing is spread */
+	const char *const *quoted_parts;
 };
 int rs_run_step(struct rs_run *r, const struct rs_step *s, struct err *err);
 

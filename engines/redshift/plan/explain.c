@@ -69,24 +69,48 @@ static uint64_t items_below(const json_t *from, unsigned *next)
 	return item < 64 ? UINT64_C(1) << item : 0;
 }
 
+/* How the rows of one side came to where they are joined. */
 enum moves {
-	MOVES_NOT = 0,
-	MOVES_ALL = 1,	/* a table that every node has */
-	MOVES_SENT = 2, /* sent to every node */
-	MOVES_HERE = 4, /* lies on the nodes */
-	MOVES_UP = 8,	/* sent to the leader */
+	MOVES_NOT,    /* they are there: on the leader, when the other side comes up, too */
+	MOVES_ALL,    /* a table that every node has */
+	MOVES_SENT,   /* sent to every node */
+	MOVES_HERE,   /* they lie on the nodes, or were joined there */
+	MOVES_SPREAD, /* each row was sent to the node of its key */
+	MOVES_UP,     /* sent to the leader */
 };
 
-static unsigned moves_of(const struct printer *p, const json_t *from)
+static bool is_everywhere(enum moves m)
+{
+	return m == MOVES_ALL || m == MOVES_SENT;
+}
+
+/* Of two sides that were joined. What moved for them does not move again for the next. */
+static enum moves joined(enum moves left, enum moves right)
+{
+	if (is_everywhere(left) && is_everywhere(right)) {
+		return left == MOVES_ALL ? right : left;
+	}
+	if (is_everywhere(left) || is_everywhere(right)) {
+		return is_everywhere(left) ? right : left;
+	}
+	bool nodes = left == MOVES_HERE || left == MOVES_SPREAD || right == MOVES_HERE ||
+		     right == MOVES_SPREAD;
+	return nodes ? MOVES_HERE : MOVES_NOT;
+}
+
+static enum moves moves_of(const struct printer *p, const json_t *from)
 {
 	const json_t *join = rs_node(from, "JoinExpr");
 	const json_t *range = rs_node(from, "RangeVar");
 
 	if (join != NULL) {
-		return moves_of(p, json_object_get(join, "larg")) |
-		       moves_of(p, json_object_get(join, "rarg"));
+		return joined(moves_of(p, json_object_get(join, "larg")),
+			moves_of(p, json_object_get(join, "rarg")));
 	}
 	const struct rs_step *s = range == NULL ? NULL : step_of(p, range);
+	if (s != NULL && s->spread) {
+		return MOVES_SPREAD;
+	}
 	if (s != NULL) {
 		return s->broadcast ? MOVES_SENT : s->kind == RS_STEP_NODES ? MOVES_UP : MOVES_NOT;
 	}
@@ -97,22 +121,29 @@ static unsigned moves_of(const struct printer *p, const json_t *from)
 										       : MOVES_HERE;
 }
 
-/* What has to move for the rows of both sides to meet. */
-static const char *join_label(unsigned left, unsigned right)
+/* What has to move for the rows of both sides to meet, and where that is not on the nodes. */
+static const char *join_label(enum moves left, enum moves right)
 {
-	unsigned both = left | right;
-
-	if (((left | right) & MOVES_SENT) != 0) {
+	if (left == MOVES_SENT || right == MOVES_SENT) {
 		return " DS_BCAST_INNER";
 	}
-	if ((both & (MOVES_HERE | MOVES_ALL)) != 0) {
-		return left == MOVES_ALL || right == MOVES_ALL ? " DS_DIST_ALL_NONE"
-							       : " DS_DIST_NONE";
+	if (left == MOVES_ALL || right == MOVES_ALL) {
+		return " DS_DIST_ALL_NONE";
 	}
-	if ((left & MOVES_UP) != 0) {
-		return (right & MOVES_UP) != 0 ? " DS_DIST_BOTH" : " DS_DIST_OUTER";
+	if (left == MOVES_SPREAD || right == MOVES_SPREAD) {
+		return left != MOVES_SPREAD    ? " DS_DIST_INNER"
+		       : right != MOVES_SPREAD ? " DS_DIST_OUTER"
+					       : " DS_DIST_BOTH";
 	}
-	return (right & MOVES_UP) != 0 ? " DS_DIST_INNER" : "";
+	if (left == MOVES_HERE || right == MOVES_HERE) {
+		return " DS_DIST_NONE";
+	}
+	if (left == MOVES_UP || right == MOVES_UP) {
+		return left != MOVES_UP	   ? " DS_DIST_INNER on the leader"
+		       : right != MOVES_UP ? " DS_DIST_OUTER on the leader"
+					   : " DS_DIST_BOTH on the leader";
+	}
+	return " on the leader";
 }
 
 static bool is_equality(const json_t *condition)
@@ -176,15 +207,14 @@ static uint64_t side_items(struct side s)
 	return items;
 }
 
-static unsigned side_moves(const struct printer *p, struct side s)
+static enum moves side_moves(const struct printer *p, struct side s)
 {
-	unsigned moves = 0;
-
 	if (s.list == NULL) {
 		return moves_of(p, s.item);
 	}
-	for (size_t i = 0; i < s.n; i++) {
-		moves |= moves_of(p, json_array_get(s.list, i));
+	enum moves moves = moves_of(p, json_array_get(s.list, 0));
+	for (size_t i = 1; i < s.n; i++) {
+		moves = joined(moves, moves_of(p, json_array_get(s.list, i)));
 	}
 	return moves;
 }
@@ -198,7 +228,7 @@ static void print_join(struct printer *p, struct from *f, struct side left, stru
 	json_auto_t *on = json_array();
 	CLEANUP(buf_free) struct buf text = BUF_INIT;
 	const char *type = join == NULL ? "JOIN_INNER" : rs_text_of(join, "jointype");
-	unsigned moves[2] = {side_moves(p, left), side_moves(p, right)};
+	enum moves moves[2] = {side_moves(p, left), side_moves(p, right)};
 	size_t i;
 	json_t *condition;
 
@@ -214,8 +244,8 @@ static void print_join(struct printer *p, struct from *f, struct side left, stru
 	detail(p, depth, "Hash Cond", hash);
 	detail(p, depth, "Join Filter", others);
 	/* The side that is sent, or is on every node, is the one that is hashed. */
-	bool swap = strcmp(type, "JOIN_INNER") == 0 && moves[1] == MOVES_HERE &&
-		    (moves[0] == MOVES_SENT || moves[0] == MOVES_ALL);
+	bool swap = strcmp(type, "JOIN_INNER") == 0 && is_everywhere(moves[0]) &&
+		    (moves[1] == MOVES_HERE || moves[1] == MOVES_SPREAD);
 	print_side(p, f, swap ? right : left, depth + 1);
 	if (by_hash) {
 		line(p, depth + 1, "Hash\n");
@@ -298,7 +328,10 @@ static void print_leaf(
 	} else if (s != NULL && s->kind == RS_STEP_NODES) {
 		line(p, depth, "Network\n");
 		buf_printf(p->out, "%*s%s  (%s)\n", (int)(depth * 6 + 2), "",
-			s->broadcast ? "Send to all nodes" : "Send to Leader", s->name);
+			s->spread      ? "Distribute"
+			: s->broadcast ? "Send to all nodes"
+				       : "Send to Leader",
+			s->name);
 		print_select(p, s->select, depth + 1);
 	} else if (range != NULL) {
 		print_scan(p, f, range, item, depth);
@@ -480,7 +513,13 @@ static void print_place(struct printer *p, const struct rs_step *s)
 	} else {
 		buf_printf(p->out, "%s  each of %u nodes, its own rows", s->name, n);
 	}
-	buf_puts(p->out, s->broadcast ? "; then sent to all nodes:\n" : ":\n");
+	if (s->spread) {
+		buf_printf(p->out, "; then each row to the node where its %s belongs%s:\n",
+			s->columns[s->key].name,
+			s->drops_nulls ? ", those without one to none" : "");
+	} else {
+		buf_puts(p->out, s->broadcast ? "; then sent to all nodes:\n" : ":\n");
+	}
 }
 
 static void print_text(struct printer *p, int rc, struct buf *text)
@@ -488,14 +527,26 @@ static void print_text(struct printer *p, int rc, struct buf *text)
 	buf_printf(p->out, "      %s\n", rc == 0 ? buf_cstr(text) : "(no text)");
 }
 
+static bool any_spread(const struct rs_plan *p)
+{
+	bool any = false;
+	for (unsigned i = 0; i < p->n_steps; i++) {
+		any |= p->steps[i]->spread;
+	}
+	return any;
+}
+
 static void print_steps(struct printer *p)
 {
-	struct rs_text t = {.plan = p->plan, .file = "steps"};
+	struct rs_text t = {.plan = p->plan, .file = "steps", .names = true};
 	struct err none = {0};
 
 	buf_puts(p->out, p->plan->composes
-				 ? "\nOne statement, whose steps run in parallel within it:\n"
-				 : "\nEach step by itself, its nodes in parallel:\n");
+				 ? "\nOne statement, whose steps run in parallel within it"
+				 : "\nEach step by itself, its nodes in parallel");
+	buf_puts(p->out, p->plan->composes && any_spread(p->plan)
+				 ? "; those whose rows are distributed run before:\n"
+				 : ":\n");
 	for (unsigned i = 0; i < p->plan->n_steps; i++) {
 		CLEANUP(buf_free) struct buf text = BUF_INIT;
 		const struct rs_step *s = p->plan->steps[i];

@@ -1,190 +1,97 @@
-#include "engines/redshift/plan/join.h"
+#include "engines/redshift/plan/join_impl.h"
 
 #include <errno.h>
 
-/* How the rows of a part of a FROM lie. */
-struct lie {
-	uint64_t items;
-	uint64_t keys;
-	bool whole; /* each node has all */
-};
-
-static uint64_t bit(unsigned item)
-{
-	return UINT64_C(1) << item;
-}
-
-static const struct rs_table *table_of(const struct rs_placing *pl, unsigned item)
-{
-	const json_t *range = rs_node(json_array_get(pl->leaves, item), "RangeVar");
-	return rs_plan_relation(pl->plan, range)->table;
-}
-
-static uint64_t rows_of(const struct rs_placing *pl, uint64_t items)
-{
-	uint64_t rows = 0;
-
-	for (unsigned i = 0; i < json_array_size(pl->leaves); i++) {
-		rows += (items & bit(i)) != 0 && pl->way[i] == RS_WAY_NONE ? table_of(pl, i)->rows
-									   : 0;
-	}
-	return rows;
-}
-
-static struct lie send_to_all(struct rs_placing *pl, struct lie l)
-{
-	for (unsigned i = 0; i < json_array_size(pl->leaves); i++) {
-		if ((l.items & bit(i)) != 0 && pl->way[i] == RS_WAY_NONE) {
-			pl->way[i] = RS_WAY_BROADCAST;
-		}
-	}
-	return (struct lie){.items = l.items, .whole = true};
-}
-
-/* ---- conditions ---- */
-
-static bool is_integer(enum sql_kind kind)
-{
-	return kind == SQL_SMALLINT || kind == SQL_INTEGER || kind == SQL_BIGINT;
-}
-
-/* Whether equal values of both have equal hashes, and are equal by themselves. */
-static bool hash_alike(struct sql_type a, struct sql_type b)
-{
-	if (is_integer(a.kind) && is_integer(b.kind)) {
-		return true;
-	}
-	return a.kind == b.kind && a.kind != SQL_REAL && a.kind != SQL_DOUBLE && a.scale == b.scale;
-}
-
-/* What makes integers of different width comparable changes nothing. */
-static const json_t *column_of(const json_t *expression)
-{
-	const json_t *cast = rs_node(expression, "TypeCast");
-
-	while (cast != NULL && rs_flag_of(cast, "rs_implicit")) {
-		expression = json_object_get(cast, "arg");
-		cast = rs_node(expression, "TypeCast");
-	}
-	return rs_node(expression, "ColumnRef") == NULL ? NULL : expression;
-}
-
-/* The item whose distribution key it is; -1: none. */
-static int key_item(const struct rs_placing *pl, const json_t *expression)
-{
-	const json_t *ref = rs_node(column_of(expression), "ColumnRef");
-
-	if (ref == NULL || rs_ref_level(ref) != 0 ||
-		rs_ref_item(ref) >= json_array_size(pl->leaves)) {
-		return -1;
-	}
-	unsigned item = rs_ref_item(ref);
-	const struct rs_table *t = table_of(pl, item);
-	uint64_t index = rs_table_distkey_index(t);
-	bool key = t->placement == RS_DIST_KEY && index < t->n_columns &&
-		   strcmp(t->columns[index].name, rs_text_of(ref, "rs_column")) == 0;
-	return key ? (int)item : -1;
-}
-
-bool rs_place_is_key(const struct rs_placing *pl, const json_t *expression, uint64_t keys)
-{
-	int item = rs_node(expression, "ColumnRef") == NULL ? -1 : key_item(pl, expression);
-	return item >= 0 && (keys & bit((unsigned)item)) != 0;
-}
-
-static bool is_equality(const json_t *e)
-{
-	const json_t *name = json_array_get(json_object_get(e, "name"), 0);
-	return strcmp(rs_text_of(e, "kind"), "AEXPR_OP") == 0 &&
-	       strcmp(rs_text_of(rs_node(name, "String"), "sval"), "=") == 0;
-}
-
-/* Whether what matches lies together. */
-static bool together(
-	const struct rs_placing *pl, const json_t *conditions, struct lie l, struct lie r)
-{
-	size_t i;
-	json_t *condition;
-
-	json_array_foreach (conditions, i, condition) {
-		const json_t *e = rs_node(condition, "A_Expr");
-		if (e == NULL || !is_equality(e)) {
-			continue;
-		}
-		const json_t *left = json_object_get(e, "lexpr");
-		const json_t *right = json_object_get(e, "rexpr");
-		int a = key_item(pl, left);
-		int b = key_item(pl, right);
-		if (a < 0 || b < 0 ||
-			!hash_alike(rs_type_of(column_of(left)), rs_type_of(column_of(right)))) {
-			continue;
-		}
-		uint64_t both = bit((unsigned)a) | bit((unsigned)b);
-		if ((l.keys & both) != 0 && (r.keys & both) != 0) {
-			return true;
-		}
-	}
-	return pl->one_node;
-}
-
 /* ---- joins ---- */
 
-static struct lie inner_join(
-	struct rs_placing *pl, const json_t *conditions, struct lie l, struct lie r)
+static bool together(const struct rs_placing *pl, const json_t *conditions, struct rs_lie l,
+	struct rs_lie r, struct rs_meeting *m)
 {
-	uint64_t items = l.items | r.items;
+	return !l.whole && !r.whole && rs_meeting_find(pl, conditions, l, r, m) && m->cost == 0;
+}
 
-	if (!l.whole && !r.whole && !together(pl, conditions, l, r)) {
-		if (rows_of(pl, l.items) < rows_of(pl, r.items)) {
-			l = send_to_all(pl, l);
-		} else {
-			r = send_to_all(pl, r);
-		}
+/* Whether a meeting is there, and costs less than to send one side to every node. */
+static bool meeting_is_better(const struct rs_placing *pl, const json_t *conditions,
+	struct rs_lie l, struct rs_lie r, uint64_t sending, struct rs_meeting *m)
+{
+	return !l.whole && !r.whole && rs_meeting_find(pl, conditions, l, r, m) &&
+	       (m->cost == 0 || m->cost < sending || pl->plan->sight->joins == RS_JOINS_SPREAD);
+}
+
+static struct rs_lie inner_join(
+	struct rs_placing *pl, const json_t *conditions, struct rs_lie l, struct rs_lie r)
+{
+	uint64_t left = rs_send_cost(pl, l);
+	uint64_t right = rs_send_cost(pl, r);
+	struct rs_meeting m;
+
+	if (meeting_is_better(pl, conditions, l, r, left < right ? left : right, &m)) {
+		rs_meeting_take(pl, &m, &l, &r, true, true);
+	} else if (!l.whole && !r.whole) {
+		struct rs_lie *less = left < right ? &l : &r;
+		*less = rs_send_to_all(pl, *less);
 	}
 	/* A side that is whole has no keys. */
-	return (struct lie){.items = items, .keys = l.keys | r.keys, .whole = l.whole && r.whole};
+	return (struct rs_lie){
+		.items = l.items | r.items, .keys = l.keys | r.keys, .whole = l.whole && r.whole};
 }
 
 /* `kept`: the side whose rows all come, which has to be the one that is spread. */
-static struct lie outer_join(
-	struct rs_placing *pl, const json_t *conditions, struct lie kept, struct lie other)
+static struct rs_lie outer_join(
+	struct rs_placing *pl, const json_t *conditions, struct rs_lie kept, struct rs_lie other)
 {
-	if (!other.whole && (kept.whole || !together(pl, conditions, kept, other))) {
-		other = send_to_all(pl, other);
+	struct rs_meeting m;
+
+	if (meeting_is_better(pl, conditions, kept, other, rs_send_cost(pl, other), &m)) {
+		rs_meeting_take(pl, &m, &kept, &other, false, true);
+	} else if (!other.whole) {
+		other = rs_send_to_all(pl, other);
 	}
-	return (struct lie){
+	return (struct rs_lie){
 		.items = kept.items | other.items, .keys = kept.keys, .whole = kept.whole};
 }
 
-static struct lie full_join(
-	struct rs_placing *pl, const json_t *conditions, struct lie l, struct lie r)
+static struct rs_lie full_join(
+	struct rs_placing *pl, const json_t *conditions, struct rs_lie l, struct rs_lie r)
 {
-	bool spread = !l.whole && !r.whole && together(pl, conditions, l, r);
+	uint64_t sending = rs_send_cost(pl, l) + rs_send_cost(pl, r);
+	struct rs_meeting m;
+	bool spread = meeting_is_better(pl, conditions, l, r, sending, &m);
 
-	if (!spread) {
-		l = send_to_all(pl, l);
-		r = send_to_all(pl, r);
+	if (spread) {
+		rs_meeting_take(pl, &m, &l, &r, false, false);
+	} else {
+		l = rs_send_to_all(pl, l);
+		r = rs_send_to_all(pl, r);
 	}
-	return (struct lie){.items = l.items | r.items, .whole = !spread};
+	/* Its rows lie by the one column or the other. */
+	return (struct rs_lie){.items = l.items | r.items, .whole = !spread};
 }
 
-static struct lie lie_of_table(struct rs_placing *pl, unsigned item)
+static const char *distribution_key(const struct rs_table *t)
 {
-	const struct rs_table *t = table_of(pl, item);
+	uint64_t index = rs_table_distkey_index(t);
+	return t->placement == RS_DIST_KEY && index < t->n_columns ? t->columns[index].name : NULL;
+}
+
+static struct rs_lie lie_of_table(struct rs_placing *pl, unsigned item)
+{
+	const struct rs_table *t = rs_place_table(pl, item);
 	bool all = t->placement == RS_DIST_ALL;
 
 	pl->way[item] = all ? RS_WAY_ALL_NONE : RS_WAY_NONE;
-	return (struct lie){.items = bit(item),
-		.keys = t->placement == RS_DIST_KEY ? bit(item) : 0,
+	pl->key[item] = distribution_key(t);
+	return (struct rs_lie){.items = rs_bit(item),
+		.keys = pl->key[item] != NULL ? rs_bit(item) : 0,
 		.whole = all && !pl->one_node};
 }
 
-static int lie_of(struct rs_placing *pl, const json_t *from, unsigned *next, struct lie *out)
+static int lie_of(struct rs_placing *pl, const json_t *from, unsigned *next, struct rs_lie *out)
 {
 	const json_t *join = rs_node(from, "JoinExpr");
 	json_auto_t *conditions = json_array();
-	struct lie l;
-	struct lie r;
+	struct rs_lie l;
+	struct rs_lie r;
 
 	if (join == NULL) {
 		*out = lie_of_table(pl, (*next)++);
@@ -213,7 +120,7 @@ static int lie_of(struct rs_placing *pl, const json_t *from, unsigned *next, str
 
 /* What is joined by inner joins only, in no order: parts, and all conditions. */
 struct parts {
-	struct lie of[RS_JOIN_MAX];
+	struct rs_lie of[RS_JOIN_MAX];
 	unsigned n;
 	unsigned next;
 	json_t *conditions;
@@ -231,40 +138,62 @@ static int add_parts(struct rs_placing *pl, const json_t *from, struct parts *pa
 	return rc != 0 ? rc : add_parts(pl, json_object_get(join, "rarg"), parts);
 }
 
+static void merge(struct parts *parts, unsigned into, unsigned part)
+{
+	parts->of[into].items |= parts->of[part].items;
+	parts->of[into].keys |= parts->of[part].keys;
+	parts->of[part] = parts->of[--parts->n];
+}
+
 static bool merge_two(const struct rs_placing *pl, struct parts *parts)
 {
+	struct rs_meeting m;
+
 	for (unsigned a = 0; a < parts->n; a++) {
 		for (unsigned b = a + 1; b < parts->n; b++) {
-			struct lie *l = &parts->of[a];
-			struct lie *r = &parts->of[b];
-			if (l->whole || r->whole || !together(pl, parts->conditions, *l, *r)) {
-				continue;
+			if (together(pl, parts->conditions, parts->of[a], parts->of[b], &m)) {
+				merge(parts, a, b);
+				return true;
 			}
-			l->items |= r->items;
-			l->keys |= r->keys;
-			*r = parts->of[--parts->n];
-			return true;
 		}
 	}
 	return false;
 }
 
-/* The most rows stay where they are; what does not lie with them goes to all nodes. */
-static void choose(struct rs_placing *pl, struct parts *parts)
+/* The one of most values, `but` aside; -1: every node has all of all. */
+static int most_of(const struct rs_placing *pl, const struct parts *parts, int but)
 {
 	int most = -1;
 
 	for (unsigned i = 0; i < parts->n; i++) {
-		if (!parts->of[i].whole &&
-			(most < 0 || rows_of(pl, parts->of[i].items) >
-					     rows_of(pl, parts->of[most].items))) {
+		if (!parts->of[i].whole && (int)i != but &&
+			(most < 0 || rs_place_values(pl, parts->of[i].items) >
+					     rs_place_values(pl, parts->of[most].items))) {
 			most = (int)i;
 		}
 	}
-	for (unsigned i = 0; i < parts->n; i++) {
-		if (!parts->of[i].whole && (int)i != most) {
-			send_to_all(pl, parts->of[i]);
+	return most;
+}
+
+/* The greatest part comes first and the others to it, each as it costs least. */
+static void choose(struct rs_placing *pl, struct parts *parts)
+{
+	int most = most_of(pl, parts, -1);
+	int next;
+	struct rs_meeting m;
+
+	while (most >= 0 && (next = most_of(pl, parts, most)) >= 0) {
+		struct rs_lie *l = &parts->of[most];
+		struct rs_lie *r = &parts->of[next];
+		uint64_t sending = rs_send_cost(pl, *r);
+		if (!meeting_is_better(pl, parts->conditions, *l, *r, sending, &m)) {
+			*r = rs_send_to_all(pl, *r);
+			continue;
 		}
+		rs_meeting_take(pl, &m, l, r, true, true);
+		merge(parts, (unsigned)most, (unsigned)next);
+		/* The last part takes the place of the one that went. */
+		most = (unsigned)most == parts->n ? next : most;
 	}
 	pl->whole = most < 0;
 	pl->keys = most < 0 ? 0 : parts->of[most].keys;
@@ -278,8 +207,11 @@ int rs_place(const struct rs_plan *p, const json_t *select, const json_t *leaves
 	size_t i;
 	json_t *from;
 
-	*out = (struct rs_placing){
-		.plan = p, .leaves = leaves, .one_node = rs_nodes_count(p->sight->nodes) == 1};
+	*out = (struct rs_placing){.plan = p,
+		.leaves = leaves,
+		.one_node = rs_nodes_count(p->sight->nodes) == 1,
+		.spreads = !p->composes || p->sight->joins == RS_JOINS_SPREAD};
+	out->all = rs_place_values(out, UINT64_MAX);
 	int rc = rs_conjuncts(json_object_get(select, "whereClause"), conditions);
 	json_array_foreach (json_object_get(select, "fromClause"), i, from) {
 		rc = rc != 0 ? rc : add_parts(out, from, &parts);
@@ -290,9 +222,5 @@ int rs_place(const struct rs_plan *p, const json_t *select, const json_t *leaves
 	while (merge_two(out, &parts)) {
 	}
 	choose(out, &parts);
-	for (unsigned k = 0; k < json_array_size(leaves); k++) {
-		*(out->way[k] == RS_WAY_BROADCAST ? &out->moved : &out->still) +=
-			table_of(out, k)->rows;
-	}
 	return 0;
 }

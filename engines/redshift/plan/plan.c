@@ -232,6 +232,11 @@ int rs_plan_step(struct rs_plan *p, enum rs_step_kind kind, json_t *select, stru
 	return 0;
 }
 
+bool rs_runs_alone(const struct rs_plan *p, const struct rs_step *s)
+{
+	return s->sql == NULL && (s->kind == RS_STEP_LEADER || s->spread || !p->composes);
+}
+
 int rs_plan_read_step(struct rs_plan *p, json_t *range, const struct rs_step *s, struct err *err)
 {
 	unsigned i = 0;

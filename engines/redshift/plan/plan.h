@@ -3,24 +3,36 @@
  * A plan is steps and a last statement. A step makes a relation, "s1", "s2"...: on each node by a
  * statement of its own over that node's rows (a scan, a join of what lies together, halves of
  * aggregates), in parallel, and what they give together is the relation; or on the leader. A step
- * of the nodes may read an earlier one as a whole: its rows were sent to every node. The last
- * statement runs on the leader.
+ * of the nodes may read an earlier one as a whole: its rows were sent to every node; or what came
+ * to that node of one that is spread, whose rows went each to the node where the hash of their key
+ * belongs. The last statement runs on the leader.
  *
  * Joins whose sides lie together (KEY on the joined columns, or ALL) move nothing: DS_DIST_NONE,
- * DS_DIST_ALL_NONE. Else the side with fewer rows is sent to all nodes (DS_BCAST_INNER), unless it
- * is so large that both sides had better meet on the leader: DS_DIST_BOTH, or DS_DIST_INNER,
- * DS_DIST_OUTER when one of them is there already. What cannot be taken apart (a correlated
- * subquery, say) runs on the leader over scans: correct always, only less parallel. The plan that
- * is shown is the plan that runs.
+ * DS_DIST_ALL_NONE. Else what moves the least values (rows times columns that are needed) is done:
+ * one side is sent to all nodes (DS_BCAST_INNER); or the one table, or both, whose rows do not lie
+ * by the joined column are spread by it (DS_DIST_INNER, DS_DIST_OUTER, DS_DIST_BOTH; only tables
+ * are, not what was joined already); or all are read on the leader, and joined there, which the
+ * same words and "on the leader" say. What cannot be taken apart (a correlated subquery, say) runs
+ * on the leader over scans: correct always, only less parallel. The plan that is shown is the plan
+ * that runs.
  *
  * With a driver that composes (driver.h) steps stand inside the one statement that reads them, and
  * the driver runs their branches in parallel; else each runs by itself, on threads of its nodes,
- * into a file of the query's own. */
+ * into a file of the query's own. What is spread has such a file for each node with any driver. So
+ * one that composes, to which the leader's joins are parallel already and cost no copy, does not
+ * spread by itself: it took 3 to 12 times as long as the leader. */
 #ifndef DBMOUNT_REDSHIFT_PLAN_H
 #define DBMOUNT_REDSHIFT_PLAN_H
 
 #include "engines/redshift/nodes/nodes.h"
 #include "engines/redshift/sql/bind.h"
+
+/* How tables that do not lie together are joined. */
+enum rs_joins {
+	RS_JOINS_CHEAPEST, /* by the rows and columns that would move */
+	RS_JOINS_SPREAD,   /* by sending rows to where the hash of their key belongs, if possible */
+	RS_JOINS_LEADER,   /* on the leader */
+};
 
 /* The cluster as one statement sees it. */
 struct rs_sight {
@@ -29,6 +41,7 @@ struct rs_sight {
 	uint64_t xid; /* what is visible: the catalogue's, or the transaction's own */
 	const char *tmp;
 	struct rs_resolver resolver;
+	enum rs_joins joins;
 };
 
 struct rs_plan;

@@ -29,14 +29,33 @@ static uint64_t moved(const struct rs_placing *pl)
 	uint64_t set = 0;
 
 	for (unsigned i = 0; i < json_array_size(pl->leaves); i++) {
-		set |= pl->way[i] == RS_WAY_BROADCAST ? UINT64_C(1) << i : 0;
+		bool moves = pl->way[i] == RS_WAY_BROADCAST || pl->way[i] == RS_WAY_SPREAD;
+		set |= moves ? UINT64_C(1) << i : 0;
 	}
 	return set;
 }
 
-/* Tables that go to every node are scanned by steps of their own. */
+/* Where the rows of the step that was made last go. */
+static void send_step(struct rs_plan *p, const struct rs_placing *pl, unsigned item)
+{
+	struct rs_step *s = p->steps[p->n_steps - 1];
+
+	if (pl->way[item] == RS_WAY_BROADCAST) {
+		s->broadcast = true;
+		return;
+	}
+	s->spread = true;
+	s->drops_nulls = (pl->drops_nulls >> item & 1) != 0;
+	/* A condition compares it: it is among the columns that are needed. */
+	while (s->key + 1 < s->result.n_columns &&
+		strcmp(s->columns[s->key].name, pl->key[item]) != 0) {
+		s->key++;
+	}
+}
+
+/* Tables whose rows move are scanned by steps of their own. */
 static int read_tables(struct rs_plan *p, json_t *select, const struct rs_placing *pl,
-	json_t *leaves, struct err *err)
+	json_t *leaves, bool *spread, struct err *err)
 {
 	json_auto_t *filters = rs_filters_take(p, select, leaves, moved(pl));
 	size_t i;
@@ -46,13 +65,14 @@ static int read_tables(struct rs_plan *p, json_t *select, const struct rs_placin
 	json_array_foreach (leaves, i, leaf) {
 		json_t *range = rs_node(leaf, "RangeVar");
 		json_object_set_new(range, "rs_way", json_integer(pl->way[i]));
-		if (pl->way[i] != RS_WAY_BROADCAST) {
+		if (pl->way[i] != RS_WAY_BROADCAST && pl->way[i] != RS_WAY_SPREAD) {
 			json_object_set_new(range, "rs_here", json_true());
 			continue;
 		}
+		*spread |= pl->way[i] == RS_WAY_SPREAD;
 		rc = rc != 0 ? rc : rs_plan_scan(p, range, json_array_get(filters, i), err);
 		if (rc == 0) {
-			p->steps[p->n_steps - 1]->broadcast = true;
+			send_step(p, pl, (unsigned)i);
 		}
 	}
 	return rc;
@@ -62,6 +82,7 @@ int rs_push_step(struct rs_plan *p, json_t *select, const struct rs_placing *pl,
 	struct rs_step **out, struct err *err)
 {
 	json_auto_t *leaves = json_array();
+	bool spread = false;
 	size_t i;
 	json_t *from;
 
@@ -69,7 +90,7 @@ int rs_push_step(struct rs_plan *p, json_t *select, const struct rs_placing *pl,
 		add_leaves(from, leaves);
 	}
 	int rc = json_array_size(leaves) == json_array_size(pl->leaves)
-			 ? read_tables(p, select, pl, leaves, err)
+			 ? read_tables(p, select, pl, leaves, &spread, err)
 			 : no_memory(err);
 	if (rc != 0) {
 		json_decref(select);
@@ -78,6 +99,7 @@ int rs_push_step(struct rs_plan *p, json_t *select, const struct rs_placing *pl,
 	rc = rs_plan_step(p, RS_STEP_NODES, select, out, err);
 	if (rc == 0) {
 		(*out)->one_node = pl->whole;
+		(*out)->reads_spread = spread;
 	}
 	return rc;
 }

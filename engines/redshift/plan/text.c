@@ -73,7 +73,8 @@ static int inlined(struct rs_text *t, const struct rs_step *s, struct buf *out, 
 
 	buf_putc(out, '(');
 	for (unsigned i = 0; i < n; i++) {
-		struct rs_text node = {.plan = t->plan, .file = t->file, .node = i};
+		struct rs_text node = *t;
+		node.node = i;
 		buf_puts(out, i == 0 ? "" : " UNION ALL ");
 		/* An arm that has an order or a limit of its own needs the parentheses. */
 		buf_putc(out, '(');
@@ -98,13 +99,14 @@ static int relation(void *arg, const json_t *node, const struct rs_relation *r, 
 		return own_rows(t, range, r, out, err);
 	}
 	const struct rs_step *s = t->plan->steps[json_integer_value(number) - 1];
-	if (s->kind == RS_STEP_NODES && t->file == NULL) {
+	if (s->kind == RS_STEP_NODES && !t->names && !rs_runs_alone(t->plan, s)) {
 		return inlined(t, s, out, err);
 	}
 	if (s->sql != NULL) {
 		buf_puts(out, s->sql);
 	} else {
-		buf_printf(out, "%s.\"%s\"", t->file == NULL ? "\"temp\"" : t->file, s->name);
+		bool part = s->spread && t->parts != NULL;
+		buf_printf(out, "%s.\"%s\"", part ? t->parts[t->node] : t->file, s->name);
 	}
 	return buf_check(out, err);
 }
