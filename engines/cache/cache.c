@@ -1,8 +1,5 @@
 /* ElastiCache: the table of operations. What is asked below a cluster goes on to a tree. */
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "engines/cache/service.h"
 
@@ -623,22 +620,10 @@ static int add_bytes(struct cache_cluster *c, void *arg, struct err *err)
 static uint64_t cache_sqlite_bytes(void *ctx)
 {
 	const struct cache *x = ctx;
-	DIR *dir = opendir(x->service->base.dir);
-	const struct dirent *entry;
+	uint64_t bytes = clusters_file_bytes(&x->service->base);
 	struct err ignored = {0};
-	uint64_t bytes = 0;
-	struct stat st;
 
 	each_open(x->service, add_bytes, &bytes, &ignored);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			S_ISREG(st.st_mode)) {
-			bytes += (uint64_t)st.st_size;
-		}
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
 	return bytes;
 }
 

@@ -123,6 +123,8 @@ int clusters_check_writable(const struct clusters *all, struct err *err); /* ERO
 void clusters_file_path(const struct clusters *all, char kind, uint64_t id, struct buf *out);
 /* The rest of the file's siblings goes too; missing is fine. */
 void clusters_file_remove(const struct clusters *all, char kind, uint64_t id);
+/* Of the files in the folder, as snapshots are; what is in directories is not counted. */
+uint64_t clusters_file_bytes(const struct clusters *all);
 /* A name of its own in tmp/. */
 void clusters_temp_path(const struct clusters *all, const char *suffix, struct buf *out);
 /* What its store is asked with; `id_text` is the caller's. */

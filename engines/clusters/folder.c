@@ -1,8 +1,10 @@
 /* The folder of a service, its zones and settings: opening, closing, what a crash left there;
  * and what the daemon is told. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engines/clusters/clusters.h"
@@ -57,6 +59,25 @@ void clusters_temp_path(const struct clusters *all, const char *suffix, struct b
 	buf_printf(out, "%s/r%llu-%p%s", all->tmp, (unsigned long long)clock_wall_ns(), (void *)out,
 		suffix);
 	buf_cstr(out);
+}
+
+uint64_t clusters_file_bytes(const struct clusters *all)
+{
+	DIR *dir = opendir(all->dir);
+	const struct dirent *entry;
+	uint64_t bytes = 0;
+	struct stat st;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(st.st_mode)) {
+			bytes += (uint64_t)st.st_size;
+		}
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return bytes;
 }
 
 void clusters_config_fill(const struct clusters *all, uint64_t id, struct cluster_store_id *text,

@@ -1,10 +1,6 @@
 /* DocumentDB on SQLite: what a path means, and the table of operations. */
 #include "engines/docdb/docdb.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "engines/docdb/service/cluster.h"
 
 /* ---- levels ---- */
@@ -391,22 +387,10 @@ static int add_bytes(struct docdb_cluster *c, void *arg, struct err *err)
 static uint64_t docdb_sqlite_bytes(void *ctx)
 {
 	const struct docdb *d = ctx;
-	DIR *dir = opendir(d->service->base.dir);
-	const struct dirent *entry;
+	uint64_t bytes = clusters_file_bytes(&d->service->base);
 	struct err ignored = {0};
-	uint64_t bytes = 0;
-	struct stat st;
 
 	each_cluster(d->service, add_bytes, &bytes, &ignored);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			S_ISREG(st.st_mode)) {
-			bytes += (uint64_t)st.st_size;
-		}
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
 	return bytes;
 }
 

@@ -1,9 +1,5 @@
 /* RDS on SQLite: what a path means, and the table of operations. Each becomes a read
  * or a write of an instance's rows (place.c, source.h), or a step of its life (lifecycle.h). */
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "engines/rds/lifecycle.h"
 #include "engines/rds/sql.h"
 
@@ -582,20 +578,7 @@ static uint64_t rds_sqlite_bytes(void *ctx)
 	if (rds->view != NULL) {
 		return rds_source_bytes(rds->view->source);
 	}
-	DIR *dir = opendir(rds->service->base.dir);
-	uint64_t bytes = instances_bytes(rds->service);
-	const struct dirent *entry;
-	struct stat st;
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			S_ISREG(st.st_mode)) {
-			bytes += (uint64_t)st.st_size;
-		}
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
-	return bytes;
+	return clusters_file_bytes(&rds->service->base) + instances_bytes(rds->service);
 }
 
 /* ---- the table ---- */
