@@ -208,6 +208,30 @@ START_TEST(test_which_files)
 }
 END_TEST
 
+/* Its files have addresses that do not begin with that of the manifest, and are shorter. */
+START_TEST(test_partitions_of_a_manifest)
+{
+	start(_i);
+	CLEANUP(buf_free) struct buf path = BUF_INIT;
+	CLEANUP(buf_free) struct buf text = BUF_INIT;
+	buf_printf(&path, "%s/day=2008-01-02", f.dir);
+	ck_assert_int_eq(mkdir(buf_cstr(&path), 0700), 0);
+	put("day=2008-01-02/f", slice_of("1\n2\n"));
+	buf_printf(&text, "{\"entries\": [{\"url\": \"%s/f\"}]}", path.p);
+	put("manifest-with-a-name-that-is-longer-than-those-of-its-files", buf_slice(&text));
+	rf_run(&f, "create external schema x from data catalog database 'none' iam_role default");
+	buf_clear(&text);
+	buf_printf(&text,
+		"create external table x.t(id int) partitioned by (day date) row format delimited "
+		"fields terminated by '|' stored as textfile location "
+		"'%s/manifest-with-a-name-that-is-longer-than-those-of-its-files'",
+		f.dir);
+	rf_run(&f, buf_cstr(&text));
+	rf_is(&f, "select id, day from x.t order by id", "1|2008-01-02\n2|2008-01-02\n");
+	finish();
+}
+END_TEST
+
 START_TEST(test_formats)
 {
 	start(_i);
@@ -455,6 +479,7 @@ int main(void)
 	tcase_add_loop_test(t, test_noload, 0, n);
 	tcase_add_loop_test(t, test_columns, 0, n);
 	tcase_add_loop_test(t, test_which_files, 0, n);
+	tcase_add_loop_test(t, test_partitions_of_a_manifest, 0, n);
 	tcase_add_loop_test(t, test_formats, 0, n);
 	tcase_add_loop_test(t, test_compressed, 0, n);
 	tcase_add_loop_test(t, test_parquet, 0, n);

@@ -302,12 +302,14 @@ static int sample_json(struct sample *s, struct err *err)
 
 /* ---- partitions ---- */
 
-/* The folders of the address below the location: calls fn for each NAME=VALUE. */
+/* The folders of the address below the location: calls fn for each NAME=VALUE. A manifest may name
+ * files anywhere: all of their folders. */
 static int each_partition(const struct lake_table *t, const char *address,
 	int (*fn)(void *arg, struct slice name, struct slice value, struct err *err), void *arg,
 	struct err *err)
 {
-	const char *at = address + strlen(t->location);
+	size_t n = strlen(t->location);
+	const char *at = strncmp(address, t->location, n) == 0 ? address + n : address;
 	int rc = 0;
 	while (rc == 0 && *at != '\0') {
 		at += *at == '/';
