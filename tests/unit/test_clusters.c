@@ -22,6 +22,7 @@ struct toy {
 static struct clusters all;
 static char site[SITE_MAX];
 static atomic_uint opened, shut, freed;
+static atomic_uint turns, seen; /* the keeper's */
 static atomic_bool fails;
 static atomic_int refused; /* the last reason */
 
@@ -101,6 +102,11 @@ static void setup(void)
 
 	make_site(site);
 	all = (struct clusters){0};
+	atomic_store(&opened, 0);
+	atomic_store(&shut, 0);
+	atomic_store(&freed, 0);
+	atomic_store(&turns, 0);
+	atomic_store(&seen, 0);
 	clusters_init(&all, &kind, &config);
 	ck_assert_int_eq(clusters_open_dir(&all, site, &err), 0);
 }
@@ -287,7 +293,6 @@ END_TEST
 /* ---- the keeper ---- */
 
 static struct keeper keeper;
-static atomic_uint turns, seen;
 
 static void see(void *arg, struct cluster *c)
 {
