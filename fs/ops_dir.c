@@ -268,6 +268,9 @@ static bool give_file(struct filler *f, struct wanted *w, struct node **n)
 /* An entry that gets no node, as memory is short, stays one without attributes. */
 static void give_attributes(struct filler *f)
 {
+	if (f->l->wanted.n == 0) {
+		return;
+	}
 	struct wanted *w = (struct wanted *)(void *)f->l->wanted.p;
 	struct wanted *end = w + f->l->wanted.n / sizeof(*w);
 	while (w < end) {

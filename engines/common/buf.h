@@ -48,7 +48,10 @@ static inline struct slice buf_slice(const struct buf *b)
 /* What stands in it from `at` on; an empty one has no bytes to count from. */
 static inline struct slice buf_since(const struct buf *b, size_t at)
 {
-	return b->p == NULL ? (struct slice){0} : (struct slice){b->p + at, b->n - at};
+	if (b->p == NULL) {
+		return slice_make(NULL, 0);
+	}
+	return slice_make(b->p + at, b->n - at);
 }
 
 bool slice_equal(struct slice a, struct slice b);

@@ -12,6 +12,8 @@ __attribute__((constructor)) static void count_no_memory(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* Not ENOENT: of an item that would say that it is not there, while it is its database's file
+ * that is gone. */
 static int errno_of_io(sqlite3 *db)
 {
 	int e = sqlite3_system_errno(db);
@@ -22,7 +24,6 @@ static int errno_of_io(sqlite3 *db)
 	case EPERM: return EACCES;
 	case EMFILE:
 	case ENFILE:
-	case ENOENT:
 	case EISDIR:
 	case EROFS: return e;
 	default: return EIO;

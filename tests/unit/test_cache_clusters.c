@@ -328,6 +328,26 @@ START_TEST(what_is_written_beside_a_failover_is_looked_after)
 }
 END_TEST
 
+/* As who is told of a change in the middle of a failover does. */
+START_TEST(what_a_directory_means_can_be_asked_while_no_node_serves)
+{
+	struct engine_level level;
+	struct cache_cluster *c;
+
+	OK(engine_mkdir(engine, PATH("shop"), &err));
+	put("shop", "a", "1");
+	struct cache_service *s = ((const struct cache *)engine->ctx)->service;
+	OK(cache_find(s, slice_of("shop"), &c, &err));
+	OK(cache_close_gate(c, &err));
+	cluster_shut(&c->base);
+	OK(engine_level(engine, PATH("shop"), &level, &err));
+	ck_assert((level.features & ENGINE_HAS_MKDIR) != 0);
+	cluster_open_gate(&c->base);
+	expect_text("shop", "a", "1");
+	cache_put(c);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("cache clusters");
@@ -349,6 +369,7 @@ static Suite *suite(void)
 	tcase_add_test(c, files_without_a_row_are_removed);
 	tcase_add_test(c, one_whose_replicas_cannot_be_made_is_not_there);
 	tcase_add_test(c, what_is_written_beside_a_failover_is_looked_after);
+	tcase_add_test(c, what_a_directory_means_can_be_asked_while_no_node_serves);
 	suite_add_tcase(s, c);
 	return s;
 }

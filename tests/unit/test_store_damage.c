@@ -369,6 +369,17 @@ START_TEST(test_file_cut_under_way_is_EIO)
 }
 END_TEST
 
+/* An item's absence is another thing. */
+START_TEST(test_file_gone_under_way_is_EIO)
+{
+	struct store_reader *r = NULL;
+	fixture_open(&f);
+	ck_assert_int_eq(unlink(f.path), 0);
+	ck_assert_int_eq(store_read_begin(f.s, 0, &r, NEW_ERR), -EIO);
+	ck_assert_ptr_null(r);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
 	tcase_add_test(tc, test_whole_file_is_taken);
@@ -397,6 +408,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, test_torn_log_keeps_what_is_whole);
 	tcase_add_test(tc, test_damage_under_way_is_EIO);
 	tcase_add_test(tc, test_file_cut_under_way_is_EIO);
+	tcase_add_test(tc, test_file_gone_under_way_is_EIO);
 }
 
 int main(void)

@@ -44,7 +44,7 @@ static int room_level(
 		.names = rules,
 		.forms = forms,
 		.n_forms = 1,
-		.features = redis_db_writable(r->server->db) ? 0 : ENGINE_IS_FIXED,
+		.features = r->server->writable ? 0 : ENGINE_IS_FIXED,
 		.help = "A file NAME.lua is a script that FCALL NAME numkeys key .. arg .. runs, "
 			"with KEYS, ARGV,\nredis.call() and cjson, as one transaction; EVALSHA "
 			"runs it by its SHA-1. One that does not\ncompile is refused with the "

@@ -37,6 +37,7 @@ int redis_server_open(
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	s->db = config->db;
+	s->writable = redis_db_writable(config->db);
 	s->limits = config->limits;
 	s->host = config->host;
 	s->about = config->about;

@@ -35,7 +35,8 @@ struct redis_server_config {
 };
 
 struct redis_server {
-	struct redis_db *db;
+	struct redis_db *db; /* NULL between two: only who entered the cluster may use it */
+	bool writable;	     /* as the first one, for who has not entered */
 	struct redis_limits *limits;
 	struct cache_host host;
 	void (*about)(void *arg, struct redis_about *out);

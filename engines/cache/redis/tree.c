@@ -124,7 +124,7 @@ static void level_keys(const struct redis_tree *tree, struct engine_level *out)
 	out->tagged = true;
 	out->dir_forms = ((1U << REDIS_TYPES) - 1) & ~(1U << REDIS_STRING);
 	out->features = ENGINE_HAS_STATUS | ENGINE_TAKES_EMPTY;
-	if (redis_db_writable(tree->server->db)) {
+	if (tree->server->writable) {
 		out->features |= ENGINE_HAS_MKDIR;
 	}
 	out->scripts = scripts;
@@ -154,7 +154,7 @@ static void level_elements(
 	out->features = ENGINE_HAS_STATUS | ENGINE_TAKES_EMPTY;
 	out->export_formats = formats;
 	out->help = type->help;
-	if (redis_db_writable(tree->server->db)) {
+	if (tree->server->writable) {
 		out->import_formats = formats;
 		out->scripts = type->scripts;
 	}
@@ -251,7 +251,7 @@ void redis_tree_changed(struct redis_tree *tree, const struct epath *path)
 
 int redis_tree_writable(struct redis_tree *tree, struct err *err)
 {
-	return redis_db_writable(tree->server->db)
+	return tree->server->writable
 		       ? 0
 		       : err_set(err, EROFS,
 				 "READONLY You can't write against a read only replica.");

@@ -46,7 +46,7 @@ static int ttl_level(void *ctx, const struct epath *path, struct engine_level *o
 		.forms = forms,
 		.n_forms = REDIS_TYPES,
 		.tagged = true,
-		.features = redis_db_writable(room->server->db) ? 0 : ENGINE_IS_FIXED,
+		.features = room->server->writable ? 0 : ENGINE_IS_FIXED,
 		.help = "A file for each key that expires, named as the key, with the seconds it "
 			"has left. Writing a number sets them, of any key; rm keeps the key for "
 			"good (PERSIST).",
